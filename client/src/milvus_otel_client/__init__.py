@@ -1,0 +1,1 @@
+"""OpenTelemetry instrumentation for pymilvus whose traces join the ones of Milvus itself."""

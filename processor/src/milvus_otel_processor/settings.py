@@ -1,0 +1,53 @@
+"""The base of every settings model, and the value types that the Collector's YAML has."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+_UNIT_SECONDS = {
+    "ns": Decimal("1e-9"),
+    "us": Decimal("1e-6"),
+    "µs": Decimal("1e-6"),
+    "ms": Decimal("1e-3"),
+    "s": Decimal(1),
+    "m": Decimal(60),
+    "h": Decimal(3600),
+}
+_TERM = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
+_DURATION = re.compile(rf"[+-]?(?:{_TERM.pattern})+")
+
+
+class Settings(BaseModel):
+    """Settings of one component: typed, immutable, and closed to keys that nobody knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
+
+
+def parse_duration(text: object) -> float:
+    """Return the seconds that a duration such as ``1m30s`` means, written as Go's ``time.ParseDuration`` reads it.
+
+    Raises ValueError for anything else, a bare number other than 0 included: the Collector would take it for nanoseconds.
+    """
+    if isinstance(text, str) and _DURATION.fullmatch(text):
+        seconds = sum(Decimal(number) * _UNIT_SECONDS[unit] for number, unit in _TERM.findall(text))
+        return float(-seconds if text.startswith("-") else seconds)
+    if text in ("0", 0) and not isinstance(text, bool):
+        return 0.0
+    if isinstance(text, float):
+        return text
+    raise ValueError("expected a duration with its unit, such as 10s, 1m30s or 500ms")
+
+
+def _not_negative(value: object) -> float:
+    seconds = parse_duration(value)
+    if seconds < 0:
+        raise ValueError("expected a duration of 0s or more")
+    return seconds
+
+
+Duration = Annotated[float, BeforeValidator(_not_negative)]
+"""Seconds as a float; in YAML a string with a unit, as the Collector writes it."""
