@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from milvus_otel_processor.config.builtin import default_config_path
 from milvus_otel_processor.config.components import TailSamplingSettings
 from milvus_otel_processor.config.model import COMPONENTS, Config, ServiceSettings
 from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain
@@ -39,11 +39,6 @@ class LoadedConfig:
 
     config: Config
     warnings: tuple[Problem, ...]
-
-
-def default_config_path() -> Path:
-    """Return the built-in configuration; its rules are in `sampling.yaml` beside it."""
-    return Path(str(resources.files("milvus_otel_processor.config") / "default.yaml"))
 
 
 def load_config(path: Path | None, *, overrides: Sequence[str] = (), environ: EnvironMapping[str, str]) -> LoadedConfig:
