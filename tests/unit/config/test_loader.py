@@ -82,9 +82,12 @@ def test_of_two_components_of_a_type_the_pipeline_chooses(folder: ConfigFolder) 
     assert folder.load().exporter.endpoint == "o:1"
 
 
-def test_a_component_with_nothing_under_it_has_its_defaults(folder: ConfigFolder) -> None:
-    folder.write("config.yaml", CONFIG.replace("  otlp: {protocols: {grpc: {endpoint: 0.0.0.0:4317}}}", "  otlp:"))
-    assert folder.load().receiver.protocols.grpc.endpoint
+def test_a_block_with_nothing_under_it_has_its_defaults(folder: ConfigFolder) -> None:
+    folder.write(
+        "config.yaml",
+        CONFIG.replace("  otlp: {protocols: {grpc: {endpoint: 0.0.0.0:4317}}}", "  otlp:\n    protocols:\n      grpc:"),
+    )
+    assert folder.load().receiver.protocols.grpc.max_recv_msg_size_mib == 64
 
 
 @pytest.mark.parametrize(
