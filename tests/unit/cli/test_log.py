@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 
 import pytest
 from milvus_otel_processor.cli.log import KeyValueFormatter
@@ -39,8 +38,6 @@ def test_levels_have_the_collectors_names(level: int, name: str) -> None:
 
 
 def test_an_exception_is_one_line() -> None:
-    try:
-        raise ValueError("first\nsecond")
-    except ValueError:
-        text = line("failed", exc_info=sys.exc_info())
+    error = ValueError("first\nsecond")
+    text = line("failed", exc_info=(type(error), error, None))
     assert text.endswith('failed error="ValueError: first\\nsecond"')

@@ -209,18 +209,25 @@ def test_a_missing_configuration_is_one_line_and_status_1(run: type[Process]) ->
     assert process.seen == ["nowhere.yaml: cannot read: No such file or directory"]
 
 
-def test_the_level_of_the_log_is_the_configurations(run: type[Process]) -> None:
+def test_warnings_are_logged_before_the_start(run: type[Process]) -> None:
     process = run(
-        "--set", "receivers.otlp.protocols.grpc.endpoint=127.0.0.1:0", "--set", "service.telemetry.logs.level=debug"
+        "--set",
+        "receivers.otlp.protocols.grpc.endpoint=127.0.0.1:0",
+        "--set",
+        "service.pipelines.traces.processors=[]",
     )
-    process.line_with("started")
+    assert 'rules="keep everything"' in process.line_with("started")
+    assert [" warn  " in line and "is not used" in line for line in process.seen[:-1]] == [True, True]
     process.process.send_signal(signal.SIGTERM)
     assert process.end() == 0
-    quiet = run(
-        "--set",
-        "receivers.otlp.protocols.grpc.endpoint=127.0.0.1:99999999",
-        "--set",
-        "service.telemetry.logs.level=error",
+
+
+def test_a_level_hides_what_is_less_severe(
+    run: type[Process], peer: tuple[str, Queue[ExportTraceServiceRequest]]
+) -> None:
+    process = run(
+        "--set", "service.telemetry.logs.level=error", "--set", f"receivers.otlp.protocols.grpc.endpoint={peer[0]}"
     )
-    assert quiet.end() == 1
-    assert all(" error " in line for line in quiet.seen)
+    assert process.end() == 1
+    (line,) = process.seen
+    assert " error cannot start" in line

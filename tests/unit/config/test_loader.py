@@ -332,3 +332,19 @@ def test_what_is_nested_deeply_is_refused_without_a_traceback(folder: ConfigFold
 
 def test_the_printed_configuration_is_plain_yaml() -> None:
     assert list(plain(read_yaml(default_config_text(), "d"))) == ["receivers", "processors", "exporters", "service"]
+
+
+@pytest.mark.parametrize(
+    "address", ["4317", "host", "host:", "host:http", "127.0.0.1:65536", "::1:4317", ":4317", "a b:1"]
+)
+def test_an_address_that_grpc_would_take_for_another_is_refused(folder: ConfigFolder, address: str) -> None:
+    for key in ("receivers.otlp.protocols.grpc.endpoint", "exporters.otlp.endpoint"):
+        (problem,) = folder.problems([f"{key}='{address}'"])
+        assert problem.startswith(f'--set {key}: "{address}": expected host:port with a port up to 65535')
+
+
+@pytest.mark.parametrize("address", ["h:0", "h:65535", "[::1]:4317", "jaeger.local:4317"])
+def test_an_address_is_a_host_and_a_port(folder: ConfigFolder, address: str) -> None:
+    assert folder.load([f"exporters.otlp.endpoint='http://{address}'"]).exporter.endpoint == f"http://{address}"
+    sets = [f"receivers.otlp.protocols.grpc.endpoint='{address}'"]
+    assert folder.load(sets).receiver.protocols.grpc.endpoint == address
