@@ -104,8 +104,9 @@ def _words(annotation: Any) -> Iterator[str]:
     elif origin is Literal:
         yield from (f"`{value}`" for value in get_args(annotation))
     elif origin in (Union, types.UnionType):
-        for member in get_args(annotation):
-            if member is not type(None):
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        for member in members:
+            if member is not int or float not in members:
                 yield from _words(member)
     else:
         yield {str: "string", int: "whole number", float: "number", bool: "`true` or `false`"}.get(
