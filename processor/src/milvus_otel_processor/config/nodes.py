@@ -173,7 +173,7 @@ class _Reader:
                 # a date is a string for every field that there is, and `=` and `<<` outside of keys are just text
                 case "str" | "timestamp" | "value" | "merge":
                     return text
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, OverflowError):
             raise self.fail(raw, f"{shown(text)} is tagged !!{kind} and is none") from None
         raise self.fail(raw, f"unknown tag {raw.tag}; plain YAML values need no tag")
 
@@ -205,6 +205,8 @@ class _Reader:
             yield node
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> float:
+    """Return the number; what 64 bits cannot hold becomes a float, as in Go's YAML."""
     digits = text.replace("_", "")
-    return int(digits, 0) if digits.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else int(digits)
+    number = int(digits, 0) if digits.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else int(digits)
+    return number if -(1 << 63) <= number < 1 << 64 else float(number)
