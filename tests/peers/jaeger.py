@@ -139,11 +139,14 @@ class Jaeger:
 
 @contextmanager
 def jaeger(folder: Path, configuration: str = CONFIGURATION) -> Iterator[Jaeger]:
-    """Run Jaeger with `configuration`, whose `{otlp}`, `{query}`, `{query_grpc}`, `{health}` become free ports."""
+    """Run Jaeger with `configuration`, whose `{otlp}`, `{query}`, `{query_grpc}`, `{health}` become free ports.
+
+    Its traces of itself are off: they would go to localhost:4317, whoever listens there.
+    """
     ports = {name: free_port() for name in ("otlp", "query", "query_grpc", "health")}
     path = folder / f"jaeger-{ports['query']}.yaml"
     path.write_text(configuration.format(**ports), encoding="utf-8")
     command = [str(jaeger_binary()), "--config", str(path)]
     health = f"http://127.0.0.1:{ports['health']}/status"
-    with running(command, path.with_suffix(".log"), health) as part:
+    with running(command, path.with_suffix(".log"), health, {"OTEL_TRACES_SAMPLER": "always_off"}) as part:
         yield Jaeger(f"127.0.0.1:{ports['otlp']}", JaegerQuery(f"http://127.0.0.1:{ports['query']}"), part)
