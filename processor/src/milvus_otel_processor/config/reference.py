@@ -30,7 +30,8 @@ with file, line and the nearest valid name.
 - `${env:NAME}`, or `${NAME}`, is an environment variable, `${env:NAME:-default}` one with a default. One that is not set
   is empty, with a warning, as in the Collector. `$$` is a dollar sign.
 - `${file:path}` is the content of a file. A relative path begins at the file that names it. (The Collector's begins at the
-  working directory.)
+  working directory.) A file that is not named `.yaml` or `.yml`, such as a secret, may hold any text; its last line break
+  is cut off.
 - A value that is nothing but one of these takes its type from what it stands for; inside a longer text it is text.
   Inside `{ }` and `[ ]` YAML wants quotes around it.
 - `--set key.path=value` goes over the file, `::` may stand for `.`. The value is YAML; a mapping is joined with what is
