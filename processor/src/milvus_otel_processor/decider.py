@@ -68,7 +68,8 @@ class Decider:
         self._not_sampled: DecisionCache[Verdict] = DecisionCache(
             cache_settings.non_sampled_cache_size if remembers else 0
         )
-        self.seals = sampler is not None and sampler.seals
+        # Where decisions are not remembered, spans behind their root would be taken for a trace of their own.
+        self.seals = sampler is not None and sampler.seals and cache_settings.non_sampled_cache_size > 0
         """Whether a root span can settle a decision at once."""
 
     def decide(self, traces: Iterable[Trace]) -> None:
@@ -80,7 +81,7 @@ class Decider:
 
     def seal(self, trace_id: bytes, root_name: bytes, spans: list[bytes]) -> bool:
         """Drop a trace at once if a root span of this name settles that, whatever else arrives; tell whether it did."""
-        verdict = self._sampler.sealed_by_root(root_name) if self._sampler is not None else None
+        verdict = self._sampler.sealed_by_root(root_name) if self._sampler is not None and self.seals else None
         if verdict is None:
             return False
         self._not_sampled.put(trace_id, verdict)
