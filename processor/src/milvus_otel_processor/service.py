@@ -16,7 +16,7 @@ from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.receiver import PortError, Receiver
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import DecisionCacheSettings
-from milvus_otel_processor.telemetry import Lost, Telemetry
+from milvus_otel_processor.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ class Service:
         self._stopping.set()
         self._ticker.join(max(0.0, deadline - monotonic()))
         if self._drops_pending:
-            self.telemetry.lost(Lost.SHUTDOWN, self._pipeline.discard(), queued=False)
+            self._pipeline.discard()
         else:
             self._pipeline.drain()
         self._exporter.stop(max(0.0, deadline - monotonic()))
