@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from milvus_otel_processor.config import Config, ConfigError, load_config
 
 if TYPE_CHECKING:
