@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+from milvus_otel_processor.config import load_config
+
 from tests.benchmarks.load import MIXES, batched, repeated, spans_in
 from tests.peers.collector import collector_binary
 from tests.peers.otlp_sink import OtlpSink, otlp_sink
 from tests.peers.process import Part, free_port, running
-
-from milvus_otel_processor.config import load_config
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 DECISION_WAIT = 10

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from ruamel.yaml import YAML
+
 from tests.peers.cache import built, fingerprint
 from tests.peers.gobuild import go, require_go
 from tests.peers.process import Part, free_port, running

@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
 from tests.peers.cache import built
 from tests.peers.collector import collector, validate
 from tests.peers.jaeger import attributes_of, jaeger

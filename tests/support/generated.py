@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
 from tests.support.spans import any_value
 from tests.support.wire import DELIMITED, FIXED32, FIXED64, VARINT, delimited, field, varint
 

@@ -2,10 +2,6 @@
 
 from collections.abc import Mapping
 
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from tests.support.clock import Clock
-from tests.support.spans import encoded
-
 from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.enricher import Enricher
@@ -14,6 +10,10 @@ from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.telemetry import Snapshot, Telemetry
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.support.clock import Clock
+from tests.support.spans import encoded
 
 ALWAYS: dict[str, object] = {"name": "everything", "type": "always_sample"}
 NEVER: dict[str, object] = {"name": "nothing", "type": "probabilistic", "probabilistic": {"sampling_percentage": 0}}

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from tests.peers.otlp_sink import METHOD
-
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.receiver import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service import Service
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from tests.peers.otlp_sink import METHOD
 
 CALL_SECONDS = 20.0
 STOP_SECONDS = 10.0

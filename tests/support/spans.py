@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
+from milvus_otel_processor.otlp.envelope import Group, GroupRegistry
+from milvus_otel_processor.trace import Trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
-
-from milvus_otel_processor.otlp.envelope import Group, GroupRegistry
-from milvus_otel_processor.trace import Trace
 
 Attributes = Mapping[str, object]
 NANOSECONDS_PER_MS = 1_000_000

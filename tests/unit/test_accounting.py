@@ -2,12 +2,12 @@
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from milvus_otel_processor.otlp.schema import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
 from tests.support.harness import ERRORS, Harness, assert_accounted, drop_roots, sampling
 from tests.support.spans import encoded, span
 from tests.support.wire import delimited
-
-from milvus_otel_processor.otlp.schema import DecodeError
 
 _ERROR = Status.STATUS_CODE_ERROR
 _traces = st.integers(1, 6)

@@ -3,14 +3,14 @@
 from collections import Counter
 
 from hypothesis import HealthCheck, given, settings
+from milvus_otel_processor.otlp.attributes import span_attribute
+from milvus_otel_processor.otlp.envelope import join
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+
 from tests.support import generated
 from tests.support.harness import Harness, assert_accounted
 from tests.support.wire import grouped_spans
-
-from milvus_otel_processor.otlp.attributes import span_attribute
-from milvus_otel_processor.otlp.envelope import join
 
 POLICY = span_attribute("tailsampling.policy", "everything")
 

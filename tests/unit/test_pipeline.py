@@ -1,15 +1,15 @@
 """Spans in, held by trace, out when their trace is due."""
 
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from tests.support.harness import ALWAYS, ERRORS, NEVER, Harness, assert_accounted, drop_roots, sampling
-from tests.support.spans import attributes_of, encoded, span
-from tests.support.wire import delimited
-
 from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.always_sample import AlwaysSample
 from milvus_otel_processor.trace import Trace
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from tests.support.harness import ALWAYS, ERRORS, NEVER, Harness, assert_accounted, drop_roots, sampling
+from tests.support.spans import attributes_of, encoded, span
+from tests.support.wire import delimited
 
 ERROR = Status.STATUS_CODE_ERROR
 HEARTBEATS = drop_roots("heartbeat")

@@ -5,7 +5,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
-
 from milvus_otel_processor.cli import SUBCOMMANDS, main
 
 if TYPE_CHECKING:

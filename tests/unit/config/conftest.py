@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from milvus_otel_processor.config import Config, ConfigError, load_config
 
 if TYPE_CHECKING:

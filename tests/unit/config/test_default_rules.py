@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.otlp.envelope import Group, GroupRegistry
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.trace import Trace
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 MS = 1_000_000
 UNLUCKY = bytes(16)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from milvus_otel_processor.config import ConfigError, Problem, default_config_text, load_config
 from milvus_otel_processor.config.nodes import plain, read_yaml
 

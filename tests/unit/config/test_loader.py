@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.config.conftest import CONFIG, SAMPLING
-
 from milvus_otel_processor.config import ConfigError, default_config_text, load_config
 from milvus_otel_processor.config.nodes import plain, read_yaml
+
+from tests.unit.config.conftest import CONFIG, SAMPLING
 
 if TYPE_CHECKING:
     from tests.unit.config.conftest import ConfigFolder

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from milvus_otel_processor.config.nodes import Mapping, Scalar, plain, read_yaml
 from milvus_otel_processor.config.problems import ConfigError
 

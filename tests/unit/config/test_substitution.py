@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from milvus_otel_processor.config.nodes import Mapping, plain, read_yaml
 from milvus_otel_processor.config.problems import ConfigError
 from milvus_otel_processor.config.shapes import ValueShape, typed
