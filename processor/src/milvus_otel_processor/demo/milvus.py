@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Self
 
 from ruamel.yaml import YAML
@@ -69,6 +68,8 @@ class MilvusSettings:
     """Whether clients must log in; the first user is `root` with password `Milvus`."""
     proxy_port: int | None = None
     """The port of `uri`; None: a free one."""
+    environ: dict[str, str] = field(default_factory=dict)
+    """Environment variables for Milvus, beside this process' own."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Anything else of milvus.yaml, as nested mappings that are merged over it; None removes a key."""
 
@@ -118,6 +119,7 @@ class EmbeddedMilvus:
                 [str(binaries / "milvus"), "run", "standalone"],
                 cwd=self.folder,
                 env=os.environ
+                | self._settings.environ
                 | {
                     "DEPLOY_MODE": "STANDALONE",
                     "METRICS_PORT": str(health_port),
@@ -126,7 +128,7 @@ class EmbeddedMilvus:
                 log=self._log,
                 litter=_LITTER,
             )
-            self._wait_until_healthy(f"http://127.0.0.1:{health_port}/healthz")
+            self._wait_until_healthy(health_port)
         except BaseException:
             self.stop()
             raise
@@ -182,11 +184,11 @@ class EmbeddedMilvus:
             "formatters": {"base": {"format": self._settings.access_log_format}, "query": None},
         }
 
-    def _wait_until_healthy(self, url: str) -> None:
+    def _wait_until_healthy(self, health_port: int) -> None:
         deadline = time.monotonic() + self._deadline_seconds
         port = int(self.uri.rsplit(":", 1)[1])
         assert self._guarded is not None
-        while not (_is_healthy(url) and _answers(port)):
+        while not (_is_healthy(health_port) and _answers(port)):
             returncode = self._guarded.returncode()
             if returncode is not None:
                 raise MilvusStartError(f"Milvus ended with status {returncode} while starting{self._log_tail()}")
@@ -232,12 +234,15 @@ def _merge(target: dict[str, Any], changes: Mapping[str, Any]) -> None:
             target[key] = value
 
 
-def _is_healthy(url: str) -> bool:
+def _is_healthy(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - always http://127.0.0.1
-            return b"OK" in response.read()
-    except (OSError, urllib.error.HTTPError):
+        connection.request("GET", "/healthz")
+        return b"OK" in connection.getresponse().read()
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _answers(port: int) -> bool:
