@@ -1,0 +1,149 @@
+"""Makes the decision over a trace that is due, acts on it, and remembers it for the spans that come late."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from milvus_otel_processor.decision_cache import DecisionCache
+from milvus_otel_processor.otlp import attributes
+from milvus_otel_processor.otlp.schema import DecodeError
+from milvus_otel_processor.sampling.decision import Decision, Verdict
+from milvus_otel_processor.telemetry import Lost
+from milvus_otel_processor.trace import well_formed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from milvus_otel_processor.enrichment.enricher import Enricher
+    from milvus_otel_processor.enrichment.facts import Encoded
+    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.sampling.sampler import Sampler
+    from milvus_otel_processor.sampling.settings import DecisionCacheSettings
+    from milvus_otel_processor.telemetry import Telemetry
+    from milvus_otel_processor.trace import Trace
+
+POLICY_KEY = "tailsampling.policy"
+"""The attribute that names on each kept span the policy that kept its trace, as the Collector's feature gate does on scopes."""
+
+_PASSED = Verdict(Decision.SAMPLED, None)  # where no sampling is configured
+MALFORMED = "malformed"
+"""The decision over a trace of which no span is valid protobuf."""
+LATE_SAMPLED, LATE_NOT_SAMPLED = "sampled", "not_sampled"
+
+
+class _Kept(NamedTuple):
+    reason: bytes
+    common: Encoded | None
+
+
+class Exporter(Protocol):
+    """Where kept spans go."""
+
+    def put(self, spans: list[tuple[Group, bytes]]) -> None:
+        """Take spans over; never waits."""
+
+
+class Decider:
+    """Enriches a trace, asks the sampler, and passes on what is kept. Either of the two may be missing.
+
+    Calls are serialized by the caller.
+    """
+
+    def __init__(
+        self,
+        *,
+        enricher: Enricher | None,
+        sampler: Sampler | None,
+        cache_settings: DecisionCacheSettings,
+        exporter: Exporter,
+        telemetry: Telemetry,
+    ) -> None:
+        self._enricher = enricher
+        self._sampler = sampler
+        self._exporter = exporter
+        self._telemetry = telemetry
+        remembers = sampler is not None
+        self._sampled: DecisionCache[_Kept] = DecisionCache(cache_settings.sampled_cache_size if remembers else 0)
+        self._not_sampled: DecisionCache[Verdict] = DecisionCache(
+            cache_settings.non_sampled_cache_size if remembers else 0
+        )
+        self.seals = sampler is not None and sampler.seals
+        """Whether a root span can settle a decision at once."""
+
+    def decide(self, traces: Iterable[Trace]) -> None:
+        """Decide these traces and pass on what is kept of them."""
+        for trace in traces:
+            self._telemetry.waiting_spans -= len(trace.spans)
+            self._telemetry.waiting_bytes -= sum(map(len, trace.spans))
+            self._decide(trace)
+
+    def seal(self, trace_id: bytes, root_name: bytes, spans: list[bytes]) -> bool:
+        """Drop a trace at once if a root span of this name settles that, whatever else arrives; tell whether it did."""
+        verdict = self._sampler.sealed_by_root(root_name) if self._sampler is not None else None
+        if verdict is None:
+            return False
+        self._not_sampled.put(trace_id, verdict)
+        self._telemetry.decided(verdict.decision.value, verdict.policy, 1, len(spans))
+        return True
+
+    def follow(self, trace_id: bytes, group: Group, span: bytes) -> bool:
+        """Do with a span as was decided of its trace; return False where nothing was decided, or it is forgotten."""
+        if self._not_sampled.get(trace_id) is not None:
+            self._telemetry.late_spans[LATE_NOT_SAMPLED] += 1
+            return True
+        kept = self._sampled.get(trace_id)
+        if kept is None:
+            return False
+        self._telemetry.late_spans[LATE_SAMPLED] += 1
+        facts = kept.common.missing(span) if kept.common is not None and well_formed(span) else b""
+        self._export([group], [span + facts], kept.reason)
+        return True
+
+    def _decide(self, trace: Trace) -> None:
+        arrived = len(trace.spans)
+        try:
+            verdict, common = self._judge(trace)
+        except DecodeError:
+            trace = trace.without_malformed()
+            if not trace.spans:
+                self._telemetry.decided(MALFORMED, None, 1, arrived)
+                self._telemetry.lost(Lost.MALFORMED, arrived, queued=False)
+                return
+            verdict, common = self._judge(trace)
+        self._telemetry.decided(verdict.decision.value, verdict.policy, 1, arrived)
+        if verdict.decision is not Decision.SAMPLED:
+            self._not_sampled.put(trace.id, verdict)
+            return
+        if len(trace.spans) < arrived:
+            self._telemetry.lost(Lost.MALFORMED, arrived - len(trace.spans), queued=False)
+        reason = _policy_attribute(verdict.policy) if verdict.policy is not None else b""
+        self._sampled.put(trace.id, _Kept(reason, common))
+        self._export(trace.groups, trace.spans, reason)
+
+    def _judge(self, trace: Trace) -> tuple[Verdict, Encoded | None]:
+        common = self._enricher.enrich(trace) if self._enricher is not None else None
+        return self._sampler.decide(trace) if self._sampler is not None else _PASSED, common
+
+    def _export(self, groups: list[Group], spans: list[bytes], reason: bytes) -> None:
+        good = [(group, _with(span, reason)) for group, span in zip(groups, spans, strict=True) if well_formed(span)]
+        if len(good) < len(spans):
+            # One of them in a request, and its receiver refuses all the others with it.
+            self._telemetry.lost(Lost.MALFORMED, len(spans) - len(good), queued=False)
+        if good:
+            self._exporter.put(good)
+
+
+@cache
+def _policy_attribute(policy: str) -> bytes:
+    return attributes.span_attribute(POLICY_KEY, policy)
+
+
+_POLICY_KEY = POLICY_KEY.encode()
+
+
+def _with(span: bytes, reason: bytes) -> bytes:
+    # A sampler in front of this one may have left its own name; keys are unique, and what is there stays.
+    if reason and _POLICY_KEY in span and attributes.find(span, _POLICY_KEY) is not None:
+        return span
+    return span + reason

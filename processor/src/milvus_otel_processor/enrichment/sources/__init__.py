@@ -1,0 +1,1 @@
+"""Where facts about requests come from: one file for each source."""

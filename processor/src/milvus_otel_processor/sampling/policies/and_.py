@@ -1,0 +1,46 @@
+"""`and`: traces that every sub-policy samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
+    from milvus_otel_processor.trace import Trace
+
+
+class AndSettings(Settings):
+    """Settings of `and`."""
+
+    and_sub_policy: list[SubPolicy] = Field(min_length=1, description="The policies that all have to sample the trace.")
+
+
+class And:
+    """Samples traces that all of its evaluators sample."""
+
+    def __init__(self, evaluators: list[Evaluator]) -> None:
+        self._evaluators = evaluators
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where every sub-policy does; the first that does not ends the search."""
+        for evaluator in self._evaluators:
+            if evaluator.evaluate(trace) is not Decision.SAMPLED:
+                return Decision.NOT_SAMPLED
+        return Decision.SAMPLED
+
+
+class AndPolicy(PolicySettings):
+    """Traces that several policies agree on."""
+
+    type: Literal["and"]
+    and_: AndSettings = Field(alias="and")
+
+    def evaluator(self) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return And([policy.evaluator() for policy in self.and_.and_sub_policy])

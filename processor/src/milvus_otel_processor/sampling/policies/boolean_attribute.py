@@ -1,0 +1,58 @@
+"""`boolean_attribute`: traces in which an attribute is true, or is false."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+
+class BooleanAttributeSettings(Settings):
+    """Settings of `boolean_attribute`."""
+
+    key: str = Field(description="Key of the attribute, of a resource or a span.")
+    value: bool = Field(default=False, description="The value that matches.")
+    invert_match: bool = Field(
+        default=False, description="Sample unless a value matches; traces without the attribute are then sampled."
+    )
+
+
+class BooleanAttribute:
+    """Samples traces with an attribute, of a resource or a span, that has the value."""
+
+    def __init__(self, settings: BooleanAttributeSettings) -> None:
+        self._key = settings.key.encode()
+        self._value = settings.value
+        self._found, self._not_found = (
+            (Decision.NOT_SAMPLED, Decision.SAMPLED)
+            if settings.invert_match
+            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
+        )
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where an attribute has the value, or with `invert_match` where none has.
+
+        An attribute that is not a boolean counts as false, as in the Collector.
+        """
+        for value in trace.values(self._key):
+            if value.bool_value == self._value:
+                return self._found
+        return self._not_found
+
+
+class BooleanAttributePolicy(PolicySettings):
+    """Traces by an attribute that is true or false."""
+
+    type: Literal["boolean_attribute"]
+    boolean_attribute: BooleanAttributeSettings
+
+    def evaluator(self) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return BooleanAttribute(self.boolean_attribute)

@@ -1,0 +1,64 @@
+"""`latency`: traces that took longer than a threshold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_NANOSECONDS_PER_MS = 1_000_000
+
+
+class LatencySettings(Settings):
+    """Settings of `latency`."""
+
+    threshold_ms: int = Field(
+        default=0, ge=0, description="Traces that took longer than this are sampled; milliseconds."
+    )
+    upper_threshold_ms: int = Field(
+        default=0, ge=0, description="If not 0, traces that took longer than this are not sampled; milliseconds."
+    )
+
+
+class Latency:
+    """Samples traces by the time from their earliest start to their latest end.
+
+    With an upper bound the Collector's policy answers at the first span with which the part of the trace read so far is
+    within the bounds, so that its answer depends on the order of the spans; this one reads the whole trace first.
+    """
+
+    def __init__(self, settings: LatencySettings) -> None:
+        self._more_than = settings.threshold_ms
+        self._at_most = settings.upper_threshold_ms or None
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where the trace's duration, in whole milliseconds, is within the bounds."""
+        heads = trace.heads
+        if len(heads) == 1:
+            head = heads[0]
+            nanoseconds = head.end_time_unix_nano - head.start_time_unix_nano
+        else:
+            start = min([head.start_time_unix_nano for head in heads], default=0)
+            nanoseconds = max([head.end_time_unix_nano for head in heads], default=0) - start
+        duration = nanoseconds // _NANOSECONDS_PER_MS
+        if duration > self._more_than and (self._at_most is None or duration <= self._at_most):
+            return Decision.SAMPLED
+        return Decision.NOT_SAMPLED
+
+
+class LatencyPolicy(PolicySettings):
+    """Traces by how long they took, from the earliest start to the latest end of their spans."""
+
+    type: Literal["latency"]
+    latency: LatencySettings
+
+    def evaluator(self) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return Latency(self.latency)

@@ -1,0 +1,81 @@
+"""`probabilistic`: a share of all traces, chosen by a hash of the trace id."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_DEFAULT_SALT = "default-hash-seed"  # the Collector's
+_FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
+_MAX_UINT64 = (1 << 64) - 1
+_PERCENT = 100
+
+
+class ProbabilisticSettings(Settings):
+    """Settings of `probabilistic`."""
+
+    sampling_percentage: float = Field(
+        default=0.0,
+        strict=False,
+        description="How many traces of a hundred are sampled; 0 is none, 100 or more is all.",
+    )
+    hash_salt: str = Field(
+        default="",
+        description="Mixed into the hash, so that several layers of sampling choose independently of each other.",
+    )
+
+
+class Probabilistic:
+    """Samples the traces whose id hashes below a threshold: with the same salt the same traces as the Collector.
+
+    The hash is FNV-1a with 64 bits over the salt and the 16 bytes of the trace id, the threshold the share of the greatest
+    64-bit number (tailsamplingprocessor/internal/sampling/probabilistic.go, v0.158).
+    """
+
+    def __init__(self, settings: ProbabilisticSettings) -> None:
+        self._basis = fnv1a((settings.hash_salt or _DEFAULT_SALT).encode())
+        self._threshold = threshold(settings.sampling_percentage / _PERCENT)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where the hash of the trace id is not above the threshold."""
+        return Decision.SAMPLED if fnv1a(trace.id, self._basis) <= self._threshold else Decision.NOT_SAMPLED
+
+
+def fnv1a(data: bytes, basis: int = _FNV_OFFSET) -> int:
+    """Return the 64-bit FNV-1a hash of the data, going on from `basis`, the hash of what comes before it."""
+    for byte in data:
+        basis = (basis ^ byte) * _FNV_PRIME & _MAX_UINT64
+    return basis
+
+
+def threshold(ratio: float) -> int:
+    """Return the greatest hash that is sampled: `ratio` of the greatest 64-bit number, rounded as the Collector does.
+
+    The Collector multiplies with Go's big.Float of 64 bits, to the nearest and to even at a tie, and cuts off the fraction.
+    """
+    product = Fraction(_MAX_UINT64) * Fraction(max(ratio, 0.0))
+    if product >= _MAX_UINT64:
+        return _MAX_UINT64
+    # A number below 2**n has 64 - n binary digits left behind the point.
+    digits = 64 - int(product).bit_length()
+    return int(Fraction(round(product * (1 << digits)), 1 << digits))
+
+
+class ProbabilisticPolicy(PolicySettings):
+    """A share of all traces, the same ones at every layer that uses the same salt."""
+
+    type: Literal["probabilistic"]
+    probabilistic: ProbabilisticSettings
+
+    def evaluator(self) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return Probabilistic(self.probabilistic)

@@ -1,0 +1,82 @@
+"""`string_attribute`: traces in which an attribute has one of the given texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+DEFAULT_CACHE_SIZE = 128
+"""How many answers of regular expressions are remembered; the Collector's default."""
+
+
+class StringAttributeSettings(Settings):
+    """Settings of `string_attribute`."""
+
+    key: str = Field(description="Key of the attribute, of a resource or a span.")
+    values: list[str] = Field(default=[], description="Texts, or regular expressions, of which one has to match.")
+    enabled_regex_matching: bool = Field(
+        default=False, description="Take `values` for regular expressions, searched for in the attribute, not anchored."
+    )
+    cache_max_size: int = Field(default=0, description="How many answers of the expressions to remember; 0 means 128.")
+    invert_match: bool = Field(
+        default=False, description="Sample unless a value matches; traces without the attribute are then sampled."
+    )
+
+    @model_validator(mode="after")
+    def _expressions_compile(self) -> Self:
+        if self.enabled_regex_matching:
+            check_expressions(self.values)
+        return self
+
+
+class StringAttribute:
+    """Samples traces with an attribute, of a resource or a span, whose text matches."""
+
+    def __init__(self, settings: StringAttributeSettings) -> None:
+        self._key = settings.key.encode()
+        self._matches = matcher(
+            settings.values,
+            regex=settings.enabled_regex_matching,
+            cache_max_size=settings.cache_max_size if settings.cache_max_size > 0 else DEFAULT_CACHE_SIZE,
+        )
+        self._found, self._not_found = (
+            (Decision.NOT_SAMPLED, Decision.SAMPLED)
+            if settings.invert_match
+            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
+        )
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where an attribute matches, or with `invert_match` where none does.
+
+        An attribute that is not a string has an empty text; an empty text never matches on a span, but may on a resource,
+        as in the Collector.
+        """
+        matches = self._matches
+        for group in dict.fromkeys(trace.groups):
+            value = group.resource_attributes.get(self._key)
+            if value is not None and matches(value.string_value):
+                return self._found
+        for value in trace.span_values(self._key):
+            if value.string_value and matches(value.string_value):
+                return self._found
+        return self._not_found
+
+
+class StringAttributePolicy(PolicySettings):
+    """Traces by an attribute that is a text."""
+
+    type: Literal["string_attribute"]
+    string_attribute: StringAttributeSettings
+
+    def evaluator(self) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return StringAttribute(self.string_attribute)

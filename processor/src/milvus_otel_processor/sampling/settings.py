@@ -1,0 +1,65 @@
+"""Settings of the `tail_sampling` processor: the Collector's own block."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from milvus_otel_processor.sampling.policies import Policy
+from milvus_otel_processor.settings import Duration, Settings
+
+
+class DecisionCacheSettings(Settings):
+    """How many decisions are remembered for spans that arrive after them."""
+
+    sampled_cache_size: int = Field(
+        default=50_000,
+        ge=0,
+        description="Trace ids remembered as sampled; 0 turns it off. The Collector's default is 0.",
+    )
+    non_sampled_cache_size: int = Field(
+        default=100_000,
+        ge=0,
+        description="Trace ids remembered as not sampled or dropped; 0 turns it off. The Collector's default is 0.",
+    )
+
+
+class TailSamplingSettings(Settings):
+    """The Collector's `tail_sampling` block."""
+
+    decision_wait: Duration = Field(
+        default=30.0, description="How long after its first span a trace is decided; seconds."
+    )
+    decision_wait_after_root_received: Duration = Field(
+        default=0.0,
+        description="If not 0s, a trace is decided this long after its root span, if that is sooner; seconds.",
+    )
+    num_traces: int = Field(
+        default=50_000, gt=0, description="How many traces wait at the most; beyond it the oldest are decided early."
+    )
+    expected_new_traces_per_sec: int = Field(
+        default=0, ge=0, description="Accepted for the Collector's sake; nothing is allocated ahead here."
+    )
+    decision_cache: DecisionCacheSettings = Field(
+        default=DecisionCacheSettings(), description="Decisions that late spans follow."
+    )
+    sample_on_first_match: bool = Field(
+        default=False,
+        description="Accepted for the Collector's sake; a policy that samples is always the last that is asked.",
+    )
+    drop_pending_traces_on_shutdown: bool = Field(
+        default=False, description="Drop, undecided, what waits when the processor stops."
+    )
+    policies: list[Policy] = Field(
+        min_length=1, description="The rules, of which one has to sample a trace to keep it."
+    )
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        counts = Counter(policy.name for policy in self.policies)
+        twice = [name for name, count in counts.items() if count > 1]
+        if twice:
+            raise ValueError(f"duplicate policy name {twice[0]!r}")
+        return self

@@ -1,0 +1,141 @@
+"""What became of every span: counters with reasons, so that none is lost unseen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from threading import Lock
+
+
+class Refused(Enum):
+    """Why a span was not taken in; the sender is told."""
+
+    INVALID_TRACE_ID = "invalid_trace_id"
+    MALFORMED_REQUEST = "malformed_request"
+
+
+class Lost(Enum):
+    """Why a span that was taken in, and not dropped by a rule, did not reach the exporter's peer."""
+
+    MALFORMED = "malformed"
+    QUEUE_FULL = "queue_full"
+    REJECTED = "rejected"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    SHUTDOWN = "shutdown"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number of traces and of the spans in them."""
+
+    traces: int = 0
+    spans: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The counters at one moment, since the start. The keys of `decisions` are a decision and the name of a policy, or "".
+
+    A span that came in is in exactly one of `refused_spans`, `decisions`, `late_spans` and `waiting_spans`. One that was decided
+    `sampled` or `malformed`, or came late to a sampled trace, is in one of `exported_spans`, `lost_spans` and `queued_spans`.
+    """
+
+    received_requests: int = 0
+    received_spans: int = 0
+    refused_spans: dict[str, int] = field(default_factory=dict)
+    refused_requests: dict[str, int] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], Amount] = field(default_factory=dict)
+    late_spans: dict[str, int] = field(default_factory=dict)
+    early_decisions: dict[str, int] = field(default_factory=dict)
+    enriched_spans: dict[str, int] = field(default_factory=dict)
+    exported_spans: int = 0
+    lost_spans: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
+    waiting_traces: int = 0
+    waiting_spans: int = 0
+    waiting_bytes: int = 0
+    queued_spans: int = 0
+
+
+class Telemetry:
+    """The counters themselves.
+
+    What the pipeline counts is plain attributes, changed under the pipeline's own lock; what the exporter's threads count goes
+    through methods that lock.
+    """
+
+    def __init__(self) -> None:
+        self.received_requests = 0
+        self.received_spans = 0
+        self.refused_spans: Counter[Refused] = Counter()
+        self.refused_requests: Counter[Refused] = Counter()
+        self.decided_traces: Counter[tuple[str, str]] = Counter()
+        self.decided_spans: Counter[tuple[str, str]] = Counter()
+        self.late_spans: Counter[str] = Counter()
+        self.early_decisions: Counter[str] = Counter()
+        self.enriched_spans: Counter[str] = Counter()
+        self.waiting_traces = 0
+        self.waiting_spans = 0
+        self.waiting_bytes = 0
+        self._lock = Lock()
+        self._exported_spans = 0
+        self._lost_spans: Counter[Lost] = Counter()
+        self._retries = 0
+        self._queued_spans = 0
+
+    def decided(self, decision: str, policy: str | None, traces: int, spans: int) -> None:
+        """Count a decision; `policy` is None where no policy was for keeping the trace."""
+        key = (decision, policy or "")
+        self.decided_traces[key] += traces
+        self.decided_spans[key] += spans
+
+    def queued(self, spans: int) -> None:
+        """Count spans that were given to the exporter."""
+        with self._lock:
+            self._queued_spans += spans
+
+    def exported(self, spans: int) -> None:
+        """Count spans that the exporter's peer has taken."""
+        with self._lock:
+            self._queued_spans -= spans
+            self._exported_spans += spans
+
+    def lost(self, reason: Lost, spans: int, *, queued: bool = True) -> None:
+        """Count spans that are lost; `queued` tells whether the exporter had them."""
+        with self._lock:
+            self._lost_spans[reason] += spans
+            if queued:
+                self._queued_spans -= spans
+
+    def retried(self) -> None:
+        """Count a request that is sent again."""
+        with self._lock:
+            self._retries += 1
+
+    def snapshot(self) -> Snapshot:
+        """Return the counters as they are now."""
+        with self._lock:
+            return Snapshot(
+                received_requests=self.received_requests,
+                received_spans=self.received_spans,
+                refused_spans=_by_value(self.refused_spans),
+                refused_requests=_by_value(self.refused_requests),
+                decisions={
+                    key: Amount(traces, self.decided_spans[key]) for key, traces in list(self.decided_traces.items())
+                },
+                late_spans=dict(self.late_spans),
+                early_decisions=dict(self.early_decisions),
+                enriched_spans=dict(self.enriched_spans),
+                exported_spans=self._exported_spans,
+                lost_spans=_by_value(self._lost_spans),
+                retries=self._retries,
+                waiting_traces=self.waiting_traces,
+                waiting_spans=self.waiting_spans,
+                waiting_bytes=self.waiting_bytes,
+                queued_spans=self._queued_spans,
+            )
+
+
+def _by_value(counts: Counter[Refused] | Counter[Lost]) -> dict[str, int]:
+    return {reason.value: count for reason, count in list(counts.items())}

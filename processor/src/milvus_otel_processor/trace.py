@@ -1,0 +1,83 @@
+"""A trace at the moment of its decision: what enrichment writes to and the policies read from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.otlp import attributes
+from milvus_otel_processor.otlp.schema import DecodeError, HeadView, SpanView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.otlp.schema import AnyValue, Head
+
+
+class Trace:
+    """All spans of one trace id that have arrived, in the order of their arrival.
+
+    `id` is 16 bytes; `spans` are serialized OTLP spans, `groups[i]` the resource and scope of `spans[i]`. What needs decoding
+    is decoded when it is first asked for. Everything that decodes raises DecodeError at a span that is not valid protobuf;
+    `without_malformed` is the way on from there.
+    """
+
+    __slots__ = ("_bytes", "_heads", "groups", "id", "spans")
+
+    def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes]) -> None:
+        self.id = trace_id
+        self.groups = groups
+        self.spans = spans
+        self._heads: list[Head] | None = None
+        self._bytes: bytes | None = None
+
+    @property
+    def heads(self) -> list[Head]:
+        """The ids, name, kind, times and status of each span, in the order of `spans`."""
+        if self._heads is None:
+            decode = HeadView.FromString
+            self._heads = [decode(span) for span in self.spans]
+        return self._heads
+
+    def may_hold(self, text: bytes) -> bool:
+        """Tell whether these bytes occur anywhere in the trace's spans: False is a sure no, True only a maybe."""
+        if len(self.spans) == 1:
+            return text in self.spans[0]
+        if self._bytes is None:
+            self._bytes = b"".join(self.spans)
+        return text in self._bytes
+
+    def append(self, index: int, encoded: bytes) -> None:
+        """Add encoded attributes (see `otlp.attributes.span_attribute`) to the span at `index`."""
+        self.spans[index] += encoded
+        self._bytes = None
+
+    def values(self, key: bytes) -> Iterator[AnyValue]:
+        """Yield the values of the attribute with this key: of each resource that has it, then of each span that has it."""
+        for group in dict.fromkeys(self.groups):
+            value = group.resource_attributes.get(key)
+            if value is not None:
+                yield value
+        yield from self.span_values(key)
+
+    def span_values(self, key: bytes) -> Iterator[AnyValue]:
+        """Yield the values of the attribute with this key of each span that has it."""
+        if self.may_hold(key):
+            for span in self.spans:
+                value = attributes.find(span, key)
+                if value is not None:
+                    yield value
+
+    def without_malformed(self) -> Trace:
+        """Return this trace without the spans that are not valid protobuf."""
+        good = [index for index, span in enumerate(self.spans) if well_formed(span)]
+        return Trace(self.id, [self.groups[index] for index in good], [self.spans[index] for index in good])
+
+
+def well_formed(span: bytes) -> bool:
+    """Tell whether the span is valid protobuf down to the last attribute, so that whoever receives it can decode it."""
+    try:
+        SpanView.FromString(span)
+    except DecodeError:
+        return False
+    return True
