@@ -35,8 +35,8 @@ logger = logging.getLogger("milvus_otel_processor")
 def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     """Receive OTLP traces, enrich them, keep whole traces by rules, and export what is kept.
 
-    SIGTERM and SIGINT stop receiving, decide what waits, send it, and end with status 0 within 10 s. A second signal ends
-    it at once.
+    SIGTERM and SIGINT stop receiving, decide what waits, send it, and end with status 0 within 10 s. A second signal
+    ends it at once.
     """
     loaded = load_or_exit(path, overrides)
     log_to_stderr(loaded.config.service.telemetry.logs.level)

@@ -41,7 +41,7 @@ class ExporterSettings(Settings):
 
     endpoint: str = Field(description="Where to.")
     tls: TlsSettings = Field(default=TlsSettings(), description="TLS.")
-    headers: dict[str, str] = Field(default=dict(), description="Metadata.")
+    headers: dict[str, str] = Field(default={}, description="Metadata.")
     timeout: Duration = Field(5.0, description="One attempt.")
 
 

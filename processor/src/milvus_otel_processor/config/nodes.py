@@ -191,7 +191,10 @@ class _Reader:
             name = str(key.value)
             if name in own:
                 raise self.fail(key, f'key "{name}" is there twice, first at {own[name].key_place}; remove one')
-            own[name] = Entry(self.place(key.start_mark), self.node(value))
+            key_place, node = self.place(key.start_mark), self.node(value)
+            if is_null(node):  # where nothing is written, the parser is at the next thing already
+                node = Scalar(None, key_place)
+            own[name] = Entry(key_place, node)
         return own | {name: entry for name, entry in merged.items() if name not in own}
 
     def merge_sources(self, raw: Any) -> Iterator[Mapping]:

@@ -36,7 +36,8 @@ class Problem:
 
     def __str__(self) -> str:
         """Return the one line that the user sees."""
-        return ": ".join(part for part in (str(self.place), self.path, self.message) if part)
+        path = "" if self.place.source == f"--set {self.path}" else self.path
+        return ": ".join(part for part in (str(self.place), path, self.message) if part)
 
 
 class ConfigError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -146,6 +147,6 @@ def _place_within(node: Node, message: str) -> Place:
 
 
 def _with_value(node: Node, message: str) -> str:
-    if isinstance(node, Scalar) and repr(node.value) not in message:
+    if isinstance(node, Scalar) and not re.search(rf"(?<!\w){re.escape(repr(node.value))}(?!\w)", message):
         return f"{shown(node.value)}: {message}"
     return message
