@@ -37,8 +37,8 @@ _STOP_SECONDS = 5.0
 _OTLP_PORT, _MILVUS_PORT = 14317, 19530
 
 
-def run_demo(console: Console, *, export: str | None = None, serve: bool = False) -> None:
-    """Run the demo, and print what it does and what came out.
+def run_demo(console: Console, *, export: str | None = None, serve: bool = False) -> Outcome:
+    """Run the demo, print what it does and what came out, and return what came out.
 
     `export` is a `host:port` that gets what is kept as well; with `serve` all keeps running until a KeyboardInterrupt.
     Raises DemoError where it cannot go on. Whatever ends it, no process and no temporary folder is left.
@@ -53,7 +53,9 @@ def run_demo(console: Console, *, export: str | None = None, serve: bool = False
                 show(_outcome(service, sink, done), console)
                 _serve(console, service.endpoint, milvus.uri, export)
         service.stop(grace_seconds=_STOP_SECONDS)
-        show(_outcome(service, sink, done), console)
+        outcome = _outcome(service, sink, done)
+        show(outcome, console)
+    return outcome
 
 
 def _outcome(service: Service, sink: Sink, done: Progress) -> Outcome:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
 _SERVICE_COLUMNS, _DURATION_COLUMNS, _COLLECTION_COLUMNS = 10, 9, 10
 _GAPS = 4  # one blank between each two of the five columns
-_SMALLEST_BAR = 12
+_SMALLEST_BAR, _LARGEST_BAR = 12, 60
 POLICY_KEY = "tailsampling.policy"
 
 
@@ -57,13 +57,13 @@ def title(trace: list[KeptSpan]) -> Text:
 
 
 def waterfall(trace: list[KeptSpan], console: Console) -> Table:
-    """Return the trace as a table that fills the console's width: service, span, time, duration, collection."""
+    """Return the trace as a table no wider than the console: service, span, time, duration, collection."""
     free = console.width - _SERVICE_COLUMNS - _DURATION_COLUMNS - _COLLECTION_COLUMNS - _GAPS
     longest = max(len(_indented(span, depth)) for span, depth in in_tree_order(trace))
-    bar_columns = max(_SMALLEST_BAR, free * 2 // 5, free - longest)
+    bar_columns = min(max(_SMALLEST_BAR, free * 2 // 5, free - longest), _LARGEST_BAR)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("service", width=_SERVICE_COLUMNS, no_wrap=True)
-    table.add_column("span", width=free - bar_columns, no_wrap=True)
+    table.add_column("span", width=min(longest, free - bar_columns), no_wrap=True)
     table.add_column("time", width=bar_columns, no_wrap=True)
     table.add_column("duration", width=_DURATION_COLUMNS, justify="right", no_wrap=True)
     table.add_column("collection", width=_COLLECTION_COLUMNS, no_wrap=True)
