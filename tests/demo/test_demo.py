@@ -18,12 +18,13 @@ from milvus_otel_processor.demo.sink import KeptSpan, Sink
 from milvus_otel_processor.demo.workload import COLLECTIONS, FAILURES, SERVICE_NAME
 from rich.console import Console
 
-from tests.demo.waiting import eventually
+from tests.peers.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REQUEST = "milvus.proto.milvus.MilvusService/"
+pytestmark = pytest.mark.usefixtures("real_milvus")
 COMMAND = [sys.executable, "-c", "from milvus_otel_processor.cli import main; main()", "demo"]
 
 
@@ -55,7 +56,7 @@ class Run:
                 continue  # it has ended meanwhile
 
     def assert_nothing_is_left(self) -> None:
-        eventually(lambda: not self.processes(), "no process of the demo is left")
+        wait_until(lambda: not self.processes(), "no process of the demo is left")
         assert list(self.folder.iterdir()) == []
 
 
@@ -133,8 +134,8 @@ def ids(trace: list[KeptSpan]) -> list[str]:
 )
 def test_ctrl_c_leaves_no_process_and_no_folder(folder: Path, moment: str) -> None:
     run = Run(folder)
-    eventually(lambda: any("milvus run standalone" in process for process in run.processes()), "Milvus is started")
-    eventually(lambda: run.printed(moment), f"the demo has printed {moment!r}", seconds=60)
+    wait_until(lambda: any("milvus run standalone" in process for process in run.processes()), "Milvus is started")
+    wait_until(lambda: run.printed(moment), f"the demo has printed {moment!r}", deadline=60)
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(30) == 130
     run.assert_nothing_is_left()
@@ -143,7 +144,7 @@ def test_ctrl_c_leaves_no_process_and_no_folder(folder: Path, moment: str) -> No
 
 def test_ctrl_c_ends_a_demo_that_serves(folder: Path) -> None:
     run = Run(folder, "--serve")
-    eventually(lambda: run.printed("OTLP endpoint: http://127.0.0.1:"), "the demo serves", seconds=90)
+    wait_until(lambda: run.printed("OTLP endpoint: http://127.0.0.1:"), "the demo serves", deadline=90)
     assert run.process.poll() is None
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(30) == 130
@@ -152,7 +153,7 @@ def test_ctrl_c_ends_a_demo_that_serves(folder: Path) -> None:
 
 def test_sigterm_leaves_no_process_and_no_folder(folder: Path) -> None:
     run = Run(folder)
-    eventually(lambda: run.printed("is up"), "Milvus is up", seconds=60)
+    wait_until(lambda: run.printed("is up"), "Milvus is up", deadline=60)
     run.process.terminate()
     assert run.process.wait(30) == 143
     run.assert_nothing_is_left()
@@ -160,7 +161,7 @@ def test_sigterm_leaves_no_process_and_no_folder(folder: Path) -> None:
 
 def test_sigkill_leaves_no_process_and_no_folder(folder: Path) -> None:
     run = Run(folder)
-    eventually(lambda: run.printed("is up"), "Milvus is up", seconds=60)
+    wait_until(lambda: run.printed("is up"), "Milvus is up", deadline=60)
     run.process.kill()
     run.process.wait(30)
     run.assert_nothing_is_left()
