@@ -13,7 +13,7 @@ from milvus_otel_processor.demo.waterfall import (
     in_tree_order,
     most_telling,
     short_name,
-    title,
+    summary,
     waterfall,
 )
 from rich.console import Console
@@ -136,8 +136,8 @@ def test_a_duration_has_the_unit_that_fits(nanoseconds: int, text: str) -> None:
     assert duration(nanoseconds) == text
 
 
-def test_the_title_says_why_the_trace_was_kept() -> None:
-    assert title(search_trace()).plain == "One kept trace: search products (10.00 ms, 3 spans, kept by one-in-ten)"
+def test_the_summary_says_why_the_trace_was_kept() -> None:
+    assert summary(search_trace()).plain == "search products (10.00 ms, 3 spans, kept by one-in-ten)"
 
 
 def test_of_nothing_nothing_is_telling() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from milvus_otel_processor.demo.waterfall import most_telling, title, waterfall
+from milvus_otel_processor.demo.waterfall import most_telling, summary, waterfall
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ def show(outcome: Outcome, console: Console) -> None:
     trace = most_telling(outcome.traces)
     if trace is not None:
         console.print()
-        console.print(title(trace), highlight=False)
+        console.print(Text("One kept trace: ").append(summary(trace)), highlight=False)
         console.print(waterfall(trace, console))
 
 

@@ -44,8 +44,8 @@ def _is_search(trace: list[KeptSpan]) -> bool:
     return searches and not any(span.is_error for span in trace)
 
 
-def title(trace: list[KeptSpan]) -> Text:
-    """Return what the trace is, how long it took, and why it was kept."""
+def summary(trace: list[KeptSpan]) -> Text:
+    """Return what the trace is, how long it took, and why it was kept: `search products (2.30 ms, 11 spans, ...)`."""
     root, _ = next(in_tree_order(trace))
     policy = root.attributes.get(POLICY_KEY)
     facts = [
@@ -53,7 +53,7 @@ def title(trace: list[KeptSpan]) -> Text:
         f"{len(trace)} spans",
         *([f"kept by {policy}"] if policy else []),
     ]
-    return Text.assemble((f"One kept trace: {short_name(root.name)}", "bold"), f" ({', '.join(facts)})")
+    return Text.assemble((short_name(root.name), "bold"), f" ({', '.join(facts)})")
 
 
 def waterfall(trace: list[KeptSpan], console: Console) -> Table:
