@@ -6,13 +6,12 @@ is another one, and what else there is to know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from milvus_otel_client import attributes as a
 from milvus_otel_client.extractors import (
     FromArguments,
     FromResult,
-    columns_length,
     consistency_level,
     length,
     names_of,
@@ -21,6 +20,8 @@ from milvus_otel_client.extractors import (
     result_number,
     returned_hits,
     returned_rows,
+    rows,
+    rows_of_columns,
     setting,
     sub_request_fields,
     sub_request_nq,
@@ -38,7 +39,7 @@ class Operation:
     name: str
     request: Request = ()
     response: Response = ()
-    collection: FromArguments = field(default_factory=lambda: _COLLECTION)
+    collection: FromArguments = text("collection_name")
     filter_arguments: tuple[str, ...] = ()
     """The arguments that may hold the filter expression: it becomes ``db.query.text``."""
 
@@ -52,7 +53,6 @@ class Compound:
     """The handler's method whose arguments and result describe the operation."""
 
 
-_COLLECTION = text("collection_name")
 _PARTITIONS = (a.MILVUS_PARTITIONS, names_of("partition_names", "partition_name"))
 _CONSISTENCY = (a.MILVUS_CONSISTENCY_LEVEL, consistency_level)
 _OUTPUT_FIELDS = (a.MILVUS_OUTPUT_FIELDS, names_of("output_fields"))
@@ -65,8 +65,8 @@ _ROWS = (a.DB_RESPONSE_RETURNED_ROWS, returned_rows)
 _INSERTED = (a.MILVUS_INSERT_COUNT, result_number("insert_count"))
 _UPSERTED = (a.MILVUS_UPSERT_COUNT, result_number("upsert_count"))
 _DELETED = (a.MILVUS_DELETE_COUNT, result_number("delete_count"))
-_BATCH_OF_ROWS = (a.DB_OPERATION_BATCH_SIZE, length("entities"))
-_BATCH_OF_COLUMNS = (a.DB_OPERATION_BATCH_SIZE, columns_length("entities"))
+_BATCH_OF_ROWS = (a.DB_OPERATION_BATCH_SIZE, rows("entities"))
+_BATCH_OF_COLUMNS = (a.DB_OPERATION_BATCH_SIZE, rows_of_columns("entities"))
 
 _SEARCH: Request = (
     _LIMIT,

@@ -1,9 +1,9 @@
 """The rpc level: every request to Milvus carries the trace context, in a span of its own unless that is turned off.
 
-pymilvus calls ``handler._stub.Search(...)``. The stub is looked at anew at each call, so a stand-in for it sees the rpcs
-of every client, made before or after instrumenting, through whatever channel and interceptors it has. OpenTelemetry's
-gRPC instrumentation works on channels: it misses those that exist, and sends flags that Milvus rejects. Where the
-application uses it too, it is suppressed for rpcs to Milvus, since the span here takes the place of its own.
+pymilvus calls ``handler._stub.Search(...)``. The stub is looked at anew at each call, so a stand-in for it sees the
+rpcs of every client, made before or after instrumenting, through whatever channel and interceptors it has.
+OpenTelemetry's gRPC instrumentation works on channels: it misses those that exist, and sends flags that Milvus rejects.
+Where the application uses it too, it is suppressed for rpcs to Milvus, since the span here takes the place of its own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 import weakref
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from opentelemetry import context as context_api
@@ -21,9 +20,13 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_
 
 from milvus_otel_client import attributes
 from milvus_otel_client.propagation import inject
-from milvus_otel_client.telemetry import Telemetry
 
-_LOG = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_client.telemetry import Telemetry
+
+_logger = logging.getLogger(__name__)
 _SUPPRESS = "suppress_instrumentation"
 """The key that every version of OpenTelemetry's instrumentations looks at."""
 _METADATA_POSITION = 2
@@ -48,7 +51,7 @@ class StubView:
 
 
 class StubAttribute:
-    """A data descriptor for ``handler._stub``: what is set is kept where it would be without it, what is read is a view.
+    """A data descriptor for ``handler._stub``: what is set is kept where it would be anyway, what is read is a view.
 
     Taking the descriptor off the class leaves each handler as it was.
     """
@@ -122,7 +125,7 @@ class _RpcBase:
             else:
                 kwargs["metadata"] = inject(current.get_span_context(), context, kwargs.get("metadata"))
         except Exception:
-            _LOG.exception("no trace context for the rpc %s", self._path)
+            _logger.exception("no trace context for the rpc %s", self._path)
         return args, span
 
     def _start(self, start: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -229,7 +232,7 @@ def _end(span: Span | None, error: Any = None) -> None:
             _set_status(span, error)
         span.end()
     except Exception:
-        _LOG.exception("could not end the span of an rpc")
+        _logger.exception("could not end the span of an rpc")
 
 
 def _set_status(span: Span, error: Any) -> None:

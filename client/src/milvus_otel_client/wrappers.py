@@ -1,6 +1,7 @@
 """What stands in for a method of pymilvus: the same call, inside a span.
 
-Nothing here may change what the application sees: whatever goes wrong on the way to a span is logged, and the call goes on.
+Nothing here may change what the application sees: whatever goes wrong on the way to a span is logged, and the call goes
+on.
 """
 
 from __future__ import annotations
