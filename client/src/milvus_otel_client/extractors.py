@@ -121,6 +121,12 @@ def setting(argument: str, key: str) -> FromArguments:
     return extract
 
 
+def collection_name(arguments: Mapping[str, Any]) -> Value:
+    """Read the argument that nearly every method has."""
+    name = arguments.get("collection_name")
+    return name if isinstance(name, str) and name else None
+
+
 def consistency_level(arguments: Mapping[str, Any]) -> Value:
     """Read the consistency level by its name, whether a name or a number was passed."""
     level = arguments.get("consistency_level")

@@ -12,6 +12,7 @@ from milvus_otel_client import attributes as a
 from milvus_otel_client.extractors import (
     FromArguments,
     FromResult,
+    collection_name,
     consistency_level,
     length,
     names_of,
@@ -39,7 +40,7 @@ class Operation:
     name: str
     request: Request = ()
     response: Response = ()
-    collection: FromArguments = text("collection_name")
+    collection: FromArguments = collection_name
     filter_arguments: tuple[str, ...] = ()
     """The arguments that may hold the filter expression: it becomes ``db.query.text``."""
 
