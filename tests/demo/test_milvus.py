@@ -57,9 +57,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
 def test_a_milvus_that_ends_while_starting_shows_the_end_of_its_log() -> None:
     broken = MilvusSettings(overrides={"proxy": {"accessLog": {"cacheSize": -1, "formatters": {"base": 1}}}})
-    with pytest.raises(
-        MilvusStartError, match=r"from its log:\npanic: initialize access logger"
-    ):
+    with pytest.raises(MilvusStartError, match=r"from its log:\npanic: initialize access logger"):
         EmbeddedMilvus(broken).start()
 
 

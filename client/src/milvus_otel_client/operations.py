@@ -133,7 +133,12 @@ OPERATIONS: dict[str, Operation] = {
     "create_index": Operation("create_index", _CREATE_INDEX),
     "drop_index": Operation("drop_index", (_INDEX_NAME, (a.MILVUS_FIELD_NAME, text("field_name")))),
     "describe_index": Operation("describe_index", (_INDEX_NAME,)),
-    # names that differ between the sync and the async handler, or from what the clients call them
+    # methods whose names differ from what MilvusClient calls the operation
+    "alter_collection_field_properties": Operation("alter_collection_field"),
+    "alter_database": Operation("alter_database_properties"),
+    "get_compaction_tasks": Operation("list_compaction_tasks"),
+    "get_persistent_segment_infos": Operation("list_persistent_segments"),
+    "get_query_segment_info": Operation("list_loaded_segments"),
     "list_database": Operation("list_databases"),
     "list_usernames": Operation("list_users"),
     "delete_user": Operation("drop_user"),
@@ -173,6 +178,7 @@ CLIENT_COMPOUNDS: dict[str, Compound] = {
     "delete": Compound("delete", "delete"),
     "get_load_state": Compound("get_load_state", "get_load_state"),
     "describe_role": Compound("describe_role"),
+    "refresh_load": Compound("refresh_load", "load_collection"),
     "search_iterator": Compound("search_iterator"),
     "query_iterator": Compound("query_iterator"),
 }
