@@ -175,9 +175,8 @@ def _problem(name: str, spans: list[ReadableSpan], error: BaseException | None) 
 def _arguments(client: type, name: str, style: str) -> tuple[list[Any], dict[str, Any]]:
     arguments = sweep.arguments_for(client, name)
     parameters = inspect.signature(getattr(client, name)).parameters
-    kwargs: dict[str, Any] = {}
-    if "timeout" in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        kwargs["timeout"] = sweep.timeout_of(name)
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    kwargs = {limit: value for limit, value in sweep.limits_of(name).items() if takes_any or limit in parameters}
     if style == "keyword":
         return [], arguments | kwargs
     return _positional(list(parameters.values())[1:], arguments, kwargs)
