@@ -66,8 +66,9 @@ class Telemetry:
 
 
 @pytest.fixture(autouse=True)
-def quiet_pymilvus(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.CRITICAL, logger="pymilvus")
+def quiet_pymilvus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It logs each failed call with its traceback."""
+    monkeypatch.setattr(logging.getLogger("pymilvus"), "level", logging.CRITICAL)
 
 
 @pytest.fixture(scope="session")

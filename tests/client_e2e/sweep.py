@@ -23,14 +23,17 @@ NO_REQUEST = frozenset(
     }
 )
 """Methods that ask Milvus nothing."""
-UNTRACED = {"dump_messages": "a stream", "optimize": "work in a thread of its own, for as long as it takes"}
+UNTRACED = {
+    "dump_messages": "a stream",
+    "optimize": "work in a thread of its own, for as long as it takes",
+    "use_database": "a request in some versions only; what follows is in another database",
+    "using_database": "as use_database",
+}
 """Methods that are no single operation, with the reason."""
 _OPERATIONS = {
     # a method of the client that has another operation's name
     "drop_function_field": "alter_collection_schema",
     "list_segments": "list_persistent_segments",
-    "use_database": "describe_database",
-    "using_database": "describe_database",
 }
 _LAST = (("release_", "revoke_"), ("drop_", "remove_", "truncate_"), ("create_index",), ("rename_",))
 _FUNCTION = Function("f", FunctionType.BM25, input_field_names=["text"], output_field_names=["sparse"])

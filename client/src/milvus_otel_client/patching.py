@@ -27,7 +27,6 @@ class Patches:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._active = True
         self._changes: list[tuple[type, str, Any, Any]] = []
 
     def apply(self) -> None:
@@ -37,7 +36,7 @@ class Patches:
 
     def undo(self) -> None:
         """Take out what is still in; what somebody else has wrapped since stays, and does nothing any more."""
-        self._active = False
+        self._telemetry.is_active = False
         for owner, name, before, after in reversed(self._changes):
             if owner.__dict__.get(name) is not after:
                 _logger.warning("%s.%s was wrapped by something else since: left as it is", owner.__qualname__, name)
@@ -72,7 +71,7 @@ class Patches:
 
     def _hook(self, patch: Callable[[Patches, ModuleType], None]) -> Callable[[ModuleType], None]:
         def after_import(module: ModuleType) -> None:
-            if not self._active:  # wrapt keeps a hook for good
+            if not self._telemetry.is_active:  # wrapt keeps a hook for good
                 return
             try:
                 patch(self, module)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from opentelemetry import context as context_api
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span, set_span_in_context
 
 from milvus_otel_client import attributes
@@ -141,7 +140,7 @@ class _Rpc(_RpcBase):
     """A unary rpc of a sync channel."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not is_instrumentation_enabled():
+        if not self._telemetry.is_wanted():
             return self._target(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
@@ -154,7 +153,7 @@ class _Rpc(_RpcBase):
 
     def future(self, *args: Any, **kwargs: Any) -> Any:
         """Start the rpc; the span ends when the answer is there."""
-        if not is_instrumentation_enabled():
+        if not self._telemetry.is_wanted():
             return self._target.future(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
@@ -171,7 +170,7 @@ class _AioRpc(_RpcBase):
     """A unary rpc of an asyncio channel."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not is_instrumentation_enabled():
+        if not self._telemetry.is_wanted():
             return await self._target(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
@@ -192,7 +191,7 @@ class _Stream(_RpcBase):
         return args, None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not is_instrumentation_enabled() or len(args) > _METADATA_POSITION:
+        if not self._telemetry.is_wanted() or len(args) > _METADATA_POSITION:
             return self._target(*args, **kwargs)
         args, _ = self._prepare(args, kwargs)
         return self._start(self._target, args, kwargs)

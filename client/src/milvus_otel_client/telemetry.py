@@ -8,6 +8,7 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, TracerProvider, get_tracer, set_span_in_context
 
@@ -44,6 +45,8 @@ class Telemetry:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.options = options
+        self.is_active = True
+        """False once undone: a wrapper that is left somewhere does nothing any more."""
         self.clock = clock
         self.tracer = get_tracer("milvus_otel_client", __version__, tracer_provider, _SCHEMA_URL)
         self.duration = get_meter("milvus_otel_client", __version__, meter_provider, _SCHEMA_URL).create_histogram(
@@ -52,6 +55,10 @@ class Telemetry:
             description="Duration of database client operations.",
             explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
         )
+
+    def is_wanted(self) -> bool:
+        """Tell whether a call that is about to be made is to be traced."""
+        return self.is_active and is_instrumentation_enabled()
 
     def begin(self, operation: Operation, handler: Any, arguments: Mapping[str, Any]) -> Call | None:
         """Start an operation's span and make it the current one; None when that fails, which is logged."""

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-
 from milvus_otel_client.arguments import Arguments, positions_of
 from milvus_otel_client.futures import end_with_future
 from milvus_otel_client.operations import Compound, Operation, operation_of
@@ -55,7 +53,7 @@ class _HandlerMethod:
     telemetry: Telemetry
 
     def begin(self, instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
-        if not is_instrumentation_enabled():
+        if not self.telemetry.is_wanted():
             return None
         return self.telemetry.begin(self.operation, instance, Arguments(self.positions, args, kwargs))
 
@@ -71,7 +69,7 @@ class _CompoundMethod:
     telemetry: Telemetry
 
     def begin(self, _instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
-        if not is_instrumentation_enabled():
+        if not self.telemetry.is_wanted():
             return None
         return self.telemetry.begin_compound(self.compound, Arguments(self.positions, args, kwargs))
 
