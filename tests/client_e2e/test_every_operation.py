@@ -135,7 +135,9 @@ class _Record:
 
     def _spans(self) -> list[ReadableSpan]:
         operations = self._traces.operations()
-        wait_until(lambda: _all_rpcs_ended(operations, self._traces), "rpc spans")
+        wait_until(
+            lambda: _all_rpcs_ended(operations, self._traces), f"rpc spans of {[span.name for span in operations]}"
+        )
         return [*operations, *self._traces.rpcs()]
 
     def check(self) -> None:

@@ -127,6 +127,16 @@ def collection_name(arguments: Mapping[str, Any]) -> Value:
     return name if isinstance(name, str) and name else None
 
 
+def client_request_id(arguments: Mapping[str, Any]) -> Value:
+    """Read the id that the application gave the request: from 2.6.1 on it is in the ``CallContext``."""
+    for name in ("client_request_id", "client-request-id"):
+        given = arguments.get(name)
+        if isinstance(given, str) and given:
+            return given
+    given = getattr(arguments.get("context"), "_client_request_id", None)
+    return given if isinstance(given, str) and given else None
+
+
 def consistency_level(arguments: Mapping[str, Any]) -> Value:
     """Read the consistency level by its name, whether a name or a number was passed."""
     level = arguments.get("consistency_level")

@@ -39,6 +39,7 @@ class Operation:
 
     name: str
     request: Request = ()
+    """Beside the application's request id, which any operation can have."""
     response: Response = ()
     collection: FromArguments = collection_name
     filter_arguments: tuple[str, ...] = ()

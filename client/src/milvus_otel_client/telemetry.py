@@ -13,7 +13,7 @@ from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, TracerProvider, get_tracer, set_span_in_context
 
 from milvus_otel_client import attributes, errors
-from milvus_otel_client.extractors import filter_text
+from milvus_otel_client.extractors import client_request_id, filter_text
 from milvus_otel_client.target import target_of
 from milvus_otel_client.version import __version__
 
@@ -121,6 +121,8 @@ class Call:
         if not self.span.is_recording():
             return
         found: dict[str, Any] = {}
+        if (request_id := client_request_id(arguments)) is not None:
+            found[attributes.MILVUS_CLIENT_REQUEST_ID] = request_id
         for name, extract in operation.request:
             value = extract(arguments)
             if value is not None:
