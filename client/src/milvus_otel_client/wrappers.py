@@ -78,7 +78,9 @@ class _CompoundMethod:
 
 
 def _wrap(method: Method, traced: _Traced) -> Method:
-    return _async(method, traced) if inspect.iscoroutinefunction(method) else _sync(method, traced)
+    # in pymilvus 2.5 the decorators of an async method are plain functions that return its coroutine
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(method))
+    return _async(method, traced) if is_async else _sync(method, traced)
 
 
 def _sync(method: Method, traced: _Traced) -> Method:
