@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.peers.cache import built, cache_dir, fingerprint
+from tests.peers.cache import built, cache_dir, fingerprint, locked
 from tests.peers.gobuild import build_module, require_go
 from tests.peers.missing import missing, require_command
 from tests.peers.process import Part
@@ -75,16 +75,20 @@ def engine(folder: Path) -> Iterator[Docker]:
         *("--exec-root", str(folder / "exec")),
         *("--pidfile", str(folder / "docker.pid")),
     ]
-    part = Part(command, folder / "dockerd.log")
     docker = Docker(host)
-    try:
-        wait_until(lambda: _is_up(docker, part), "the Docker engine", deadline=60, interval=0.3)
-        yield docker
-    finally:
-        part.stop()
+    # Its images, and the ports that the stack publishes, are for one test run at a time.
+    with locked(cache_dir() / "docker.lock"):
+        part = Part(command, folder / "dockerd.log")
+        try:
+            wait_until(lambda: _is_up(docker, part), "the Docker engine", deadline=60, interval=0.3)
+            yield docker
+        finally:
+            part.stop(grace=60)  # it stops its containers, and containerd, which would outlive it if it were killed
 
 
 def _is_up(docker: Docker, part: Part) -> bool:
     if part.process.poll() is not None:
-        missing(f"dockerd does not run on this machine:\n{part.output()[-3000:]}")
+        missing(
+            f"dockerd does not run on this machine: {part.output().strip().splitlines()[-1]} (all of it: {part.log})"
+        )
     return docker.attempt("version").returncode == 0
