@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 from milvus_otel_processor.enrichment.settings import MilvusSettings
@@ -27,7 +27,7 @@ class Configuration:
     exporter: ExporterSettings
     tail_sampling: TailSamplingSettings | None = None
     milvus: MilvusSettings | None = None
-    metrics: MetricsSettings = MetricsSettings()
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 def receiver_settings(endpoint: str = "127.0.0.1:0", **settings: object) -> ReceiverSettings:
