@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-
 from milvus_otel_processor.config import load_config
+
 from tests.benchmarks.load import MIXES, batched, repeated, spans_in
 from tests.peers.collector import collector_binary
 from tests.peers.otlp_sink import OtlpSink, otlp_sink
@@ -45,7 +45,9 @@ def heartbeats() -> list[str]:
     """The names that the built-in rules drop."""
     sampling = load_config(None, environ={}).config.tail_sampling
     assert sampling is not None
-    names: list[str] = sampling.policies[0].model_dump(by_alias=True)["drop"]["drop_sub_policy"][0]["span_name"]["names"]
+    names: list[str] = sampling.policies[0].model_dump(by_alias=True)["drop"]["drop_sub_policy"][0]["span_name"][
+        "names"
+    ]
     return names
 
 
@@ -70,7 +72,7 @@ def rules(heartbeat: dict[str, object]) -> dict[str, object]:
 
 def processor_configuration(port: int, sink: str, *, enrichment: bool) -> dict[str, object]:
     """Ours: receiver, enrichment, sampling, exporter."""
-    heartbeat = {"type": "span_name", "span_name": {"names": heartbeats(), "root_only": True}}
+    heartbeat: dict[str, object] = {"type": "span_name", "span_name": {"names": heartbeats(), "root_only": True}}
     processors: dict[str, object] = {"tail_sampling": rules(heartbeat)}
     if enrichment:
         processors = {"milvus": {"uri": "http://127.0.0.1:1"}, **processors}
@@ -89,12 +91,13 @@ def processor_configuration(port: int, sink: str, *, enrichment: bool) -> dict[s
 def collector_configuration(port: int, sink: str, health: int) -> dict[str, object]:
     """The Collector's: the same, without enrichment, and names by OTTL."""
     conditions = [f'IsRootSpan() and name == "{name}"' for name in heartbeats()]
-    heartbeat = {"type": "ottl_condition", "ottl_condition": {"error_mode": "ignore", "span": conditions}}
+    heartbeat: dict[str, object] = {
+        "type": "ottl_condition",
+        "ottl_condition": {"error_mode": "ignore", "span": conditions},
+    }
     return {
         "extensions": {"health_check": {"endpoint": f"127.0.0.1:{health}"}},
-        "receivers": {
-            "otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{port}", "max_recv_msg_size_mib": 64}}}
-        },
+        "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{port}", "max_recv_msg_size_mib": 64}}}},
         "processors": {"tail_sampling": rules(heartbeat)},
         "exporters": {"otlp": {"endpoint": sink, "tls": {"insecure": True}, "compression": "none"}},
         "service": {
@@ -186,14 +189,17 @@ def main() -> None:
     """Measure and print a row for each program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spans", type=int, default=400_000)
-    parser.add_argument("--request", type=int, default=8192, help="spans in a request; the Collector's batch processor's default")
+    parser.add_argument(
+        "--request", type=int, default=8192, help="spans in a request; the Collector's batch processor's default"
+    )
     parser.add_argument("--mix", choices=sorted(MIXES), default="recorded")
     parser.add_argument("--no-collector", action="store_true")
     parser.add_argument("--no-enrichment", action="store_true")
     arguments = parser.parse_args()
     programs = ["processor"] if arguments.no_collector else ["processor", "collector"]
     costs = [
-        measure(program, arguments.mix, arguments.spans, arguments.request, enrichment=not arguments.no_enrichment) for program in programs
+        measure(program, arguments.mix, arguments.spans, arguments.request, enrichment=not arguments.no_enrichment)
+        for program in programs
     ]
     for cost in costs:
         print(

@@ -160,10 +160,14 @@ class Decider:
 
     def _judge(self, trace: Trace) -> tuple[Verdict, Encoded | None]:
         common = self._enricher.enrich(trace) if self._enricher is not None else None
-        return self._sampler.decide(trace) if self._sampler is not None else _PASSED, common
+        if self._sampler is None:
+            return _PASSED, common
+        return self._sampler.decide(trace, roots_were_asked=self.seals), common
 
     def _export(self, groups: list[Group], spans: list[bytes], reason: bytes) -> None:
-        good = [(group, _with(span, reason)) for group, span in zip(groups, spans, strict=True) if well_formed(span)]
+        good = [(group, span) for group, span in zip(groups, spans, strict=True) if well_formed(span)]
+        if reason:
+            good = [(group, span + reason if _POLICY_KEY not in span else _with(span, reason)) for group, span in good]
         if len(good) < len(spans):
             # One of them in a request, and its receiver refuses all the others with it.
             self._telemetry.lost(Lost.MALFORMED, len(spans) - len(good), queued=False)
@@ -181,6 +185,4 @@ _POLICY_KEY = POLICY_KEY.encode()
 
 def _with(span: bytes, reason: bytes) -> bytes:
     # A sampler in front of this one may have left its own name; keys are unique, and what is there stays.
-    if reason and _POLICY_KEY in span and attributes.find(span, _POLICY_KEY) is not None:
-        return span
-    return span + reason
+    return span if attributes.find(span, _POLICY_KEY) is not None else span + reason
