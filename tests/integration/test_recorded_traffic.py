@@ -184,8 +184,7 @@ class TestBounds:
                 for request in self._requests():
                     running.send(request)
                 counted = running.service.telemetry.snapshot()
-                running._stopped = True
-                running.service.stop(0.2)
+                running.stop(0.2)
                 at_the_end = running.service.telemetry.snapshot()
         decided = self.REQUESTS * self.PER_REQUEST - self.NUM_TRACES
         assert counted.decisions == {("sampled", "everything"): Amount(decided, decided)}

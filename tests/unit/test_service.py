@@ -1,6 +1,7 @@
 """The steps wired together: which of them take part, and how they end."""
 
 from pathlib import Path
+from time import monotonic
 
 import grpc
 import pytest
@@ -87,10 +88,28 @@ def test_an_exporters_peer_that_is_not_there_holds_up_neither_receiving_nor_the_
         telemetry = running.service.telemetry
         wait_until(lambda: telemetry.snapshot().queued_spans == 2, "the trace to be decided", interval=0.005)
         running.send(encoded(span(2)))
-        running.service.stop(0.5)
-        running._stopped = True
+        running.stop(0.5)
         after = telemetry.snapshot()
     assert after.lost_spans == {"shutdown": 3}
+    assert_accounted(after)
+
+
+def test_an_exporters_peer_that_never_answers_does_not_hold_up_the_end() -> None:
+    with otlp_sink() as sink:
+        sink.delay(3600.0)
+        configuration = Configuration(
+            receiver_settings(), exporter_settings(sink.endpoint, timeout=0.0), sampling(decision_wait=0.01)
+        )
+        with running_processor(configuration) as running:
+            running.send(REQUEST)
+            telemetry = running.service.telemetry
+            wait_until(lambda: telemetry.snapshot().queued_spans == 2, "the trace to be decided", interval=0.005)
+            started = monotonic()
+            running.stop(0.3)
+            took = monotonic() - started
+            after = telemetry.snapshot()
+    assert took < 3
+    assert after.lost_spans == {"shutdown": 2}
     assert_accounted(after)
 
 

@@ -52,10 +52,11 @@ def test_threads_that_count_at_once_lose_nothing() -> None:
             telemetry.exported(1)
             telemetry.lost(Lost.REJECTED, 1)
             telemetry.retried()
+            telemetry.refused_request(Refused.MALFORMED_REQUEST)
 
     with ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(work) for _ in range(4)]:
             done.result()
     after = telemetry.snapshot()
     assert (after.queued_spans, after.exported_spans, after.lost_spans) == (8000, 8000, {"rejected": 8000})
-    assert after.retries == 8000
+    assert (after.retries, after.refused_requests) == (8000, {"malformed_request": 8000})

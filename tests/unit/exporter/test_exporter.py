@@ -1,5 +1,6 @@
 """Kept spans on their way to a real gRPC server in this process."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.otlp.envelope import Group
 from milvus_otel_processor.telemetry import Snapshot, Telemetry
+from pydantic import ValidationError
 
 from tests.peers.otlp_sink import otlp_sink
 from tests.peers.waiting import wait_until
@@ -254,6 +256,18 @@ class TestTheConnection:
             out.put()
             out.settled()
         assert server.metadata[0]["x-tenant"] == "shop"
+
+    @pytest.mark.parametrize("name", ["", "x tenant", "größe", "x:y", "grpc-timeout", "trace-bin", ":path"])
+    def test_a_header_that_grpc_cannot_send_is_refused_from_the_start(self, name: str) -> None:
+        with pytest.raises(ValueError, match=re.escape(repr(name))):
+            exporter_settings("127.0.0.1:1", headers={name: "x"})
+
+    @pytest.mark.parametrize("value", ["token\n", "größe", "\0"])
+    def test_so_is_a_value_which_is_not_shown(self, value: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            exporter_settings("127.0.0.1:1", headers={"Authorization": value})
+        (problem,) = caught.value.errors()
+        assert problem["msg"].endswith("printable ASCII characters alone as the value of the header 'Authorization'")
 
     @pytest.mark.parametrize("compression", ["gzip", "none"])
     def test_requests_arrive_whole_compressed_or_not(self, compression: str) -> None:
