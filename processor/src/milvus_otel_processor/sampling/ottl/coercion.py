@@ -47,12 +47,10 @@ string, integer, boolean, a_map, a_list = map(_of, (bytes, int, bool, dict, list
 time, duration = map(_of, (Time, Duration))
 
 
-def string_like(value: Value) -> bytes | None:
+def string_like(value: Value) -> Value:
     """Return the value's text: bytes in hex, maps and lists as JSON; nil for nil."""
     kind = type(value)
-    if value is None:
-        return None
-    if isinstance(value, bytes):
+    if value is None or kind is bytes:
         return value
     if kind is bytearray:
         return value.hex().encode()
@@ -86,11 +84,10 @@ def _json_double(value: float) -> str:
     return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 
-def int_like(value: Value) -> int | None:
+def int_like(value: Value) -> Value:
     """Return the value as an integer: a text of digits too, a double without its fraction; nil for nil and other texts."""
     if value is None or type(value) is int:
-        number: int | None = value
-        return number
+        return value
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, bytes):
