@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     class Resource(_Message, Protocol):
         resource: Attributes
 
+    class Scope(_Message, Protocol):
+        scope: Attributes
+
     class Status(_Message, Protocol):
         message: bytes
         code: int
@@ -96,13 +99,13 @@ if TYPE_CHECKING:
         links: Sequence[Link]
         dropped_links_count: int
 
-    class Scope(Attributes, Protocol):
+    class ScopeBody(Attributes, Protocol):
         name: bytes
         version: bytes
         dropped_attributes_count: int
 
     class ScopeHeader(_Message, Protocol):
-        scope: Scope
+        scope: ScopeBody
         schema_url: bytes
 
     class ResourceAttributes(Attributes, Protocol):
@@ -140,7 +143,9 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
     "ResourceSpans": [("scope_spans", 2, "ScopeSpans*")],
     "ScopeSpans": [("spans", 2, "bytes*")],
     "Resource": [("resource", 1, "Attributes1")],
+    "Scope": [("scope", 1, "Attributes3")],
     "Attributes1": [("attributes", 1, "KeyValue*")],
+    "Attributes3": [("attributes", 3, "KeyValue*")],
     "Attributes9": [("attributes", 9, "KeyValue*")],
     "KeyValue": [("key", 1, "bytes"), ("value", 2, "AnyValue")],
     "KeyValueList": [("values", 1, "KeyValue*")],
@@ -200,13 +205,13 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
     ],
     "ResourceAttributes": [("attributes", 1, "KeyValue*"), ("dropped_attributes_count", 2, "uint32")],
     "ResourceHeader": [("resource", 1, "ResourceAttributes"), ("schema_url", 3, "bytes")],
-    "Scope": [
+    "ScopeBody": [
         ("name", 1, "bytes"),
         ("version", 2, "bytes"),
         ("attributes", 3, "KeyValue*"),
         ("dropped_attributes_count", 4, "uint32"),
     ],
-    "ScopeHeader": [("scope", 1, "Scope"), ("schema_url", 3, "bytes")],
+    "ScopeHeader": [("scope", 1, "ScopeBody"), ("schema_url", 3, "bytes")],
     "PartialSuccess": [("rejected_spans", 1, "int64"), ("error_message", 2, "bytes")],
     "Response": [("partial_success", 1, "PartialSuccess")],
 }
@@ -246,6 +251,8 @@ ScopeSpansView = cast("type[ScopeSpans]", _view("ScopeSpans"))
 """A ScopeSpans: only its spans are looked at, as bytes."""
 ResourceView = cast("type[Resource]", _view("Resource"))
 """A ResourceSpans of which only the resource's attributes are looked at."""
+ScopeView = cast("type[Scope]", _view("Scope"))
+"""A ScopeSpans of which only the scope's attributes are looked at."""
 HeadView = cast("type[Head]", _view("Head"))
 """The fields of a Span that nearly every trace is decided by: ids, name, kind, times, status."""
 AttributesView = cast("type[Attributes]", _view("Attributes9"))
@@ -279,5 +286,6 @@ __all__ = [
     "ResponseView",
     "ScopeHeaderView",
     "ScopeSpansView",
+    "ScopeView",
     "SpanView",
 ]

@@ -46,7 +46,8 @@ class Sampler:
             for policy in settings.policies
         ]
         self._drops = [rule for rule in rules if isinstance(rule.evaluator, Drop)]
-        self.seals = any(rule.evaluator.may_be_sealed for rule in self._drops if isinstance(rule.evaluator, Drop))
+        self._unsealed_drops = [rule for rule in self._drops if not _may_be_sealed(rule)]
+        self.seals = len(self._unsealed_drops) < len(self._drops)
         """Whether any root span can settle a verdict at once."""
         keeps = [rule for rule in rules if not isinstance(rule.evaluator, Drop)]
         stops = settings.sample_on_first_match
@@ -59,31 +60,47 @@ class Sampler:
         self.evaluation_errors: Counter[str] = Counter()
         """How often each policy had no answer, by its name."""
 
-    def decide(self, trace: Trace) -> Verdict:
-        """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span."""
-        for rule in self._drops:
-            if self._ask(rule, trace) is Decision.DROPPED:
-                return rule.dropped
+    def decide(self, trace: Trace, *, roots_were_asked: bool = False) -> Verdict:
+        """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span.
+
+        `roots_were_asked` says that the name of every root span of the trace was given to `sealed_by_root` when it came; rules
+        on these names alone can then not match any more, and are not asked again.
+        """
+        for rule in self._unsealed_drops if roots_were_asked else self._drops:
+            try:
+                if rule.evaluator.evaluate(trace) is Decision.DROPPED:
+                    return rule.dropped
+            except EvaluationError as error:
+                self._has_no_answer(rule, trace, error)
         for rule, with_memory in self._keeps:
-            if self._ask(rule, trace) is Decision.SAMPLED:
-                for later in with_memory:
-                    self._ask(later, trace)
-                return rule.sampled
+            try:
+                if rule.evaluator.evaluate(trace) is Decision.SAMPLED:
+                    self._tell(with_memory, trace)
+                    return rule.sampled
+            except EvaluationError as error:
+                self._has_no_answer(rule, trace, error)
         return NOT_SAMPLED
 
-    def _ask(self, rule: _Rule, trace: Trace) -> Decision:
-        try:
-            return rule.evaluator.evaluate(trace)
-        except EvaluationError as error:
-            name = rule.sampled.policy or ""
-            self.evaluation_errors[name] += 1
-            # The Collector says it at debug level each time; once aloud is what a user needs.
-            level = logging.WARNING if self.evaluation_errors[name] == 1 else logging.DEBUG
-            _log.log(level, "policy %s has no answer for trace %s: %s", name, trace.id.hex(), error)
-            return Decision.NOT_SAMPLED
+    def _tell(self, with_memory: list[_Rule], trace: Trace) -> None:
+        for rule in with_memory:
+            try:
+                rule.evaluator.evaluate(trace)
+            except EvaluationError as error:
+                self._has_no_answer(rule, trace, error)
+
+    def _has_no_answer(self, rule: _Rule, trace: Trace, error: EvaluationError) -> None:
+        name = rule.sampled.policy or ""
+        self.evaluation_errors[name] += 1
+        # The Collector says it at debug level each time; once aloud is what a user needs.
+        level = logging.WARNING if self.evaluation_errors[name] == 1 else logging.DEBUG
+        _log.log(level, "policy %s has no answer for trace %s: %s", name, trace.id.hex(), error)
 
     def _sealed_by_root(self, name: bytes) -> Verdict | None:
         for rule in self._drops:
             if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name):
                 return rule.dropped
         return None
+
+
+def _may_be_sealed(rule: _Rule) -> bool:
+    return isinstance(rule.evaluator, Drop) and rule.evaluator.may_be_sealed
