@@ -10,6 +10,7 @@ import click
 SUBCOMMANDS = {
     "run": "Receive, enrich, sample and export traces.",
     "validate": "Check a configuration and say all that is wrong with it.",
+    "replay": "Run recorded traffic through the rules and say what they keep.",
     "config": "Print the built-in configuration.",
 }
 """The subcommands and what they are for; they are listed without being imported, so that `--help` is quick."""
