@@ -348,3 +348,10 @@ def test_an_address_is_a_host_and_a_port(folder: ConfigFolder, address: str) -> 
     assert folder.load([f"exporters.otlp.endpoint='http://{address}'"]).exporter.endpoint == f"http://{address}"
     sets = [f"receivers.otlp.protocols.grpc.endpoint='{address}'"]
     assert folder.load(sets).receiver.protocols.grpc.endpoint == address
+
+
+def test_a_value_that_may_be_of_two_types_is_one_problem(folder: ConfigFolder) -> None:
+    rule = "  - {name: n, type: numeric_attribute, numeric_attribute: {key: k, min_value: few}}\n"
+    folder.write("sampling.yaml", SAMPLING + rule)
+    path = "processors.tail_sampling.policies[2].numeric_attribute.min_value"
+    assert folder.problems() == [f'sampling.yaml:9: {path}: "few" is a string, expected a number']

@@ -6,7 +6,8 @@ longer text it is text. What comes in is itself searched for substitutions. All 
 
 - a relative ``${file:path}`` is looked for beside the file that names it, not in the working directory, so that a
   folder of configuration works from wherever it is mounted or cloned;
-- an included ``.yaml`` or ``.yml`` file that is no valid YAML is an error; the Collector takes its text for a string;
+- an included ``.yaml`` or ``.yml`` file that is no valid YAML is an error, and one that holds a string is that string;
+  the Collector takes its text as it is spelled. Of other files, such as secrets, so do we, less the last line break;
 - an escaped ``$${`` does not stop the substitutions after it.
 """
 
@@ -96,7 +97,7 @@ class Substitution:
                 parsed = _parsed(value, node.place)
                 if not (isinstance(parsed, Scalar) and isinstance(parsed.value, str)):
                     return self.tree(parsed, folder, files)
-                value = parsed.value
+                # a string is taken as it is spelled, quotes and all, as in the Collector
             text = text[:start] + (value or "") + text[start + len(body) + 3 :]
         raise ConfigError([Problem(node.place, "", "a substitution here leads back to itself")])
 
@@ -141,10 +142,11 @@ class Substitution:
         except ConfigError:
             if path.suffix in (".yaml", ".yml"):
                 raise
-            content = Scalar(text.rstrip("\r\n"), place)
+            content = Scalar("", place)
         if isinstance(content, Scalar):
-            spelled = content.value if isinstance(content.value, str) else text.strip()
-            content = replace(content, text=spelled)
+            spelled = text.rstrip("\r\n")
+            is_text = isinstance(content.value, str) and path.suffix not in (".yaml", ".yml")
+            content = replace(content, value=spelled if is_text else content.value, text=spelled)
         return self.tree(content, path.parent, (*files, _identity(path)))
 
 
