@@ -69,8 +69,17 @@ class Decider:
             cache_settings.non_sampled_cache_size if remembers else 0,
         )
         self._tallies: dict[int, tuple[Verdict, Tally]] = {}
-        self.seals = sampler is not None and sampler.seals
+
+    @property
+    def seals(self) -> bool:
         """Whether a root span can settle a decision at once."""
+        return self._sampler is not None and self._sampler.seals
+
+    def replace_sampler(self, sampler: Sampler, cache_settings: DecisionCacheSettings) -> None:
+        """Decide by another sampler from now on; late spans go on to follow what was decided by the one before."""
+        self._sampler = sampler
+        self._cache.resize(cache_settings.sampled_cache_size, cache_settings.non_sampled_cache_size)
+        self._tallies.clear()
 
     def decide(self, traces: Iterable[Trace]) -> None:
         """Decide these traces and pass on what is kept of them."""

@@ -13,13 +13,14 @@ from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.receiver import PortError, Receiver
 from milvus_otel_processor.telemetry import Lost, Telemetry
-from milvus_otel_processor.wiring import Processors, gathering_time, wire
+from milvus_otel_processor.wiring import Processors, gathering_time, rewire, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.receiver import ReceiverSettings
+    from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +80,11 @@ class Service:
             raise StartError(str(error)) from None
         self._exporter.start()
         self._ticker.start()
+
+    def replace_rules(self, sampling: TailSamplingSettings) -> None:
+        """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
+        rewire(self._pipeline, sampling)
+        self._drops_pending = sampling.drop_pending_traces_on_shutdown
 
     def stop(self, grace_seconds: float) -> None:
         """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost."""

@@ -70,3 +70,14 @@ def wire(
         telemetry=telemetry,
         clock=clock,
     )
+
+
+def rewire(pipeline: Pipeline, sampling: TailSamplingSettings) -> None:
+    """Give a pipeline that samples, and may be running, other rules."""
+    pipeline.replace_rules(
+        Sampler(sampling),
+        sampling.decision_cache,
+        wait=sampling.decision_wait,
+        wait_after_root=sampling.decision_wait_after_root_received,
+        num_traces=sampling.num_traces,
+    )
