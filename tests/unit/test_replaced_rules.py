@@ -98,6 +98,14 @@ def test_a_drop_rule_that_comes_settles_roots_at_once_and_one_that_goes_does_not
     assert running.telemetry.snapshot().waiting_spans == 1
 
 
+def test_a_root_that_came_before_a_drop_rule_is_dropped_by_it_all_the_same() -> None:
+    running = Running(rules(ALL))
+    running.ingest(1, name="heartbeat")
+    rewire(running.pipeline, rules(NO_HEARTBEATS, ALL))
+    running.ingest(2)
+    assert running.at(11) == {("dropped", "no-heartbeats"): Amount(1, 1), ("sampled", "all"): Amount(1, 1)}
+
+
 def test_a_shorter_wait_holds_for_what_waits() -> None:
     running = Running(rules(ALL, decision_wait="1h"))
     running.ingest(1)

@@ -74,7 +74,7 @@ class Pipeline:
     ) -> None:
         """Decide by other rules from now on, the traces that wait as well; none of them is lost, none waits longer than `wait`."""
         with self._lock:
-            self._decider.replace_sampler(sampler, cache_settings)
+            self._decider.replace_sampler(sampler, cache_settings, self._buffer.entries)
             self._buffer.change_wait(wait, self._clock())
             self._wait_after_root = wait_after_root
             self._num_traces = num_traces
@@ -110,13 +110,11 @@ class Pipeline:
                 self._decider.decide(traces)
             self._count_waiting()
 
-    def discard(self) -> int:
-        """Forget, undecided, all traces that wait, and return how many spans those were."""
+    def discard(self) -> None:
+        """Lose, undecided, all traces that wait."""
         with self._lock:
-            spans = sum(len(trace.spans) for trace in self._buffer.take_oldest(len(self._buffer)))
-            self._telemetry.waiting_spans = self._telemetry.waiting_bytes = 0
+            self._decider.discard(self._buffer.take_oldest(len(self._buffer)))
             self._count_waiting()
-        return spans
 
     def _turn(self) -> bool:
         with self._lock:
