@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import logging
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Protocol
 
 from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.receiver import PortError, Receiver
+from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.telemetry import Telemetry
 from milvus_otel_processor.wiring import Processors, gathering_time, rewire, wire
 
@@ -57,6 +58,7 @@ class Service:
             self._exporter = OtlpExporter(config.exporter, self.telemetry, clock=clock)
         except OSError as error:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
+        self._clock = Clock(clock, time_ns)
         self._buffer = Buffer(gathering_time(config))
         self._pipeline = wire(
             config,
@@ -64,7 +66,7 @@ class Service:
             enricher=Enricher(self.telemetry.enriched_spans) if config.milvus is not None else None,
             exporter=self._exporter,
             telemetry=self.telemetry,
-            clock=clock,
+            clock=self._clock,
         )
         self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry)
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
@@ -82,7 +84,7 @@ class Service:
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
-        rewire(self._pipeline, sampling)
+        rewire(self._pipeline, sampling, self._clock)
         self._drops_pending = sampling.drop_pending_traces_on_shutdown
 
     def stop(self, grace_seconds: float) -> None:

@@ -10,12 +10,11 @@ from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import DecisionCacheSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from milvus_otel_processor.buffer import Buffer
     from milvus_otel_processor.decider import Exporter
     from milvus_otel_processor.enrichment.enricher import Enricher
     from milvus_otel_processor.enrichment.settings import MilvusSettings
+    from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.telemetry import Telemetry
 
@@ -48,16 +47,13 @@ def wire(
     enricher: Enricher | None,
     exporter: Exporter,
     telemetry: Telemetry,
-    clock: Callable[[], float],
+    clock: Clock,
 ) -> Pipeline:
-    """Return the pipeline that these settings describe, between what brings requests and what takes kept spans.
-
-    `clock` tells seconds that never run backwards.
-    """
+    """Return the pipeline that these settings describe, between what brings requests and what takes kept spans."""
     sampling = config.tail_sampling
     decider = Decider(
         enricher=enricher,
-        sampler=Sampler(sampling) if sampling is not None else None,
+        sampler=Sampler(sampling, clock) if sampling is not None else None,
         cache_settings=sampling.decision_cache if sampling is not None else DecisionCacheSettings(),
         exporter=exporter,
         telemetry=telemetry,
@@ -68,14 +64,14 @@ def wire(
         wait_after_root=sampling.decision_wait_after_root_received if sampling is not None else 0.0,
         decider=decider,
         telemetry=telemetry,
-        clock=clock,
+        clock=clock.monotonic,
     )
 
 
-def rewire(pipeline: Pipeline, sampling: TailSamplingSettings) -> None:
+def rewire(pipeline: Pipeline, sampling: TailSamplingSettings, clock: Clock) -> None:
     """Give a pipeline that samples, and may be running, other rules."""
     pipeline.replace_rules(
-        Sampler(sampling),
+        Sampler(sampling, clock),
         sampling.decision_cache,
         wait=sampling.decision_wait,
         wait_after_root=sampling.decision_wait_after_root_received,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from milvus_otel_processor.config.builtin import default_config_path
 from milvus_otel_processor.config.model import COMPONENTS, Config, ServiceSettings
 from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain
+from milvus_otel_processor.config.notes import notes
 from milvus_otel_processor.config.overrides import override, read_override
 from milvus_otel_processor.config.pipeline import (
     check_pipeline,
@@ -65,7 +66,8 @@ def load_config(
         raise ConfigError(substitution.problems)
     if not isinstance(root, Mapping):
         raise ConfigError([Problem(root.place, "", _no_mapping(root))])
-    return LoadedConfig(_checked(root), (*substitution.warnings, *unused_components(root)))
+    config = _checked(root)
+    return LoadedConfig(config, (*substitution.warnings, *unused_components(root), *notes(root, config)))
 
 
 def _no_mapping(root: Node) -> str:

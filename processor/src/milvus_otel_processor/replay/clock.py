@@ -10,13 +10,12 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.replay.recording import Message
 
-_NANOSECONDS = 1e9
-
 
 class Arrival(NamedTuple):
-    """A request, and when it arrives: in seconds after the first one of all recordings."""
+    """A request, and when it arrives."""
 
-    seconds: float
+    time_ns: int
+    """Nanoseconds since 1970."""
     message: Message
 
 
@@ -28,12 +27,9 @@ def arrivals(recordings: Iterable[Iterable[Message]]) -> Iterator[Arrival]:
     request arrives first, so that the parts of a rotated file may be given in any order, and those of several Collectors run
     side by side. A message is not taken from its recording before it is needed.
     """
-    start = None
     heads = (_in_order(recording, index) for index, recording in enumerate(recordings))
-    for arrival, _, message in heapq.merge(*heads, key=lambda head: head[:2]):
-        if start is None and arrival:
-            start = arrival
-        yield Arrival((arrival - start) / _NANOSECONDS if start is not None else 0.0, message)
+    for time_ns, _, message in heapq.merge(*heads, key=lambda head: head[:2]):
+        yield Arrival(time_ns, message)
 
 
 def _in_order(recording: Iterable[Message], index: int) -> Iterator[tuple[int, int, Message]]:

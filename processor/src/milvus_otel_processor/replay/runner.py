@@ -10,6 +10,7 @@ from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.replay.clock import arrivals
 from milvus_otel_processor.replay.kept import KeptSpans
 from milvus_otel_processor.replay.recording import RecordingError
+from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.telemetry import Telemetry
 from milvus_otel_processor.wiring import gathering_time, wire
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.telemetry import Snapshot
     from milvus_otel_processor.wiring import Processors
+
+_NANOSECONDS = 1e9
 
 
 class Outcome(NamedTuple):
@@ -38,8 +41,8 @@ def replay(recordings: Iterable[Iterable[Message]], config: Processors, out: IO[
     Raises RecordingError at a message that is none, and OSError where `out` cannot be written.
     """
     run = _Run(config, out)
-    for seconds, message in arrivals(recordings):
-        run.advance(seconds)
+    for time_ns, message in arrivals(recordings):
+        run.advance_to(time_ns)
         run.ingest(message)
     return run.finish()
 
@@ -49,18 +52,26 @@ class _Run:
         self._telemetry = Telemetry()
         self._kept = KeptSpans(self._telemetry, out)
         self._buffer = Buffer(gathering_time(config))
-        self._now = 0.0
+        self._start_ns = 0
+        self._now = 0.0  # seconds after that
+        self._clock = Clock(lambda: self._now, lambda: self._start_ns + int(self._now * _NANOSECONDS))
         self._pipeline = wire(
             config,
             buffer=self._buffer,
             enricher=Enricher(self._telemetry.enriched_spans) if config.milvus is not None else None,
             exporter=self._kept,
             telemetry=self._telemetry,
-            clock=lambda: self._now,
+            clock=self._clock,
         )
 
+    def advance_to(self, time_ns: int) -> None:
+        """Let the time go on to this one, nanoseconds since 1970."""
+        if not self._start_ns:
+            self._start_ns = time_ns
+        self.advance((time_ns - self._start_ns) / _NANOSECONDS)
+
     def advance(self, until: float) -> None:
-        """Let the time go on in the steps of a running processor, as long as there is something to decide."""
+        """Let the time go on to `until`, in the steps of a running processor, as long as there is something to decide."""
         while self._telemetry.waiting_traces and self._now + self._buffer.tick < until:
             self._now += self._buffer.tick
             self._pipeline.tick()
