@@ -160,6 +160,8 @@ class Decider:
             self._lose(whole, FAILED, Lost.FAILED)
             return
         self._tally(verdict).add(arrived)
+        if self._sampler is not None and self._sampler.has_shadows and verdict.decision is not Decision.DROPPED:
+            self._count_shadows(self._sampler, trace, verdict, arrived)
         if verdict.decision is not Decision.SAMPLED:
             self._cache.put_not_sampled(trace.id, verdict.decision)
             return
@@ -168,6 +170,18 @@ class Decider:
         reason = _policy_attribute(verdict.policy) if verdict.policy is not None else b""
         self._cache.put_sampled(trace.id, _Kept(reason, common))
         self._export(trace.groups, trace.spans, reason)
+
+    def _count_shadows(self, sampler: Sampler, trace: Trace, verdict: Verdict, arrived: int) -> None:
+        try:
+            try:
+                shadows = sampler.shadow_verdicts(trace)
+            except DecodeError:
+                shadows = sampler.shadow_verdicts(trace.without_malformed())
+        except Exception:  # noqa: BLE001 - what does nothing must not cost a trace either
+            _log.exception("policies with mode: shadow failed: trace_id=%s", trace.id.hex())
+            return
+        for would, policy in (shadow.key for shadow in shadows):
+            self._telemetry.shadow_tally(policy, would, verdict.decision.value).add(arrived)
 
     def _tally(self, verdict: Verdict) -> Tally:
         # By identity, because to hash an Enum costs more than all else here; the verdict is held so that its id stays its own.

@@ -87,6 +87,25 @@ def test_the_json_has_the_same_figures(folder: Folder) -> None:
     assert document["lost_spans"] == {}
 
 
+def test_the_table_says_what_a_shadow_would_have_done(folder: Folder) -> None:
+    folder.config.write_text(
+        CONFIG.replace("type: status_code,", "type: status_code, mode: shadow,").replace(
+            "{name: never,", "{name: all, type: always_sample}\n      - {name: never, mode: shadow,"
+        )
+    )
+    result = folder.replay(str(folder.traces))
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "all always_sample sampled 2 66.67% 2 33.33%" in lines
+    assert "errors (shadow) status_code would be sampled, is sampled 1 33.33% 1 16.67%" in lines
+    assert "never (shadow) latency would be sampled 0 0.00% 0 0.00%" in lines
+    document = json.loads(folder.replay("--format", "json", str(folder.traces)).stdout)
+    assert [(row["policy"], row["would_decide"], row["decision"]) for row in document["shadow_policies"]] == [
+        ("errors", "sampled", "sampled"),
+        ("never", "sampled", None),
+    ]
+    assert [row["policy"] for row in document["policies"]] == ["no-heartbeats", "all"]
+
+
 def test_what_is_kept_can_be_written_and_replayed(folder: Folder) -> None:
     kept = folder.path / "kept.binpb"
     assert folder.replay("--out", str(kept), str(folder.traces)).exit_code == 0

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from milvus_otel_processor.decider import LATE_NOT_SAMPLED, LATE_SAMPLED
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.telemetry import Amount
 
 if TYPE_CHECKING:
@@ -34,14 +35,28 @@ class Row(NamedTuple):
     amount: Amount
 
 
+class ShadowRow(NamedTuple):
+    """The traces, and their spans, over which a policy with `mode: shadow` would have made one decision."""
+
+    policy: str
+    type: str
+    would: str
+    decision: str | None
+    """What was decided; None where the policy would have decided nothing."""
+    amount: Amount
+
+
 class Report:
     """The counts of a replay, by policy in the order of the configuration, and altogether."""
 
     def __init__(self, outcome: Outcome, sampling: TailSamplingSettings | None) -> None:
         self._counted = outcome.counted
         self._seconds = outcome.seconds
-        self._policies = {policy.name: policy.type for policy in sampling.policies} if sampling is not None else {}
+        policies = sampling.policies if sampling is not None else []
+        self._policies = {policy.name: policy.type for policy in policies if policy.mode != SHADOW}
+        self._shadows = {policy.name: policy.type for policy in policies if policy.mode == SHADOW}
         self.rows = list(self._rows())
+        self.shadow_rows = list(self._shadow_rows())
         decided = self._counted.decisions.values()
         self.received = Amount(sum(amount.traces for amount in decided), self._counted.received_spans)
         self.kept = Amount(self._traces(Decision.SAMPLED.value), self._counted.exported_spans)
@@ -50,11 +65,19 @@ class Report:
         decisions = dict(self._counted.decisions)
         for name, type_ in self._policies.items():
             own = [decision for decision, policy in decisions if policy == name]
-            usual = Decision.DROPPED if type_ == "drop" else Decision.SAMPLED
-            for decision in own or [usual.value]:
+            for decision in own or [_usual(type_)]:
                 yield Row(name, type_, decision, decisions.pop((decision, name), Amount()))
         for (decision, policy), amount in decisions.items():
             yield Row(policy or None, None, decision, amount)
+
+    def _shadow_rows(self) -> Iterator[ShadowRow]:
+        counts = self._counted.shadow_decisions
+        for name, type_ in self._shadows.items():
+            own = sorted(key for key in counts if key[0] == name)
+            for _, would, decision in own:
+                yield ShadowRow(name, type_, would, decision, counts[name, would, decision])
+            if not own:
+                yield ShadowRow(name, type_, _usual(type_), None, Amount())
 
     def _traces(self, decision: str) -> int:
         return sum(amount.traces for (found, _), amount in self._counted.decisions.items() if found == decision)
@@ -72,6 +95,12 @@ class Report:
                 | self._shares(row.amount)
                 for row in self.rows
             ],
+            "shadow_policies": [
+                {"policy": row.policy, "type": row.type, "would_decide": row.would, "decision": row.decision}
+                | row.amount.__dict__
+                | self._shares(row.amount)
+                for row in self.shadow_rows
+            ],
             "late_spans": {key: counted.late_spans.get(key, 0) for key in (LATE_SAMPLED, LATE_NOT_SAMPLED)},
             "early_decisions": counted.early_decisions,
             "enriched_spans": counted.enriched_spans,
@@ -88,7 +117,17 @@ class Report:
         }
 
     def print_table(self, file: TextIO) -> None:
-        """Write it as a table, and below it what no policy has a part in."""
+        """Write it as a table: the decisions, what shadows would have changed, and what no decision counts."""
+        console = Console(file=file, highlight=False, markup=False)
+        if not console.is_terminal:
+            console.width = _UNCAPPED_WIDTH
+        console.print(
+            f"{self.received.traces:,} traces, {self.received.spans:,} spans "
+            f"in {self._counted.received_requests:,} requests over {self._seconds:,.1f} s",
+        )
+        console.print(self._table())
+
+    def _table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, show_footer=True)
         table.add_column("policy", "kept", overflow="fold")
         table.add_column("type")
@@ -98,16 +137,13 @@ class Report:
         for row in self.rows:
             table.add_row(row.policy or _DASH, row.type or _DASH, row.decision, *self._figures(row.amount))
         table.add_section()
+        for shadow in self.shadow_rows:
+            decision = ", is ".join(filter(None, (f"would be {shadow.would}", shadow.decision)))
+            table.add_row(f"{shadow.policy} (shadow)", shadow.type, decision, *self._figures(shadow.amount))
+        table.add_section()
         for name, spans in self._besides():
             table.add_row(name, "", "", "", "", f"{spans:,}", self._share(spans, self.received.spans))
-        console = Console(file=file, highlight=False, markup=False)
-        if not console.is_terminal:
-            console.width = _UNCAPPED_WIDTH
-        console.print(
-            f"{self.received.traces:,} traces, {self.received.spans:,} spans "
-            f"in {self._counted.received_requests:,} requests over {self._seconds:,.1f} s",
-        )
-        console.print(table)
+        return table
 
     def _besides(self) -> Iterator[tuple[str, int]]:
         """Yield what became of spans that no decision over their trace counts, and of those that a decision did not help."""
@@ -130,3 +166,8 @@ class Report:
     @staticmethod
     def _share(part: int, whole: int) -> str:
         return f"{part / whole:.2%}" if whole else _DASH
+
+
+def _usual(policy_type: str) -> str:
+    """Return what a policy of this type decides where it decides something."""
+    return Decision.DROPPED.value if policy_type == "drop" else Decision.SAMPLED.value
