@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.policies import Policy
 from milvus_otel_processor.sampling.policies.base import notes_of
+from milvus_otel_processor.sampling.shadow import check_shadows
 from milvus_otel_processor.settings import Duration, Settings
 
 
@@ -93,4 +94,9 @@ class TailSamplingSettings(Settings):
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"duplicate policy name {twice[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _shadows_are_beside_others(self) -> Self:
+        check_shadows(self.policies)
         return self
