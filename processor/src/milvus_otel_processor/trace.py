@@ -120,11 +120,9 @@ def well_formed(span: bytes) -> bool:
         whole = SpanView.FromString(span)
     except DecodeError:
         return False
-    return (
-        len(whole.trace_id) == 16
-        and len(whole.span_id) in _SPAN_ID_LENGTHS
-        and len(whole.parent_span_id) in _SPAN_ID_LENGTHS
-        and all(
-            len(link.trace_id) in _TRACE_ID_LENGTHS and len(link.span_id) in _SPAN_ID_LENGTHS for link in whole.links
-        )
+    if len(whole.span_id) not in _SPAN_ID_LENGTHS or len(whole.parent_span_id) not in _SPAN_ID_LENGTHS:
+        return False
+    links = whole.links
+    return not links or all(
+        len(link.trace_id) in _TRACE_ID_LENGTHS and len(link.span_id) in _SPAN_ID_LENGTHS for link in links
     )
