@@ -169,6 +169,15 @@ def test_a_duplicated_span_is_carried_through_twice() -> None:
     assert len(harness.exporter.spans) == 3
 
 
+def test_a_name_that_another_sampler_left_stays() -> None:
+    harness = Harness()
+    named = {"tailsampling.policy": "by the Collector"}
+    harness.put(span(1, 1, attributes=named), span(1, 2, 1), span(1, 3, 1, name="tailsampling.policy"))
+    harness.decide_all()
+    ours = {"tailsampling.policy": "everything"}
+    assert [attributes_of(kept) for kept in harness.exporter.spans] == [named, ours, ours]
+
+
 class TestLateSpans:
     def test_a_late_span_of_a_sampled_trace_goes_out_with_the_policy_of_its_trace(self) -> None:
         harness = Harness(sampling(ERRORS))
