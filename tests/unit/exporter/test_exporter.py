@@ -183,6 +183,12 @@ class TestTheQueue:
         assert caplog.text.count("sending queue is full") == 1
         assert "endpoint=127.0.0.1:1 queue_size=5" in caplog.text
 
+    def test_when_it_is_full_again_that_is_said_again(self, caplog: pytest.LogCaptureFixture) -> None:
+        made = Exporting("127.0.0.1:1", sending_queue={"queue_size": 5})
+        for count in (4, 3, 1, 3):
+            made.put(count)
+        assert caplog.text.count("sending queue is full") == 2
+
 
 class TestRetries:
     def test_a_request_that_failed_for_now_is_sent_again_after_growing_pauses(self) -> None:
