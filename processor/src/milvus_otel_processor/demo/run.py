@@ -67,6 +67,7 @@ def _config(sink: str, milvus_port: int) -> Config:
         f"exporters.otlp.endpoint={sink}",
         f"processors.milvus.uri=http://127.0.0.1:{milvus_port}",
         f"processors.tail_sampling.decision_wait={DECISION_WAIT_SECONDS}s",
+        "service.telemetry.metrics.level=none",
     ]
     return load_config(None, overrides=overrides, environ=os.environ).config
 
