@@ -49,7 +49,7 @@ def run_demo(console: Console, *, export: str | None = None, serve: bool = False
             _wait_for_decisions(service, console)
             if serve:
                 show(_outcome(service, sink, done), console)
-                serve_until_interrupted(console, sink, endpoint=service.endpoint, uri=milvus.uri, export=export)
+                serve_until_interrupted(console, sink, milvus, endpoint=service.endpoint, export=export)
         service.stop(grace_seconds=_STOP_SECONDS)
         outcome = _outcome(service, sink, done)
         show(outcome, console)

@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from milvus_otel_processor.demo.milvus import EmbeddedMilvus
     from milvus_otel_processor.demo.sink import KeptSpan, Sink
 
 _POLL_SECONDS = 1.0
 
 
-def serve_until_interrupted(console: Console, sink: Sink, *, endpoint: str, uri: str, export: str | None) -> NoReturn:
-    """Print where things are, then each trace that the processor keeps, until an exception of a signal ends it."""
+def serve_until_interrupted(
+    console: Console, sink: Sink, milvus: EmbeddedMilvus, *, endpoint: str, export: str | None
+) -> NoReturn:
+    """Print where things are, then each trace that the processor keeps, until an exception of a signal ends it.
+
+    Raises MilvusStoppedError when Milvus ends before.
+    """
     console.print("\nMilvus and the processor keep running, until Ctrl-C.", style="bold")
     places = {
         "Milvus": uri,
@@ -37,6 +43,7 @@ def serve_until_interrupted(console: Console, sink: Sink, *, endpoint: str, uri:
     arrivals = Arrivals(sink.traces)
     while True:
         time.sleep(_POLL_SECONDS)
+        milvus.check()
         for trace in arrivals.settled():
             console.print(Text("  ").append(summary(trace)), highlight=False, soft_wrap=True)
 
