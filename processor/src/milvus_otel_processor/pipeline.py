@@ -91,13 +91,11 @@ class Pipeline:
                 self._decider.decide(traces)
             self._count_waiting()
 
-    def discard(self) -> int:
-        """Forget, undecided, all traces that wait, and return how many spans those were."""
+    def discard(self) -> None:
+        """Lose, undecided, all traces that wait."""
         with self._lock:
-            spans = sum(len(trace.spans) for trace in self._buffer.take_oldest(len(self._buffer)))
-            self._telemetry.waiting_spans = self._telemetry.waiting_bytes = 0
+            self._decider.discard(self._buffer.take_oldest(len(self._buffer)))
             self._count_waiting()
-        return spans
 
     def _turn(self) -> bool:
         with self._lock:

@@ -18,6 +18,7 @@ class Refused(Enum):
 class Lost(Enum):
     """Why a span that was taken in, and not dropped by a rule, did not reach the exporter's peer."""
 
+    FAILED = "failed"
     MALFORMED = "malformed"
     QUEUE_FULL = "queue_full"
     REJECTED = "rejected"
@@ -52,8 +53,9 @@ class Tally:
 class Snapshot:
     """The counters at one moment, since the start. The keys of `decisions` are a decision and the name of a policy, or "".
 
-    A span that came in is in exactly one of `refused_spans`, `decisions`, `late_spans` and `waiting_spans`. One that was decided
-    `sampled` or `malformed`, or came late to a sampled trace, is in one of `exported_spans`, `lost_spans` and `queued_spans`.
+    A span that came in is in exactly one of `refused_spans`, `decisions`, `late_spans` and `waiting_spans`. One whose decision
+    is not `not_sampled` or `dropped`, or that came late to a sampled trace, is in one of `exported_spans`, `lost_spans` and
+    `queued_spans`.
     """
 
     received_requests: int = 0

@@ -32,6 +32,11 @@ class BatchSettings(Settings):
 
     flush_timeout: Duration = Field(default=0.2, description="How long a span waits for others to go with it; seconds.")
     min_size: int = Field(default=8192, gt=0, description="Spans with which a request goes out at once.")
+    max_size_mib: int = Field(
+        default=4,
+        gt=0,
+        description="What makes more is sent as several requests; gRPC servers take no larger ones unless told to; MiB.",
+    )
 
 
 class QueueSettings(Settings):

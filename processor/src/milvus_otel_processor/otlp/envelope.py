@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp.schema import RequestView, ResourceSpansView, ResourceView, ScopeSpansView
+from milvus_otel_processor.otlp.schema import RequestView, ResourceSpansView, ResourceView, ScopeSpansView, ScopeView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +50,7 @@ class GroupRegistry:
     def split(self, request: bytes) -> list[tuple[Group, list[bytes]]]:
         """Cut a serialized ExportTraceServiceRequest into groups of serialized spans.
 
-        Raises DecodeError where the request is not valid protobuf; the spans themselves are not looked into.
+        Raises DecodeError where the request, a resource or a scope is not valid protobuf; spans are not looked into.
         """
         parts = []
         for resource_spans in RequestView.FromString(request).resource_spans:
@@ -67,6 +67,9 @@ class GroupRegistry:
     def _group(self, resource: bytes, scope: bytes) -> Group:
         group = self._groups.get((resource, scope))
         if group is None:
+            # Malformed ones are refused here: in a request that goes out they would take other senders' spans with them.
+            ResourceView.FromString(resource)
+            ScopeView.FromString(scope)
             if len(self._groups) >= self._limit:
                 self._groups.clear()
             group = self._groups[resource, scope] = Group(resource, scope)

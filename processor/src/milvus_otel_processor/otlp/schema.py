@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     class Resource(_Message, Protocol):
         resource: Attributes
 
+    class Scope(_Message, Protocol):
+        scope: Attributes
+
     class Status(_Message, Protocol):
         message: bytes
         code: int
@@ -101,7 +104,9 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
     "ResourceSpans": [("scope_spans", 2, "ScopeSpans*")],
     "ScopeSpans": [("spans", 2, "bytes*")],
     "Resource": [("resource", 1, "Attributes1")],
+    "Scope": [("scope", 1, "Attributes3")],
     "Attributes1": [("attributes", 1, "KeyValue*")],
+    "Attributes3": [("attributes", 3, "KeyValue*")],
     "Attributes9": [("attributes", 9, "KeyValue*")],
     "KeyValue": [("key", 1, "bytes"), ("value", 2, "AnyValue")],
     "KeyValueList": [("values", 1, "KeyValue*")],
@@ -189,6 +194,8 @@ ScopeSpansView = cast("type[ScopeSpans]", _view("ScopeSpans"))
 """A ScopeSpans: only its spans are looked at, as bytes."""
 ResourceView = cast("type[Resource]", _view("Resource"))
 """A ResourceSpans of which only the resource's attributes are looked at."""
+ScopeView = cast("type[Scope]", _view("Scope"))
+"""A ScopeSpans of which only the scope's attributes are looked at."""
 HeadView = cast("type[Head]", _view("Head"))
 """The fields of a Span that nearly every trace is decided by: ids, name, kind, times, status."""
 AttributesView = cast("type[Attributes]", _view("Attributes9"))
@@ -210,5 +217,6 @@ __all__ = [
     "ResourceView",
     "ResponseView",
     "ScopeSpansView",
+    "ScopeView",
     "SpanView",
 ]

@@ -41,15 +41,20 @@ class Sampler:
             for policy in settings.policies
         ]
         self._drops = [rule for rule in rules if isinstance(rule.evaluator, Drop)]
-        self.seals = any(rule.evaluator.may_be_sealed for rule in self._drops if isinstance(rule.evaluator, Drop))
+        self._unsealed_drops = [rule for rule in self._drops if not _may_be_sealed(rule)]
+        self.seals = len(self._unsealed_drops) < len(self._drops)
         """Whether any root span can settle a verdict at once."""
         self._keeps = [rule for rule in rules if not isinstance(rule.evaluator, Drop)]
         self.sealed_by_root = lru_cache(maxsize=_ROOT_NAMES_REMEMBERED)(self._sealed_by_root)
         """Return the verdict that a root span of this name settles at once, whatever else arrives, or None."""
 
-    def decide(self, trace: Trace) -> Verdict:
-        """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span."""
-        for rule in self._drops:
+    def decide(self, trace: Trace, *, roots_were_asked: bool = False) -> Verdict:
+        """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span.
+
+        `roots_were_asked` says that the name of every root span of the trace was given to `sealed_by_root` when it came; rules
+        on these names alone can then not match any more, and are not asked again.
+        """
+        for rule in self._unsealed_drops if roots_were_asked else self._drops:
             if rule.evaluator.evaluate(trace) is Decision.DROPPED:
                 return rule.dropped
         for rule in self._keeps:
@@ -62,3 +67,7 @@ class Sampler:
             if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name):
                 return rule.dropped
         return None
+
+
+def _may_be_sealed(rule: _Rule) -> bool:
+    return isinstance(rule.evaluator, Drop) and rule.evaluator.may_be_sealed
