@@ -30,7 +30,7 @@ def serve_until_interrupted(
     """
     console.print("\nMilvus and the processor keep running, until Ctrl-C.", style="bold")
     places = {
-        "Milvus": uri,
+        "Milvus": milvus.uri,
         "OTLP endpoint": f"http://{endpoint}",
         **({"kept traces also to": export} if export else {}),
     }
