@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import uuid
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +88,16 @@ def folder(tmp_path: Path) -> Path:
     return temporary
 
 
+@pytest.fixture
+def _usual_ports_are_taken() -> Iterator[None]:
+    with ExitStack() as stack:
+        for port in (14317, 18888, 19530):
+            with suppress(OSError):  # taken by something else already
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
+
+
+@pytest.mark.usefixtures("_usual_ports_are_taken")
 def test_a_demo_joins_enriches_keeps_and_drops_traces() -> None:
     file = io.StringIO()
     with Sink() as jaeger:
