@@ -56,11 +56,11 @@ class Running:
         answer: ExportTraceServiceResponse = self._export(request, timeout=CALL_SECONDS, compression=compression)
         return answer
 
-    def stop(self) -> None:
+    def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """Stop the processor as a signal would: what waits is decided, what is kept is sent. Does so once."""
         if not self._stopped:
             self._stopped = True
-            self.service.stop(STOP_SECONDS)
+            self.service.stop(grace_seconds)
 
 
 @contextmanager

@@ -48,7 +48,10 @@ def test_each_counter_of_the_telemetry_changes_a_metric() -> None:
         return [metric.values(snapshot) for metric in METRICS]
 
     nothing = shown(Snapshot())
-    samples: dict[str, object] = {"decisions": {("sampled", "x"): Amount(1, 1)}}
+    samples: dict[str, object] = {
+        "decisions": {("sampled", "x"): Amount(1, 1)},
+        "shadow_decisions": {("x", "sampled", "dropped"): Amount(1, 1)},
+    }
     unseen = {"received_requests"}  # spans tell more
     for field in dataclasses.fields(Snapshot):
         value = samples.get(field.name, {"x": 1} if "dict" in str(field.type) else 1)

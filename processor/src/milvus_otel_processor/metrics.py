@@ -128,6 +128,13 @@ METRICS = (
         lambda now: {key: amount.spans for key, amount in now.decisions.items()},
     ),
     Description(
+        "processor_shadow_traces",
+        _COUNTER,
+        ("policy", "would", "decision"),
+        "Traces that a policy with `mode: shadow` would have decided, with what was decided instead.",
+        lambda now: {key: amount.traces for key, amount in now.shadow_decisions.items()},
+    ),
+    Description(
         "processor_late_spans",
         _COUNTER,
         ("decision",),

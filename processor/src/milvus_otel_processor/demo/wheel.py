@@ -101,15 +101,15 @@ def _unpack_all(source: Path, target: Path) -> None:
             raise
 
 
-def render_template(folder: Path, ports: dict[str, int]) -> dict[str, Any]:
+def render_template(folder: Path) -> dict[str, Any]:
     """Return the wheel's configuration for a server whose files are all below the folder.
 
-    Ports are by the template's names (`proxy_port`, ...); the ones not given are free ones.
+    All of its ports are free ones.
     """
     from milvus import MilvusServerConfig  # noqa: PLC0415 - an optional dependency
 
     names = [name for name in MilvusServerConfig().configurable_items if name.endswith("_port")]
-    config = MilvusServerConfig(data_dir=str(folder), **(free_ports(names) | ports))
+    config = MilvusServerConfig(data_dir=str(folder), **free_ports(names))
     config.resolve()
     rendered: dict[str, Any] = YAML(typ="safe").load(folder / "configs" / "milvus.yaml")
     return rendered
