@@ -77,9 +77,10 @@ def test_behind_the_door_plain_text_is_refused_too(stack: Stack, part: str):
         stack.compose("exec", "-T", "processor", "python", "-c", ask)
 
 
-def test_the_demo_is_traced_through_client_server_and_core(stack: Stack):
+def test_milvus_and_an_application_send_their_parts_of_a_trace_over_tls(stack: Stack):
     stack.compose("--profile", "demo", "run", "--rm", "demo")
-    slow = wait_until(lambda: stack.jaeger.traces("segcore"), "a trace with spans of the C++ core in Jaeger", 40, 0.5)
-    for spans in slow.values():
-        assert {span["service"] for span in spans} == {"demo-shop", "standalone", "segcore"}
-        assert {attributes_of(span).get("db.collection.name") for span in spans} <= {"products", "articles"}
+    traces = wait_until(lambda: stack.jaeger.traces("standalone"), "a trace with spans of Milvus in Jaeger", 40, 0.5)
+    for spans in traces.values():
+        # Not `segcore`: the C++ core of the Milvus in the stand-in, 2.3.5, cannot send over TLS.
+        assert {span["service"] for span in spans} == {"demo-shop", "standalone"}
+        assert all("db.operation.name" in attributes_of(span) for span in spans if span["service"] == "standalone")
