@@ -23,7 +23,7 @@ class Buffer:
 
     def __init__(self, wait: float) -> None:
         self.wait = wait
-        self.tick = min(max(wait / _TICKS_PER_WAIT, _SHORTEST_TICK), _LONGEST_TICK)
+        self.tick = _tick(wait)
         self.entries: dict[bytes, Entry] = {}
         self._ticks: deque[tuple[float, deque[bytes]]] = deque()
         self._hurried: deque[tuple[float, bytes]] = deque()
@@ -44,6 +44,15 @@ class Buffer:
     def hurry(self, trace_id: bytes, due: float) -> None:
         """Make a trace due at `due` if that is sooner; calls come in the order of `due`."""
         self._hurried.append((due, trace_id))
+
+    def change_wait(self, wait: float, now: float) -> None:
+        """Let traces wait `wait` seconds from now on; those that wait already do so no longer than that from now."""
+        self.wait = wait
+        self.tick = _tick(wait)
+        self._newest_due = float("-inf")
+        latest = now + wait
+        self._ticks = deque((min(due, latest), ids) for due, ids in self._ticks)
+        self._hurried = deque((min(due, latest), trace_id) for due, trace_id in self._hurried)
 
     def take_due(self, now: float, limit: int) -> list[Trace]:
         """Remove and return traces that are due, the oldest first, about `limit` at the most."""
@@ -75,6 +84,10 @@ class Buffer:
         entry = self.entries.pop(trace_id, None)
         if entry is not None:
             taken.append(trace_of(trace_id, entry))
+
+
+def _tick(wait: float) -> float:
+    return min(max(wait / _TICKS_PER_WAIT, _SHORTEST_TICK), _LONGEST_TICK)
 
 
 def trace_of(trace_id: bytes, entry: Entry) -> Trace:

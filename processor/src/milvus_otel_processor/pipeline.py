@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.buffer import Buffer, Entry
     from milvus_otel_processor.decider import Decider
     from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.sampling.sampler import Sampler
+    from milvus_otel_processor.sampling.settings import DecisionCacheSettings
     from milvus_otel_processor.telemetry import Telemetry
 
     Parts = list[tuple[Group, list[bytes]]]
@@ -60,6 +62,23 @@ class Pipeline:
         self._groups = GroupRegistry()
         self._watches_roots = wait_after_root > 0 or decider.seals
         self._lock = Lock()
+
+    def replace_rules(
+        self,
+        sampler: Sampler,
+        cache_settings: DecisionCacheSettings,
+        *,
+        wait: float,
+        wait_after_root: float,
+        num_traces: int,
+    ) -> None:
+        """Decide by other rules from now on, the traces that wait as well; none of them is lost, none waits longer than `wait`."""
+        with self._lock:
+            self._decider.replace_sampler(sampler, cache_settings, self._buffer.entries)
+            self._buffer.change_wait(wait, self._clock())
+            self._wait_after_root = wait_after_root
+            self._num_traces = num_traces
+            self._watches_roots = wait_after_root > 0 or self._decider.seals
 
     def ingest(self, request: bytes) -> int:
         """Take in a serialized ExportTraceServiceRequest and return how many of its spans were refused.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp import attributes
-from milvus_otel_processor.otlp.schema import DecodeError, HeadView, SpanView
+from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, HeadView, SpanView
 from milvus_otel_processor.otlp.span import NO_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from milvus_otel_processor.otlp.envelope import Group
-    from milvus_otel_processor.otlp.schema import AnyValue, Head
+    from milvus_otel_processor.otlp.schema import AnyValue, Event, Head
+
+_EVENT_TAG = b"\x5a"  # field 11, length-delimited
 
 
 class Trace:
@@ -23,7 +24,7 @@ class Trace:
     `without_malformed` is the way on from there.
     """
 
-    __slots__ = ("_bytes", "_heads", "_roots", "groups", "id", "spans")
+    __slots__ = ("_attributes", "_bytes", "_heads", "_roots", "_span_values", "groups", "id", "spans")
 
     def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes]) -> None:
         self.id = trace_id
@@ -32,6 +33,8 @@ class Trace:
         self._heads: list[Head] | None = None
         self._roots: list[Head] | None = None
         self._bytes: bytes | None = None
+        self._attributes: list[dict[bytes, AnyValue] | None] | None = None
+        self._span_values: dict[bytes, list[AnyValue]] = {}
 
     @property
     def heads(self) -> list[Head]:
@@ -60,6 +63,23 @@ class Trace:
         """Add encoded attributes (see `otlp.attributes.span_attribute`) to the span at `index`."""
         self.spans[index] += encoded
         self._bytes = None
+        self._attributes = None
+        self._span_values.clear()
+
+    def attributes(self, index: int) -> dict[bytes, AnyValue]:
+        """Return the attributes of the span at `index` by key, decoded once; of a key that comes twice the first counts."""
+        if self._attributes is None:
+            self._attributes = [None] * len(self.spans)
+        found = self._attributes[index]
+        if found is None:
+            pairs = AttributesView.FromString(self.spans[index]).attributes
+            found = self._attributes[index] = {pair.key: pair.value for pair in reversed(pairs)}
+        return found
+
+    def events(self, index: int) -> Sequence[Event]:
+        """Return the events of the span at `index`; a span without the tag of one is not decoded."""
+        span = self.spans[index]
+        return EventsView.FromString(span).events if _EVENT_TAG in span else ()
 
     def values(self, key: bytes) -> Iterator[AnyValue]:
         """Yield the values of the attribute with this key: of each resource that has it, then of each span that has it."""
@@ -69,13 +89,18 @@ class Trace:
                 yield value
         yield from self.span_values(key)
 
-    def span_values(self, key: bytes) -> Iterator[AnyValue]:
-        """Yield the values of the attribute with this key of each span that has it."""
-        if self.may_hold(key):
-            for span in self.spans:
-                value = attributes.find(span, key)
-                if value is not None:
-                    yield value
+    def span_values(self, key: bytes) -> list[AnyValue]:
+        """Return the values of the attribute with this key of each span that has it."""
+        found = self._span_values.get(key)
+        if found is None:
+            found = []
+            if self.may_hold(key):
+                for index, span in enumerate(self.spans):
+                    value = self.attributes(index).get(key) if key in span else None
+                    if value is not None:
+                        found.append(value)
+            self._span_values[key] = found
+        return found
 
     def without_malformed(self) -> Trace:
         """Return this trace without the spans that are not valid protobuf."""

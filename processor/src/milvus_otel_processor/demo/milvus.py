@@ -150,7 +150,10 @@ class EmbeddedMilvus:
         port = self._settings.proxy_port
         if port is not None and _answers(port):
             raise MilvusStartError(f"port {port} on 127.0.0.1 is taken: end what listens there, or give Milvus another")
-        config = wheel.render_template(self.folder, {} if port is None else {"proxy_port": port})
+        config = wheel.render_template(self.folder)
+        if port is not None:
+            # Not through the wheel, which takes a port that a Milvus has just left for one in use.
+            config["proxy"]["port"] = port
         _merge(config, self._overrides())
         _merge(config, self._settings.overrides)
         self._log.touch()

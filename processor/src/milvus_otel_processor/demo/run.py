@@ -6,10 +6,7 @@ import os
 import socket
 import time
 from contextlib import ExitStack, contextmanager
-from threading import Event
 from typing import TYPE_CHECKING
-
-from rich.markup import escape
 
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.demo import wheel
@@ -17,6 +14,7 @@ from milvus_otel_processor.demo.application import Progress, run_application
 from milvus_otel_processor.demo.errors import DemoError
 from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
 from milvus_otel_processor.demo.report import Outcome, show
+from milvus_otel_processor.demo.serve import serve_until_interrupted
 from milvus_otel_processor.demo.sink import Sink
 from milvus_otel_processor.demo.steps import step
 from milvus_otel_processor.service import Service, StartError
@@ -37,8 +35,8 @@ _STOP_SECONDS = 5.0
 _OTLP_PORT, _MILVUS_PORT = 14317, 19530
 
 
-def run_demo(console: Console, *, export: str | None = None, serve: bool = False) -> None:
-    """Run the demo, and print what it does and what came out.
+def run_demo(console: Console, *, export: str | None = None, serve: bool = False) -> Outcome:
+    """Run the demo, print what it does and what came out, and return what came out.
 
     `export` is a `host:port` that gets what is kept as well; with `serve` all keeps running until a KeyboardInterrupt.
     Raises DemoError where it cannot go on. Whatever ends it, no process and no temporary folder is left.
@@ -51,9 +49,11 @@ def run_demo(console: Console, *, export: str | None = None, serve: bool = False
             _wait_for_decisions(service, console)
             if serve:
                 show(_outcome(service, sink, done), console)
-                _serve(console, service.endpoint, milvus.uri, export)
+                serve_until_interrupted(console, sink, endpoint=service.endpoint, uri=milvus.uri, export=export)
         service.stop(grace_seconds=_STOP_SECONDS)
-        show(_outcome(service, sink, done), console)
+        outcome = _outcome(service, sink, done)
+        show(outcome, console)
+    return outcome
 
 
 def _outcome(service: Service, sink: Sink, done: Progress) -> Outcome:
@@ -114,19 +114,6 @@ def _wait_for_decisions(service: Service, console: Console) -> None:
             update(f"Each trace is gathered for {DECISION_WAIT_SECONDS} s: {waiting} waiting, {left:.0f} s to go")
             time.sleep(min(left, 0.2))
         update(f"Each trace was gathered for {DECISION_WAIT_SECONDS} s, then decided")
-
-
-def _serve(console: Console, endpoint: str, uri: str, export: str | None) -> None:
-    lines = {
-        "Milvus": uri,
-        "OTLP endpoint": f"http://{endpoint}",
-        "from the application": f'milvus_otel_client.setup(service_name="my-app", endpoint="http://{endpoint}")',
-        **({"what is kept goes to": export} if export else {}),
-    }
-    console.print("\nAll of it keeps running, until Ctrl-C:", style="bold")
-    for name, value in lines.items():
-        console.print(f"  {name}: {escape(value)}", highlight=False, soft_wrap=True)
-    Event().wait()
 
 
 def _port(usual: int) -> int:

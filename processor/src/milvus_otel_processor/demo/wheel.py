@@ -48,21 +48,27 @@ def unpack(cache: Path) -> Path:
     """Return the folder with the server's binaries, unpacked below the cache folder on first use (246 MB, 4 s).
 
     Safe to call from several processes at once: one unpacks, the others wait. A folder that is there is complete.
+    Raises MilvusUnavailableError where there is no wheel, or the cache folder cannot be written.
     """
     source = data_folder() / "bin"
     version = metadata.version("milvus")
     target = cache / f"milvus-{version}-{platform.machine()}"
     if target.is_dir():
         return target
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.is_dir():
-            partial = cache / f"{target.name}.partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            _unpack_all(source, partial)
-            partial.rename(target)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / f"{target.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.is_dir():
+                partial = cache / f"{target.name}.partial"
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir()
+                _unpack_all(source, partial)
+                partial.rename(target)
+    except OSError as error:
+        raise MilvusUnavailableError(
+            f"cannot unpack Milvus into {cache}: {error}; it needs 246 MB there, XDG_CACHE_HOME chooses another place"
+        ) from None
     return target
 
 
@@ -77,15 +83,15 @@ def _unpack_all(source: Path, target: Path) -> None:
         list(pool.map(unpack_one, largest_first))
 
 
-def render_template(folder: Path, ports: dict[str, int]) -> dict[str, Any]:
+def render_template(folder: Path) -> dict[str, Any]:
     """Return the wheel's configuration for a server whose files are all below the folder.
 
-    Ports are by the template's names (`proxy_port`, ...); the ones not given are free ones.
+    All of its ports are free ones.
     """
     from milvus import MilvusServerConfig  # noqa: PLC0415 - an optional dependency
 
     names = [name for name in MilvusServerConfig().configurable_items if name.endswith("_port")]
-    config = MilvusServerConfig(data_dir=str(folder), **(free_ports(names) | ports))
+    config = MilvusServerConfig(data_dir=str(folder), **free_ports(names))
     config.resolve()
     rendered: dict[str, Any] = YAML(typ="safe").load(folder / "configs" / "milvus.yaml")
     return rendered

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from milvus_otel_processor.otlp.span import NO_PARENT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,6 +21,8 @@ def nearest_request(heads: Sequence[Head], requests: Mapping[int, T]) -> dict[in
     whose parent did not arrive, or whose parents form a circle, belong to none.
     """
     place = {head.span_id: index for index, head in enumerate(heads)}
+    for no_id in NO_PARENT:
+        place.pop(no_id, None)  # else a span that lacks its id would be the parent of every root
     known: dict[int, T | None] = dict(requests)
     for index in range(len(heads)):
         path = []

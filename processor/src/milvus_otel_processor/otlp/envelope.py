@@ -87,6 +87,23 @@ def join(spans: Iterable[tuple[Group, bytes]]) -> bytes:
     return request.SerializeToString()
 
 
+def joined_size(spans: Iterable[tuple[Group, bytes]]) -> int:
+    """Return how many bytes `join` would make of these spans, without making them."""
+    by_resource: dict[bytes, dict[bytes, int]] = {}
+    for group, span in spans:
+        by_scope = by_resource.setdefault(group.resource, {})
+        by_scope[group.scope] = by_scope.get(group.scope, len(group.scope)) + _field_size(len(span))
+    return sum(
+        _field_size(len(resource) + sum(map(_field_size, by_scope.values())))
+        for resource, by_scope in by_resource.items()
+    )
+
+
+def _field_size(size: int) -> int:
+    """Return the bytes of a field of `size` bytes with its tag, of one byte, and its length, of seven bits to a byte."""
+    return 1 + max(1, -(-size.bit_length() // 7)) + size
+
+
 def _resource_spans(resource: bytes, by_scope: dict[bytes, list[bytes]]) -> ResourceSpans:
     resource_spans = ResourceSpansView.FromString(resource)
     for header, spans in by_scope.items():
