@@ -1,7 +1,8 @@
 """The expected numbers were computed with Go's hash/fnv and math/big, which the Collector uses."""
 
 import pytest
-from milvus_otel_processor.sampling.policies.probabilistic import fnv1a, threshold
+from milvus_otel_processor.sampling.fnv import fnv1a
+from milvus_otel_processor.sampling.policies.probabilistic import threshold
 
 from tests.support.policies import samples
 from tests.support.spans import span, trace_of
