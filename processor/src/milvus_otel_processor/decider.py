@@ -76,15 +76,33 @@ class Decider:
             cache_settings.non_sampled_cache_size if remembers else 0,
         )
         self._tallies: dict[int, tuple[Verdict, Tally]] = {}
-        # Where decisions are not remembered, spans behind their root would be taken for a trace of their own.
-        self.seals = sampler is not None and sampler.seals and cache_settings.non_sampled_cache_size > 0
+        self._unasked: set[bytes] = set()  # traces whose roots came before the sampler did
+        self.seals = self._may_seal(cache_settings)
         """Whether a root span can settle a decision at once."""
+
+    def replace_sampler(
+        self, sampler: Sampler, cache_settings: DecisionCacheSettings, waiting: Iterable[bytes]
+    ) -> None:
+        """Decide by another sampler from now on, the traces with these ids, which wait already, as well.
+
+        Late spans go on to follow what was decided by the sampler before.
+        """
+        self._sampler = sampler
+        self._unasked = set(waiting)
+        self._cache.resize(cache_settings.sampled_cache_size, cache_settings.non_sampled_cache_size)
+        self._tallies.clear()
+        self.seals = self._may_seal(cache_settings)
+
+    def _may_seal(self, cache_settings: DecisionCacheSettings) -> bool:
+        # Where decisions are not remembered, spans behind their root would be taken for a trace of their own.
+        return self._sampler is not None and self._sampler.seals and cache_settings.non_sampled_cache_size > 0
 
     def decide(self, traces: Iterable[Trace]) -> None:
         """Decide these traces and pass on what is kept of them."""
         for trace in traces:
             self._no_longer_waits(trace)
             self._decide(trace)
+            self._unasked.discard(trace.id)
 
     def discard(self, traces: Iterable[Trace]) -> None:
         """Lose these traces, undecided."""
@@ -142,6 +160,8 @@ class Decider:
             self._lose(whole, FAILED, Lost.FAILED)
             return
         self._tally(verdict).add(arrived)
+        if self._sampler is not None and self._sampler.has_shadows and verdict.decision is not Decision.DROPPED:
+            self._count_shadows(self._sampler, trace, verdict, arrived)
         if verdict.decision is not Decision.SAMPLED:
             self._cache.put_not_sampled(trace.id, verdict.decision)
             return
@@ -150,6 +170,18 @@ class Decider:
         reason = _policy_attribute(verdict.policy) if verdict.policy is not None else b""
         self._cache.put_sampled(trace.id, _Kept(reason, common))
         self._export(trace.groups, trace.spans, reason)
+
+    def _count_shadows(self, sampler: Sampler, trace: Trace, verdict: Verdict, arrived: int) -> None:
+        try:
+            try:
+                shadows = sampler.shadow_verdicts(trace)
+            except DecodeError:
+                shadows = sampler.shadow_verdicts(trace.without_malformed())
+        except Exception:  # noqa: BLE001 - what does nothing must not cost a trace either
+            _log.exception("policies with mode: shadow failed: trace_id=%s", trace.id.hex())
+            return
+        for would, policy in (shadow.key for shadow in shadows):
+            self._telemetry.shadow_tally(policy, would, verdict.decision.value).add(arrived)
 
     def _tally(self, verdict: Verdict) -> Tally:
         # By identity, because to hash an Enum costs more than all else here; the verdict is held so that its id stays its own.
@@ -162,7 +194,7 @@ class Decider:
         common = self._enricher.enrich(trace) if self._enricher is not None else None
         if self._sampler is None:
             return _PASSED, common
-        return self._sampler.decide(trace, roots_were_asked=self.seals), common
+        return self._sampler.decide(trace, roots_were_asked=self.seals and trace.id not in self._unasked), common
 
     def _export(self, groups: list[Group], spans: list[bytes], reason: bytes) -> None:
         good = [(group, span) for group, span in zip(groups, spans, strict=True) if well_formed(span)]

@@ -24,6 +24,13 @@ class DecisionCache(Generic[K, N]):
         self.get = self._decisions.get
         """Return what was put for a trace id, or None where nothing was, or it is forgotten."""
 
+    def resize(self, sampled_size: int, not_sampled_size: int) -> None:
+        """Remember this many from now on; the oldest of those that are too many are forgotten at once."""
+        self._sampled_size, self._not_sampled_size = sampled_size, not_sampled_size
+        for order, size in ((self._sampled, sampled_size), (self._not_sampled, not_sampled_size)):
+            while len(order) > size:
+                self._decisions.pop(order.popleft(), None)
+
     def put_sampled(self, trace_id: bytes, value: K) -> None:
         """Remember a trace as sampled; with a size of 0 nothing is remembered."""
         if self._sampled_size:

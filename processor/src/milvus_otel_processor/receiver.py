@@ -98,7 +98,7 @@ class Receiver:
         try:
             refused = self._pipeline.ingest(request)
         except DecodeError as error:
-            self._telemetry.refused_requests[Refused.MALFORMED_REQUEST] += 1
+            self._telemetry.refused_request(Refused.MALFORMED_REQUEST)
             _log.warning("refused a request that is not valid protobuf: peer=%s bytes=%d", context.peer(), len(request))
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not a valid ExportTraceServiceRequest: {error}")
         return _partial_success(refused) if refused else b""

@@ -5,34 +5,33 @@ from __future__ import annotations
 import gc
 import logging
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Protocol
 
+from milvus_otel_processor import metrics
 from milvus_otel_processor.buffer import Buffer
-from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.exporter.exporter import OtlpExporter
-from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.receiver import PortError, Receiver
-from milvus_otel_processor.sampling.sampler import Sampler
-from milvus_otel_processor.sampling.settings import DecisionCacheSettings
+from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.telemetry import Telemetry
+from milvus_otel_processor.wiring import Processors, gathering_time, rewire, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from wsgiref.simple_server import WSGIServer
 
-    from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.metrics import MetricsSettings
     from milvus_otel_processor.receiver import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 _log = logging.getLogger(__name__)
 
-_UNBOUNDED = 1 << 62
 _RECEIVER_SHARE = 0.25  # of the time there is for stopping, for requests under way
 
 
-class Configuration(Protocol):
+class Configuration(Processors, Protocol):
     """What a service is made from: the settings of the components that its pipeline has."""
 
     @property
@@ -40,16 +39,12 @@ class Configuration(Protocol):
         """The `otlp` receiver."""
 
     @property
-    def milvus(self) -> MilvusSettings | None:
-        """The `milvus` processor, if it takes part."""
-
-    @property
-    def tail_sampling(self) -> TailSamplingSettings | None:
-        """The `tail_sampling` processor, if it takes part."""
-
-    @property
     def exporter(self) -> ExporterSettings:
         """The `otlp` exporter."""
+
+    @property
+    def metrics(self) -> MetricsSettings:
+        """The processor's own metrics."""
 
 
 class StartError(Exception):
@@ -70,10 +65,20 @@ class Service:
             self._exporter = OtlpExporter(config.exporter, self.telemetry, clock=clock)
         except OSError as error:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
-        self._buffer = Buffer(_wait(config))
-        self._pipeline = self._wire(config, clock)
+        self._clock = Clock(clock, time_ns)
+        self._buffer = Buffer(gathering_time(config))
+        self._pipeline = wire(
+            config,
+            buffer=self._buffer,
+            enricher=Enricher(self.telemetry.enriched_spans) if config.milvus is not None else None,
+            exporter=self._exporter,
+            telemetry=self.telemetry,
+            clock=self._clock,
+        )
         self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry)
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
+        self._metrics = config.metrics
+        self._metric_servers: list[WSGIServer] = []
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
@@ -83,8 +88,25 @@ class Service:
             self.endpoint = self._receiver.start()
         except PortError as error:
             raise StartError(str(error)) from None
+        self._serve_metrics()
         self._exporter.start()
         self._ticker.start()
+
+    def _serve_metrics(self) -> None:
+        for endpoint in self._metrics.endpoints:
+            try:
+                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot)[0])
+            except OSError as error:
+                self._receiver.stop(0)
+                raise StartError(
+                    f"service.telemetry.metrics.readers: cannot listen on {endpoint.host}:{endpoint.port}: {error.strerror}; "
+                    "name another port, or take the reader out"
+                ) from None
+
+    def replace_rules(self, sampling: TailSamplingSettings) -> None:
+        """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
+        rewire(self._pipeline, sampling, self._clock)
+        self._drops_pending = sampling.drop_pending_traces_on_shutdown
 
     def stop(self, grace_seconds: float) -> None:
         """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost."""
@@ -97,24 +119,9 @@ class Service:
         else:
             self._pipeline.drain()
         self._exporter.stop(max(0.0, deadline - monotonic()))
-
-    def _wire(self, config: Configuration, clock: Callable[[], float]) -> Pipeline:
-        sampling = config.tail_sampling
-        decider = Decider(
-            enricher=Enricher(self.telemetry.enriched_spans) if config.milvus is not None else None,
-            sampler=Sampler(sampling) if sampling is not None else None,
-            cache_settings=sampling.decision_cache if sampling is not None else DecisionCacheSettings(),
-            exporter=self._exporter,
-            telemetry=self.telemetry,
-        )
-        return Pipeline(
-            buffer=self._buffer,
-            num_traces=sampling.num_traces if sampling is not None else _UNBOUNDED,
-            wait_after_root=sampling.decision_wait_after_root_received if sampling is not None else 0.0,
-            decider=decider,
-            telemetry=self.telemetry,
-            clock=clock,
-        )
+        for server in self._metric_servers:
+            server.shutdown()
+            server.server_close()
 
     def _tick(self) -> None:
         while not self._stopping.wait(self._buffer.tick):
@@ -123,13 +130,6 @@ class Service:
             except Exception:  # noqa: BLE001 - see below
                 # A fault in one decision must not end all later ones.
                 _log.exception("deciding failed, going on with the next traces")
-
-
-def _wait(config: Configuration) -> float:
-    """Return how long traces are gathered: for sampling, else for enrichment alone, else not at all; seconds."""
-    if config.tail_sampling is not None:
-        return config.tail_sampling.decision_wait
-    return config.milvus.wait_duration if config.milvus is not None else 0.0
 
 
 def tune_garbage_collection() -> None:

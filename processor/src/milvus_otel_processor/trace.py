@@ -51,6 +51,17 @@ class Trace:
             self._roots = [head for head in self.heads if head.parent_span_id in NO_PARENT]
         return self._roots
 
+    @property
+    def complete(self) -> bool:
+        """Whether a root is there, and the parent of every other span; not where a span is not valid protobuf."""
+        try:
+            spans = {head.span_id for head in self.heads}
+            return bool(self.roots) and all(
+                head.parent_span_id in spans or head.parent_span_id in NO_PARENT for head in self.heads
+            )
+        except DecodeError:
+            return False
+
     def may_hold(self, text: bytes) -> bool:
         """Tell whether these bytes occur anywhere in the trace's spans: False is a sure no, True only a maybe."""
         if len(self.spans) == 1:

@@ -24,8 +24,8 @@ from milvus_otel_processor.config.validation import validate
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from collections.abc import Mapping as EnvironMapping
-    from collections.abc import Sequence
 
     from pydantic import BaseModel
 
@@ -42,12 +42,19 @@ class LoadedConfig:
     warnings: tuple[Problem, ...]
 
 
-def load_config(path: Path | None, *, overrides: Sequence[str] = (), environ: EnvironMapping[str, str]) -> LoadedConfig:
+def load_config(
+    path: Path | None,
+    *,
+    overrides: Sequence[str] = (),
+    environ: EnvironMapping[str, str],
+    on_read: Callable[[Path], None] = lambda _: None,
+) -> LoadedConfig:
     """Return the configuration in the file at `path`, by default the built-in one, with each `key.path=value` applied.
 
+    `on_read` is called with each file that takes part right before it is read, also with one that cannot be.
     Raises ConfigError with every problem there is, as far as one does not hide the next.
     """
-    substitution = Substitution(environ)
+    substitution = Substitution(environ, on_read)
     root = substitution.file(path or default_config_path())
     for argument in overrides:
         try:

@@ -23,6 +23,7 @@ from milvus_otel_processor.config.nodes import Entry, Mapping, Node, Scalar, Seq
 from milvus_otel_processor.config.problems import ConfigError, Place, Problem, did_you_mean, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping as EnvironMapping
 
 _REFERENCE = re.compile(r"(?P<dollars>\$+)\{(?P<body>(?:(?!\$\{)[^}])*)\}", re.DOTALL)
@@ -53,11 +54,14 @@ class Substitution:
     """Replaces the references in a tree; collects what is wrong and what is worth a warning."""
 
     environ: EnvironMapping[str, str]
+    on_read: Callable[[Path], None] = lambda _: None
+    """Called with each file right before it is read."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
     def file(self, path: Path, files: tuple[Path, ...] = ()) -> Node:
         """Return the content of a YAML file with all references replaced. Raises ConfigError if it can't be read."""
+        self.on_read(path)
         return self.tree(read_yaml(read_file(path), str(path)), path.parent, (*files, _identity(path)))
 
     def tree(self, node: Node, folder: Path, files: tuple[Path, ...] = ()) -> Node:
@@ -114,6 +118,7 @@ class Substitution:
             path = folder / rest
             if not rest:
                 raise ConfigError([Problem(place, "", "${file:} names no file, expected ${file:path}")])
+            self.on_read(path)
             return read_file(path, place), path
         hint = f'; did you mean "${{env:{body}}}"?' if rest.startswith("-") else did_you_mean(scheme, ("env", "file"))
         what = f"unknown source {shown(scheme)} in ${{{body}}}, expected ${{env:NAME}} or ${{file:path}}{hint}"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
 from milvus_otel_processor.sampling.policies.drop import Drop
+from milvus_otel_processor.sampling.shadow import SHADOW
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.sampling.policies import Clock, Evaluator
+    from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.trace import Trace
 
@@ -37,14 +38,7 @@ class Sampler:
     """
 
     def __init__(self, settings: TailSamplingSettings, clock: Clock = SYSTEM_CLOCK) -> None:
-        rules = [
-            _Rule(
-                policy.evaluator(clock),
-                Verdict(Decision.SAMPLED, policy.name),
-                Verdict(Decision.DROPPED, policy.name),
-            )
-            for policy in settings.policies
-        ]
+        rules = _rules([policy for policy in settings.policies if policy.mode != SHADOW], clock)
         self._drops = [rule for rule in rules if isinstance(rule.evaluator, Drop)]
         self._unsealed_drops = [rule for rule in self._drops if not _may_be_sealed(rule)]
         self.seals = len(self._unsealed_drops) < len(self._drops)
@@ -57,6 +51,8 @@ class Sampler:
         ]
         self.sealed_by_root = lru_cache(maxsize=_ROOT_NAMES_REMEMBERED)(self._sealed_by_root)
         """Return the verdict that a root span of this name settles at once, whatever else arrives, or None."""
+        self._shadows = _rules([policy for policy in settings.policies if policy.mode == SHADOW], clock)
+        self.has_shadows = bool(self._shadows)
         self.evaluation_errors: Counter[str] = Counter()
         """How often each policy had no answer, by its name."""
 
@@ -81,6 +77,23 @@ class Sampler:
                 self._has_no_answer(rule, trace, error)
         return NOT_SAMPLED
 
+    def shadow_verdicts(self, trace: Trace) -> list[Verdict]:
+        """Return what policies with `mode: shadow` would have decided, those that would not have kept or dropped it left out.
+
+        For a trace that no drop policy has dropped: after that no policy would have been asked. Raises DecodeError at a
+        malformed span.
+        """
+        verdicts = []
+        for rule in self._shadows:
+            try:
+                decision = rule.evaluator.evaluate(trace)
+            except EvaluationError as error:
+                self._has_no_answer(rule, trace, error)
+                continue
+            if decision is not Decision.NOT_SAMPLED:
+                verdicts.append(rule.sampled if decision is Decision.SAMPLED else rule.dropped)
+        return verdicts
+
     def _tell(self, with_memory: list[_Rule], trace: Trace) -> None:
         for rule in with_memory:
             try:
@@ -100,6 +113,13 @@ class Sampler:
             if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name):
                 return rule.dropped
         return None
+
+
+def _rules(policies: list[Policy], clock: Clock) -> list[_Rule]:
+    return [
+        _Rule(policy.evaluator(clock), Verdict(Decision.SAMPLED, policy.name), Verdict(Decision.DROPPED, policy.name))
+        for policy in policies
+    ]
 
 
 def _may_be_sealed(rule: _Rule) -> bool:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.policies import Policy
 from milvus_otel_processor.sampling.policies.base import notes_of
+from milvus_otel_processor.sampling.shadow import check_shadows
 from milvus_otel_processor.settings import Duration, Settings
 
 
@@ -60,7 +61,21 @@ class TailSamplingSettings(Settings):
         description="Accepted for the Collector's sake: decisions are made over whole traces.",
     )
     maximum_trace_size_bytes: int = Field(
-        default=0, ge=0, description="A trace that grows beyond this is decided at once; bytes. 0 means no limit."
+        default=0,
+        ge=0,
+        description="A trace that grows beyond this is decided at once, by the policies, and its later spans follow that; "
+        "bytes. 0 means no limit.",
+    )
+    max_memory_mib: int = Field(
+        default=0,
+        ge=0,
+        description="How much memory waiting traces take at the most; beyond it the oldest are decided early; MiB. 0 means no "
+        "limit. Not in the Collector.",
+    )
+    decision_wait_after_complete: Duration = Field(
+        default=0.0,
+        description="If not 0s, a trace is decided when its root and every span's parent have arrived, and nothing more for "
+        "this long. Milvus' C++ core sends its spans every 5s: less than that decides without them. Not in the Collector.",
     )
     drop_pending_traces_on_shutdown: bool = Field(
         default=False, description="Drop, undecided, what waits when the processor stops."
@@ -93,4 +108,9 @@ class TailSamplingSettings(Settings):
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"duplicate policy name {twice[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _shadows_are_beside_others(self) -> Self:
+        check_shadows(self.policies)
         return self

@@ -11,9 +11,11 @@ from milvus_otel_processor.sampling.policies.and_ import AndPolicy, AndSettings
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, EvaluationError, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.boolean_attribute import BooleanAttributePolicy
 from milvus_otel_processor.sampling.policies.bytes_limiting import BytesLimitingPolicy
+from milvus_otel_processor.sampling.policies.collection import CollectionPolicy
 from milvus_otel_processor.sampling.policies.composite import CompositePolicy, CompositeSettings
 from milvus_otel_processor.sampling.policies.drop import DropPolicy, DropSettings
 from milvus_otel_processor.sampling.policies.latency import LatencyPolicy
+from milvus_otel_processor.sampling.policies.milvus_error import MilvusErrorPolicy
 from milvus_otel_processor.sampling.policies.not_ import NotPolicy, NotSettings
 from milvus_otel_processor.sampling.policies.numeric_attribute import NumericAttributePolicy
 from milvus_otel_processor.sampling.policies.ottl_condition import OttlConditionPolicy
@@ -31,8 +33,10 @@ SubPolicy = Annotated[
     | AndPolicy
     | BooleanAttributePolicy
     | BytesLimitingPolicy
+    | CollectionPolicy
     | CompositePolicy
     | LatencyPolicy
+    | MilvusErrorPolicy
     | NotPolicy
     | NumericAttributePolicy
     | OttlConditionPolicy
@@ -53,9 +57,11 @@ Policy = Annotated[
     | AndPolicy
     | BooleanAttributePolicy
     | BytesLimitingPolicy
+    | CollectionPolicy
     | CompositePolicy
     | DropPolicy
     | LatencyPolicy
+    | MilvusErrorPolicy
     | NotPolicy
     | NumericAttributePolicy
     | OttlConditionPolicy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from time import monotonic, time_ns
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
@@ -76,6 +76,10 @@ class PolicySettings(Settings):
         default="",
         description="Name of the policy: in metrics, and on kept spans as `tailsampling.policy`. Has to be there, and to be "
         "unique, directly under `policies`; inside other policies it is for the reader.",
+    )
+    mode: Literal["shadow"] | None = Field(
+        default=None,
+        description="With `shadow`, what the policy would have done is counted, and it does nothing; directly under `policies`.",
     )
     _unused: tuple[str, ...] = PrivateAttr(default=())
 
