@@ -29,6 +29,16 @@ def test_two_run_at_once_and_leave_nothing_behind() -> None:
 
 
 @pytest.mark.usefixtures("real_milvus")
+def test_one_starts_on_the_port_that_another_has_just_left() -> None:
+    settings = MilvusSettings(proxy_port=wheel.free_ports(["proxy"])["proxy"])
+    for _ in range(2):
+        with EmbeddedMilvus(settings) as milvus:
+            client = MilvusClient(milvus.uri)
+            assert client.list_collections() == []
+    client.close()
+
+
+@pytest.mark.usefixtures("real_milvus")
 def test_each_line_of_the_access_log_has_the_fields_of_our_format() -> None:
     with EmbeddedMilvus(MilvusSettings(sample_fraction=0)) as milvus:
         client = MilvusClient(milvus.uri)
