@@ -1,7 +1,7 @@
 """One engine with all images for the whole test session; a stack for each module that asks for one."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,8 +32,8 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 class Stack:
     """A running stack: `docker compose` with the options that it was started with, and Jaeger's query API."""
 
-    def __init__(self, docker: Docker, *options: str) -> None:
-        self._docker = docker
+    def __init__(self, docker: Docker, *options: str, environment: Mapping[str, str]) -> None:
+        self._docker = docker.with_environment(environment)
         self._options = options
         self.jaeger = JaegerQuery("http://127.0.0.1:16686")
         self.up_seconds = 0.0
@@ -58,9 +58,22 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(docker: Docker, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The stack, up and healthy; a module sets `OPTIONS` to run it with overlays."""
-    stack = Stack(docker, *getattr(request.module, "OPTIONS", ()))
+def overlays() -> Sequence[str]:
+    """The compose files over compose.yaml; a module that wants some has a fixture of this name."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def environment() -> Mapping[str, str]:
+    """The variables that the compose files take; a module that sets some has a fixture of this name."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def stack(docker: Docker, overlays: Sequence[str], environment: Mapping[str, str]) -> Iterator[Stack]:
+    """The stack, up and healthy."""
+    files = [option for file in ("compose.yaml", *overlays) for option in ("--file", file)]
+    stack = Stack(docker, *files, environment=environment)
     try:
         stack.up()
         yield stack

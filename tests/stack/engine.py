@@ -2,10 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 from tests.peers.cache import built, cache_dir, fingerprint, locked
 from tests.peers.gobuild import build_module, require_go
@@ -42,6 +44,12 @@ class Docker:
             "DOCKER_CONFIG": str(docker_configuration()),
             "DOCKER_BUILDKIT": "0",  # its plugin is a part of its own, and nothing here needs it
         }
+
+    def with_environment(self, variables: Mapping[str, str]) -> Self:
+        """The same, with these variables too."""
+        other = copy(self)
+        other.environment = {**self.environment, **variables}
+        return other
 
     def __call__(self, *arguments: str | Path, timeout: float = 300, stdin: bytes | None = None) -> str:
         """Run `docker` with `arguments` and return what it printed; a failure carries all that it said."""
