@@ -30,7 +30,7 @@ class Settings(BaseModel):
 def parse_duration(text: object) -> float:
     """Return the seconds that a duration such as ``1m30s`` means, written as Go's ``time.ParseDuration`` reads it.
 
-    Raises ValueError for anything else, a bare number other than 0 included: the Collector would take it for nanoseconds.
+    Raises ValueError for anything else, a bare number other than 0 included: the Collector takes it for nanoseconds.
     """
     if isinstance(text, str) and _DURATION.fullmatch(text):
         seconds = sum(Decimal(number) * _UNIT_SECONDS[unit] for number, unit in _TERM.findall(text))
