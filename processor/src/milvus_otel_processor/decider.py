@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.sampling.sampler import Sampler
     from milvus_otel_processor.sampling.settings import DecisionCacheSettings
-    from milvus_otel_processor.telemetry import Telemetry
+    from milvus_otel_processor.telemetry import Tally, Telemetry
     from milvus_otel_processor.trace import Trace
 
 POLICY_KEY = "tailsampling.policy"
@@ -64,10 +64,11 @@ class Decider:
         self._exporter = exporter
         self._telemetry = telemetry
         remembers = sampler is not None
-        self._sampled: DecisionCache[_Kept] = DecisionCache(cache_settings.sampled_cache_size if remembers else 0)
-        self._not_sampled: DecisionCache[Verdict] = DecisionCache(
-            cache_settings.non_sampled_cache_size if remembers else 0
+        self._cache: DecisionCache[_Kept, Decision] = DecisionCache(
+            cache_settings.sampled_cache_size if remembers else 0,
+            cache_settings.non_sampled_cache_size if remembers else 0,
         )
+        self._tallies: dict[int, tuple[Verdict, Tally]] = {}
         self.seals = sampler is not None and sampler.seals
         """Whether a root span can settle a decision at once."""
 
@@ -78,23 +79,26 @@ class Decider:
             self._telemetry.waiting_bytes -= sum(map(len, trace.spans))
             self._decide(trace)
 
-    def seal(self, trace_id: bytes, root_name: bytes, spans: list[bytes]) -> bool:
-        """Drop a trace at once if a root span of this name settles that, whatever else arrives; tell whether it did."""
+    def seal(self, trace_id: bytes, root_name: bytes, spans: int) -> bool:
+        """Drop a trace at once if a root span of this name settles that, whatever else arrives; tell whether it did.
+
+        `spans` is how many of its spans have arrived.
+        """
         verdict = self._sampler.sealed_by_root(root_name) if self._sampler is not None else None
         if verdict is None:
             return False
-        self._not_sampled.put(trace_id, verdict)
-        self._telemetry.decided(verdict.decision.value, verdict.policy, 1, len(spans))
+        self._cache.put_not_sampled(trace_id, verdict.decision)
+        self._tally(verdict).add(spans)
         return True
 
     def follow(self, trace_id: bytes, group: Group, span: bytes) -> bool:
         """Do with a span as was decided of its trace; return False where nothing was decided, or it is forgotten."""
-        if self._not_sampled.get(trace_id) is not None:
-            self._telemetry.late_spans[LATE_NOT_SAMPLED] += 1
-            return True
-        kept = self._sampled.get(trace_id)
+        kept = self._cache.get(trace_id)
         if kept is None:
             return False
+        if not isinstance(kept, _Kept):
+            self._telemetry.late_spans[LATE_NOT_SAMPLED] += 1
+            return True
         self._telemetry.late_spans[LATE_SAMPLED] += 1
         facts = kept.common.missing(span) if kept.common is not None and well_formed(span) else b""
         self._export([group], [span + facts], kept.reason)
@@ -107,19 +111,26 @@ class Decider:
         except DecodeError:
             trace = trace.without_malformed()
             if not trace.spans:
-                self._telemetry.decided(MALFORMED, None, 1, arrived)
+                self._telemetry.tally(MALFORMED).add(arrived)
                 self._telemetry.lost(Lost.MALFORMED, arrived, queued=False)
                 return
             verdict, common = self._judge(trace)
-        self._telemetry.decided(verdict.decision.value, verdict.policy, 1, arrived)
+        self._tally(verdict).add(arrived)
         if verdict.decision is not Decision.SAMPLED:
-            self._not_sampled.put(trace.id, verdict)
+            self._cache.put_not_sampled(trace.id, verdict.decision)
             return
         if len(trace.spans) < arrived:
             self._telemetry.lost(Lost.MALFORMED, arrived - len(trace.spans), queued=False)
         reason = _policy_attribute(verdict.policy) if verdict.policy is not None else b""
-        self._sampled.put(trace.id, _Kept(reason, common))
+        self._cache.put_sampled(trace.id, _Kept(reason, common))
         self._export(trace.groups, trace.spans, reason)
+
+    def _tally(self, verdict: Verdict) -> Tally:
+        # By identity, because to hash an Enum costs more than all else here; the verdict is held so that its id stays its own.
+        known = self._tallies.get(id(verdict))
+        if known is None:
+            known = self._tallies[id(verdict)] = (verdict, self._telemetry.tally(*verdict.key))
+        return known[1]
 
     def _judge(self, trace: Trace) -> tuple[Verdict, Encoded | None]:
         common = self._enricher.enrich(trace) if self._enricher is not None else None

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+K = TypeVar("K")
+N = TypeVar("N")
 
 
-class DecisionCache(Generic[T]):
-    """The newest trace ids and what was decided of them; the oldest are forgotten.
+class DecisionCache(Generic[K, N]):
+    """The newest trace ids that were sampled, and those that were not, each with what is to be known of it.
 
-    Two generations: when the young one is half the size full it becomes the old one, and the old one goes. It forgets a little
-    early, and in turn needs no order of use, no list beside the dict, and nothing per look-up.
+    The oldest are forgotten. One dict answers for both kinds, because every trace that is new asks it.
     """
 
-    def __init__(self, size: int) -> None:
-        self._half = (size + 1) // 2
-        self._young: dict[bytes, T] = {}
-        self._old: dict[bytes, T] = {}
+    def __init__(self, sampled_size: int, not_sampled_size: int) -> None:
+        self._decisions: dict[bytes, K | N] = {}
+        self._sampled: deque[bytes] = deque()
+        self._not_sampled: deque[bytes] = deque()
+        self._sampled_size = sampled_size
+        self._not_sampled_size = not_sampled_size
+        self.get = self._decisions.get
+        """Return what was put for a trace id, or None where nothing was, or it is forgotten."""
 
-    def put(self, trace_id: bytes, value: T) -> None:
-        """Remember a decision; with a size of 0 nothing is remembered."""
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        if self._half:
-            self._young[trace_id] = value
+    def put_sampled(self, trace_id: bytes, value: K) -> None:
+        """Remember a trace as sampled; with a size of 0 nothing is remembered."""
+        self._put(trace_id, value, self._sampled, self._sampled_size)
 
-    def get(self, trace_id: bytes) -> T | None:
-        """Return what was decided, or None where it is not known."""
-        value = self._young.get(trace_id)
-        return self._old.get(trace_id) if value is None else value
+    def put_not_sampled(self, trace_id: bytes, value: N) -> None:
+        """Remember a trace as not sampled, or dropped; with a size of 0 nothing is remembered."""
+        self._put(trace_id, value, self._not_sampled, self._not_sampled_size)
+
+    def _put(self, trace_id: bytes, value: K | N, order: deque[bytes], size: int) -> None:
+        if not size:
+            return
+        if len(order) >= size:
+            self._decisions.pop(order.popleft(), None)
+        order.append(trace_id)
+        self._decisions[trace_id] = value
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._decisions)

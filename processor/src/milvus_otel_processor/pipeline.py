@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.otlp.envelope import GroupRegistry
 from milvus_otel_processor.otlp.schema import DecodeError
-from milvus_otel_processor.otlp.span import TRACE_ID_FIRST, is_valid_trace_id, root_name, surely_has_parent, trace_id
+from milvus_otel_processor.otlp.span import (
+    PARENT_THIRD,
+    SPAN_ID_SECOND,
+    TRACE_ID_FIRST,
+    is_valid_trace_id,
+    root_name,
+    trace_id,
+)
 from milvus_otel_processor.telemetry import Refused
 
 if TYPE_CHECKING:
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     Parts = list[tuple[Group, list[bytes]]]
 
 _TRACES_PER_TURN = 64  # decided before the lock is given back, so that a request never waits long for it
+_ZEROS = bytes(8)
+_NOTHING: Entry = []
 EVICTED = "num_traces"
 """Why a trace was decided before its time: there were more than `num_traces`."""
 
@@ -103,6 +112,7 @@ class Pipeline:
     def _add(self, parts: Parts, now: float) -> int:
         entries, watches_roots = self._buffer.entries, self._watches_roots
         arrivals = self._buffer.arrivals(now)
+        follow, sealed = self._decider.follow, self._sealed
         telemetry = self._telemetry
         refused = 0
         for group, spans in parts:
@@ -114,11 +124,17 @@ class Pipeline:
                 if entry is None:
                     if not is_valid_trace_id(id_):
                         refused += 1
-                    elif not self._passes_by(id_, group, span, now):
+                    elif follow(id_, group, span) or (watches_roots and sealed(id_, span, now)):
+                        pass  # its trace is decided, or is so by this span
+                    else:
                         entries[id_] = [group, span]
                         arrivals.append(id_)
                         continue
-                elif watches_roots and not surely_has_parent(span) and self._sealed(id_, span, now):
+                elif (
+                    watches_roots
+                    and not (span[28:30] == PARENT_THIRD and span[18:20] == SPAN_ID_SECOND and span[30:38] != _ZEROS)
+                    and sealed(id_, span, now)
+                ):
                     pass
                 else:
                     entry.append(group)
@@ -132,20 +148,17 @@ class Pipeline:
             telemetry.refused_spans[Refused.INVALID_TRACE_ID] += refused
         return refused
 
-    def _passes_by(self, id_: bytes, group: Group, span: bytes, now: float) -> bool:
-        """Tell whether the first span seen of a trace is done with: its trace is decided, or is so by this span."""
-        return self._decider.follow(id_, group, span) or (self._watches_roots and self._sealed(id_, span, now))
-
     def _sealed(self, id_: bytes, span: bytes, now: float) -> bool:
         """Tell whether this span is a root that settles the decision; its trace is then decided and gone."""
         name = root_name(span)
         if name is None:
             return False
-        waiting: Entry = self._buffer.entries.get(id_, [])
-        if self._decider.seal(id_, name, [*waiting[1::2], span]):
-            self._buffer.entries.pop(id_, None)
-            self._telemetry.waiting_spans -= len(waiting) // 2
-            self._telemetry.waiting_bytes -= sum(map(len, waiting[1::2]))
+        waiting = self._buffer.entries.get(id_, _NOTHING)
+        if self._decider.seal(id_, name, len(waiting) // 2 + 1):
+            if waiting:
+                del self._buffer.entries[id_]
+                self._telemetry.waiting_spans -= len(waiting) // 2
+                self._telemetry.waiting_bytes -= sum(map(len, waiting[1::2]))
             return True
         if self._wait_after_root:
             self._buffer.hurry(id_, now + self._wait_after_root)

@@ -11,7 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pydantic import Field
 
 from milvus_otel_processor.otlp.schema import DecodeError, ResponseView
-from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.settings import Address, Settings
 from milvus_otel_processor.telemetry import Refused
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _THREADS = 4  # a request is handled under one lock; more threads would only wai
 class GrpcSettings(Settings):
     """The gRPC protocol of the `otlp` receiver."""
 
-    endpoint: str = Field(default="127.0.0.1:4317", min_length=1, description="host:port to listen on.")
+    endpoint: Address = Field(default="127.0.0.1:4317", description="host:port to listen on.")
     max_recv_msg_size_mib: int = Field(default=64, gt=0, description="The largest request that is taken; MiB.")
 
 

@@ -33,6 +33,21 @@ class Amount:
     spans: int = 0
 
 
+class Tally:
+    """Traces and spans, counted."""
+
+    __slots__ = ("spans", "traces")
+
+    def __init__(self) -> None:
+        self.traces = 0
+        self.spans = 0
+
+    def add(self, spans: int) -> None:
+        """Count one trace of so many spans."""
+        self.traces += 1
+        self.spans += spans
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The counters at one moment, since the start. The keys of `decisions` are a decision and the name of a policy, or "".
@@ -70,8 +85,7 @@ class Telemetry:
         self.received_spans = 0
         self.refused_spans: Counter[Refused] = Counter()
         self.refused_requests: Counter[Refused] = Counter()
-        self.decided_traces: Counter[tuple[str, str]] = Counter()
-        self.decided_spans: Counter[tuple[str, str]] = Counter()
+        self._decisions: dict[tuple[str, str], Tally] = {}
         self.late_spans: Counter[str] = Counter()
         self.early_decisions: Counter[str] = Counter()
         self.enriched_spans: Counter[str] = Counter()
@@ -84,11 +98,9 @@ class Telemetry:
         self._retries = 0
         self._queued_spans = 0
 
-    def decided(self, decision: str, policy: str | None, traces: int, spans: int) -> None:
-        """Count a decision; `policy` is None where no policy was for keeping the trace."""
-        key = (decision, policy or "")
-        self.decided_traces[key] += traces
-        self.decided_spans[key] += spans
+    def tally(self, decision: str, policy: str = "") -> Tally:
+        """Return the counts of this decision by this policy, to be added to; the policy is empty where none decided."""
+        return self._decisions.setdefault((decision, policy), Tally())
 
     def queued(self, spans: int) -> None:
         """Count spans that were given to the exporter."""
@@ -122,7 +134,9 @@ class Telemetry:
                 refused_spans=_by_value(self.refused_spans),
                 refused_requests=_by_value(self.refused_requests),
                 decisions={
-                    key: Amount(traces, self.decided_spans[key]) for key, traces in list(self.decided_traces.items())
+                    key: Amount(tally.traces, tally.spans)
+                    for key, tally in list(self._decisions.items())
+                    if tally.traces
                 },
                 late_spans=dict(self.late_spans),
                 early_decisions=dict(self.early_decisions),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.otlp import attributes
 from milvus_otel_processor.otlp.schema import DecodeError, HeadView, SpanView
+from milvus_otel_processor.otlp.span import NO_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +23,14 @@ class Trace:
     `without_malformed` is the way on from there.
     """
 
-    __slots__ = ("_bytes", "_heads", "groups", "id", "spans")
+    __slots__ = ("_bytes", "_heads", "_roots", "groups", "id", "spans")
 
     def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes]) -> None:
         self.id = trace_id
         self.groups = groups
         self.spans = spans
         self._heads: list[Head] | None = None
+        self._roots: list[Head] | None = None
         self._bytes: bytes | None = None
 
     @property
@@ -38,6 +40,13 @@ class Trace:
             decode = HeadView.FromString
             self._heads = [decode(span) for span in self.spans]
         return self._heads
+
+    @property
+    def roots(self) -> list[Head]:
+        """The heads of the spans without a parent."""
+        if self._roots is None:
+            self._roots = [head for head in self.heads if head.parent_span_id in NO_PARENT]
+        return self._roots
 
     def may_hold(self, text: bytes) -> bool:
         """Tell whether these bytes occur anywhere in the trace's spans: False is a sure no, True only a maybe."""

@@ -82,9 +82,12 @@ def test_of_two_components_of_a_type_the_pipeline_chooses(folder: ConfigFolder) 
     assert folder.load().exporter.endpoint == "o:1"
 
 
-def test_a_component_with_nothing_under_it_has_its_defaults(folder: ConfigFolder) -> None:
-    folder.write("config.yaml", CONFIG.replace("  otlp: {protocols: {grpc: {endpoint: 0.0.0.0:4317}}}", "  otlp:"))
-    assert folder.load().receiver.protocols.grpc.endpoint
+def test_a_block_with_nothing_under_it_has_its_defaults(folder: ConfigFolder) -> None:
+    folder.write(
+        "config.yaml",
+        CONFIG.replace("  otlp: {protocols: {grpc: {endpoint: 0.0.0.0:4317}}}", "  otlp:\n    protocols:\n      grpc:"),
+    )
+    assert folder.load().receiver.protocols.grpc.max_recv_msg_size_mib == 64
 
 
 @pytest.mark.parametrize(
@@ -329,3 +332,19 @@ def test_what_is_nested_deeply_is_refused_without_a_traceback(folder: ConfigFold
 
 def test_the_printed_configuration_is_plain_yaml() -> None:
     assert list(plain(read_yaml(default_config_text(), "d"))) == ["receivers", "processors", "exporters", "service"]
+
+
+@pytest.mark.parametrize(
+    "address", ["4317", "host", "host:", "host:http", "127.0.0.1:65536", "::1:4317", ":4317", "a b:1"]
+)
+def test_an_address_that_grpc_would_take_for_another_is_refused(folder: ConfigFolder, address: str) -> None:
+    for key in ("receivers.otlp.protocols.grpc.endpoint", "exporters.otlp.endpoint"):
+        (problem,) = folder.problems([f"{key}='{address}'"])
+        assert problem.startswith(f'--set {key}: "{address}": expected host:port with a port up to 65535')
+
+
+@pytest.mark.parametrize("address", ["h:0", "h:65535", "[::1]:4317", "jaeger.local:4317"])
+def test_an_address_is_a_host_and_a_port(folder: ConfigFolder, address: str) -> None:
+    assert folder.load([f"exporters.otlp.endpoint='http://{address}'"]).exporter.endpoint == f"http://{address}"
+    sets = [f"receivers.otlp.protocols.grpc.endpoint='{address}'"]
+    assert folder.load(sets).receiver.protocols.grpc.endpoint == address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -27,6 +28,8 @@ class _Subcommands(click.Group):
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
+        # gRPC writes lines of its own to stderr, of a port that is taken for one; our log says it. It reads this when imported.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         command = import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command

@@ -13,7 +13,7 @@ import click
 from milvus_otel_processor.cli.log import log_to_stderr
 from milvus_otel_processor.cli.options import config_options, load_or_exit
 from milvus_otel_processor.cli.signals import EndingSignals
-from milvus_otel_processor.service import Service, StartError
+from milvus_otel_processor.service import Service, StartError, tune_garbage_collection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,13 +42,14 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     log_to_stderr(loaded.config.service.telemetry.logs.level)
     for warning in loaded.warnings:
         logger.warning("%s", warning)
-    service = Service(loaded.config)
     signals = EndingSignals(_ended_at_once)
     try:
+        service = Service(loaded.config)
         service.start()
     except StartError as error:
         logger.error("cannot start: %s", error)  # noqa: TRY400 - the message says it, a traceback would not help a user
         sys.exit(1)
+    tune_garbage_collection()
     _log_start(service.endpoint, path, loaded.config)
     signals.wait()
     _stop(service)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.config.builtin import default_config_path
-from milvus_otel_processor.config.components import TailSamplingSettings
 from milvus_otel_processor.config.model import COMPONENTS, Config, ServiceSettings
 from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain
 from milvus_otel_processor.config.overrides import override, read_override
@@ -21,6 +20,7 @@ from milvus_otel_processor.config.pipeline import (
 from milvus_otel_processor.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
 from milvus_otel_processor.config.substitution import Substitution
 from milvus_otel_processor.config.validation import validate
+from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as EnvironMapping

@@ -6,12 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from milvus_otel_processor.config.components import (
-    ExporterSettings,
-    MilvusSettings,
-    ReceiverSettings,
-    TailSamplingSettings,
-)
+from milvus_otel_processor.enrichment.settings import MilvusSettings
+from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.receiver import ReceiverSettings
+from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import Settings
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {

@@ -6,8 +6,6 @@ import sys
 import types
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
-
 from milvus_otel_processor.config.model import COMPONENTS, ServiceSettings
 from milvus_otel_processor.config.shapes import DictShape, ListShape, ModelShape, Shape, UnionShape, shape_of_field
 from milvus_otel_processor.settings import Duration
@@ -15,6 +13,7 @@ from milvus_otel_processor.settings import Duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
 _HEAD = """\
@@ -122,7 +121,7 @@ def _default(info: FieldInfo) -> str:
         return f"`{value:g}s`"
     match value:
         case None | "" | [] | () | {}:
-            return "–"
+            return "none"
         case bool():
             return f"`{str(value).lower()}`"
         case list() | tuple():

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from milvus_otel_processor.settings import Duration, Settings
+from milvus_otel_processor.settings import Duration, Settings, Target
 
 
 class TlsSettings(Settings):
@@ -68,7 +68,7 @@ class RetrySettings(Settings):
 class ExporterSettings(Settings):
     """Where kept spans go."""
 
-    endpoint: str = Field(min_length=1, description="host:port of an OTLP/gRPC receiver, such as Jaeger's port 4317.")
+    endpoint: Target = Field(description="host:port of an OTLP/gRPC receiver, such as Jaeger's port 4317.")
     tls: TlsSettings = Field(default=TlsSettings(), description="How the connection is secured.")
     headers: dict[str, str] = Field(default={}, description="Metadata sent with each request.")
     compression: Literal["none", "gzip"] = Field(

@@ -7,9 +7,12 @@ from milvus_otel_processor.otlp.schema import DecodeError, HeadView
 TRACE_ID_FIRST = b"\x0a\x10"
 """How nearly every span begins: field 1, 16 bytes. The trace id is then `span[2:18]`."""
 
-_SPAN_ID_SECOND = b"\x12\x08"
-_PARENT_THIRD = b"\x22\x08"
-_NO_PARENT = (b"", bytes(8))
+SPAN_ID_SECOND = b"\x12\x08"
+PARENT_THIRD = b"\x22\x08"
+"""How a child goes on, mostly: fields 2 and 4, 8 bytes each."""
+_ZEROS = bytes(8)
+NO_PARENT = (b"", _ZEROS)
+"""What the parent of a root span is: nothing, or zeros, which the Collector reads as nothing."""
 
 
 def trace_id(span: bytes) -> bytes:
@@ -27,12 +30,12 @@ def is_valid_trace_id(found: bytes) -> bool:
 
 def surely_has_parent(span: bytes) -> bool:
     """Tell whether the bytes show a parent where encoders put it. False says nothing: decode the span to know."""
-    return span[28:30] == _PARENT_THIRD and span[18:20] == _SPAN_ID_SECOND and span[30:38] != bytes(8)
+    return span[28:30] == PARENT_THIRD and span[18:20] == SPAN_ID_SECOND and span[30:38] != _ZEROS
 
 
 def is_root(parent_span_id: bytes) -> bool:
     """Tell whether a span with this parent is its trace's root: no parent, or one of zeros, as the Collector reads it."""
-    return parent_span_id in _NO_PARENT
+    return parent_span_id in NO_PARENT
 
 
 def root_name(span: bytes) -> bytes | None:

@@ -20,6 +20,11 @@ class Verdict(NamedTuple):
     decision: Decision
     policy: str | None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The verdict as telemetry counts it: the decision's value, and the policy's name or an empty text."""
+        return self.decision.value, self.policy or ""
+
 
 NOT_SAMPLED = Verdict(Decision.NOT_SAMPLED, None)
 """No policy sampled the trace."""

@@ -14,6 +14,7 @@ _COLLECTION = b"db.collection.name"  # OpenTelemetry's conventions; this project
 _OPERATION_COLLECTION = (
     b".collection_name"  # opentelemetry-instrumentation-milvus: db.milvus.<operation>.collection_name
 )
+_IN_EVERY_KEY = b"collection"
 _PREFIX = b"db.milvus."
 _SYSTEM = (b"db.system.name", b"db.system")
 _OPERATION = (b"db.operation.name", b"db.operation")
@@ -26,7 +27,7 @@ def requests(trace: Trace) -> dict[int, Facts]:
 
     Raises DecodeError at a malformed span.
     """
-    if not (trace.may_hold(_COLLECTION) or trace.may_hold(_OPERATION_COLLECTION)):
+    if not trace.may_hold(_IN_EVERY_KEY):
         return {}
     found = {}
     for index, span in enumerate(trace.spans):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from milvus_otel_processor.otlp.span import is_root
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
@@ -51,8 +50,8 @@ class SpanName:
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a name matches, or with `invert_match` where none does."""
-        for head in trace.heads:
-            if self.matches(head.name) and not (self._root_only and not is_root(head.parent_span_id)):
+        for head in trace.roots if self._root_only else trace.heads:
+            if self.matches(head.name):
                 return self._found
         return self._not_found
 
