@@ -11,6 +11,7 @@ SUBCOMMANDS = {
     "run": "Receive, enrich, sample and export traces.",
     "validate": "Check a configuration and say all that is wrong with it.",
     "config": "Print the built-in configuration.",
+    "demo": "Show it at work, on a real Milvus in a temporary folder.",
 }
 """The subcommands and what they are for; they are listed without being imported, so that `--help` is quick."""
 

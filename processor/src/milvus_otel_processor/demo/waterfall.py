@@ -59,7 +59,8 @@ def title(trace: list[KeptSpan]) -> Text:
 def waterfall(trace: list[KeptSpan], console: Console) -> Table:
     """Return the trace as a table that fills the console's width: service, span, time, duration, collection."""
     free = console.width - _SERVICE_COLUMNS - _DURATION_COLUMNS - _COLLECTION_COLUMNS - _GAPS
-    bar_columns = max(_SMALLEST_BAR, free * 2 // 5)
+    longest = max(len(_indented(span, depth)) for span, depth in in_tree_order(trace))
+    bar_columns = max(_SMALLEST_BAR, free * 2 // 5, free - longest)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("service", width=_SERVICE_COLUMNS, no_wrap=True)
     table.add_column("span", width=free - bar_columns, no_wrap=True)
@@ -73,13 +74,17 @@ def waterfall(trace: list[KeptSpan], console: Console) -> Table:
         colour = _COLOURS[services.index(span.service) % len(_COLOURS)]
         table.add_row(
             Text(span.service, style=colour),
-            Text(" " * depth + short_name(span.name) + (" (error)" if span.is_error else "")),
+            Text(_indented(span, depth)),
             Text(bar(span.start - start, span.end - start, end - start, bar_columns, block), style=colour),
             duration(span.end - span.start),
             str(span.attributes.get("db.collection.name", "")),
             style="red" if span.is_error else None,
         )
     return table
+
+
+def _indented(span: KeptSpan, depth: int) -> str:
+    return " " * depth + short_name(span.name) + (" (error)" if span.is_error else "")
 
 
 def in_tree_order(trace: list[KeptSpan]) -> Iterator[tuple[KeptSpan, int]]:
