@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import logging
+from random import Random
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.decider import Decider
-from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.enrichment.component import Enrichment
+from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.receiver import PortError, Receiver
@@ -60,7 +62,7 @@ class StartError(Exception):
 class Service:
     """One processor: receiver, pipeline and exporter, from `start` to `stop`.
 
-    Raises StartError where a file that the exporter's TLS settings name cannot be read.
+    Raises StartError where a file that TLS settings name cannot be read, or a source of the user's own cannot be had.
     """
 
     def __init__(self, config: Configuration, *, clock: Callable[[], float] = monotonic) -> None:
@@ -72,8 +74,10 @@ class Service:
         except OSError as error:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
         self._buffer = Buffer(_wait(config))
+        self._enrichment = self._enrich(config.milvus, clock) if config.milvus is not None else None
         self._pipeline = self._wire(config, clock)
-        self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry)
+        access_log = self._enrichment.access_log if self._enrichment is not None else None
+        self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry, access_log)
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
@@ -86,6 +90,8 @@ class Service:
             raise StartError(str(error)) from None
         self._exporter.start()
         self._ticker.start()
+        if self._enrichment is not None:
+            self._enrichment.start()
 
     def stop(self, grace_seconds: float) -> None:
         """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost."""
@@ -98,11 +104,28 @@ class Service:
         else:
             self._pipeline.drain()
         self._exporter.stop(max(0.0, deadline - monotonic()))
+        if self._enrichment is not None:
+            self._enrichment.stop(max(0.0, deadline - monotonic()))
+
+    def _enrich(self, settings: MilvusSettings, clock: Callable[[], float]) -> Enrichment:
+        waiting = self._buffer.entries
+        try:
+            return Enrichment(
+                settings,
+                self.telemetry,
+                clock=clock,
+                random=Random(),  # noqa: S311 - no secret
+                is_waiting=waiting.__contains__,
+            )
+        except SourceError as error:
+            raise StartError(str(error)) from None
+        except OSError as error:
+            raise StartError(f"processors.milvus.tls: cannot read {error.filename}: {error.strerror}") from None
 
     def _wire(self, config: Configuration, clock: Callable[[], float]) -> Pipeline:
         sampling = config.tail_sampling
         decider = Decider(
-            enricher=Enricher(self.telemetry.enriched_spans) if config.milvus is not None else None,
+            enricher=self._enrichment.enricher if self._enrichment is not None else None,
             sampler=Sampler(sampling) if sampling is not None else None,
             cache_settings=sampling.decision_cache if sampling is not None else DecisionCacheSettings(),
             exporter=self._exporter,

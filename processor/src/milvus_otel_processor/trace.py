@@ -61,6 +61,18 @@ class Trace:
         self.spans[index] += encoded
         self._bytes = None
 
+    def set_error(self, index: int, message: str) -> None:
+        """Give the span at `index` the status ERROR, with a description, behind the status that it has.
+
+        A field that comes again overwrites, part by part, what came before: so protobuf has it, and so do its decoders in Go
+        (the Collector's pdata), Python and C++.
+        """
+        status = attributes.error_status(message)
+        self.spans[index] += status
+        self._bytes = None
+        if self._heads is not None:
+            self._heads[index].MergeFromString(status)
+
     def values(self, key: bytes) -> Iterator[AnyValue]:
         """Yield the values of the attribute with this key: of each resource that has it, then of each span that has it."""
         for group in dict.fromkeys(self.groups):
