@@ -36,7 +36,7 @@ def test_each_line_of_the_access_log_has_the_fields_of_our_format() -> None:
         lines = milvus.access_log.read_text(encoding="utf-8").splitlines()
     requests = [parse(line) for line in lines]
     described = [request for request in requests if request is not None and request.method == "DescribeCollection"]
-    assert [request.collection for request in described] == ["articles"]
+    assert [request.facts.collection for request in described] == ["articles"]
     assert described[0].trace_id is not None
 
 

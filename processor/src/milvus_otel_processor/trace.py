@@ -59,7 +59,12 @@ class Trace:
     def append(self, index: int, encoded: bytes) -> None:
         """Add encoded attributes (see `otlp.attributes.span_attribute`) to the span at `index`."""
         self.spans[index] += encoded
-        self._bytes = None
+        self.appended(encoded)
+
+    def appended(self, encoded: bytes) -> None:
+        """Tell that this was put behind some of the spans directly; once is enough, however many spans they were."""
+        if self._bytes is not None:
+            self._bytes += encoded
 
     def set_error(self, index: int, message: str) -> None:
         """Give the span at `index` the status ERROR, with a description, behind the status that it has.
@@ -68,8 +73,7 @@ class Trace:
         (the Collector's pdata), Python and C++.
         """
         status = attributes.error_status(message)
-        self.spans[index] += status
-        self._bytes = None
+        self.append(index, status)
         if self._heads is not None:
             self._heads[index].MergeFromString(status)
 

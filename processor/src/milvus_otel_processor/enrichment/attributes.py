@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from milvus_otel_processor.enrichment.facts import MILVUS
-from milvus_otel_processor.otlp.attributes import find, span_attribute
+from milvus_otel_processor.otlp.attributes import span_attribute
+from milvus_otel_processor.otlp.schema import AttributesView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -96,13 +97,18 @@ class Encoded:
 
     def __init__(self, values: Iterable[tuple[str, Value | Sequence[Value] | None]]) -> None:
         self.attributes = [(key.encode(), span_attribute(key, value)) for key, value in values if value is not None]
-        self.keys = [key for key, _ in self.attributes]
         self.all = b"".join(attribute for _, attribute in self.attributes)
-        """What `missing` returns for a span that has none of them."""
+        self._keys = frozenset(key for key, _ in self.attributes)
 
     def missing(self, span: bytes) -> bytes:
         """Return the attributes that a serialized span does not have yet: what has one is not overwritten."""
-        return b"".join(attribute for key, attribute in self.attributes if key not in span or find(span, key) is None)
+        return self.without({pair.key for pair in AttributesView.FromString(span).attributes})
+
+    def without(self, keys: set[bytes]) -> bytes:
+        """Return the attributes less those with one of these keys."""
+        if self._keys.isdisjoint(keys):
+            return self.all
+        return b"".join(attribute for key, attribute in self.attributes if key not in keys)
 
 
 class Selection:
@@ -124,43 +130,32 @@ class Selection:
         return included and not any(fnmatchcase(name, pattern) for pattern in self._exclude)
 
 
+class Written(NamedTuple):
+    """What is written of one request: on every span of it, on its own span, and on Milvus' span of it if it failed."""
+
+    subtree: Encoded
+    own: Encoded
+    failure: Encoded
+
+
 class Writer:
     """Makes bytes of what is known; what repeats itself is remembered."""
 
     def __init__(self, subtree: Selection, request: Selection) -> None:
         self._subtree = subtree
         self._request = request
-        remembered = lru_cache(maxsize=_ENCODINGS_REMEMBERED)
-        self.subtree = remembered(self._encode_subtree)
-        """Return what every span of a request gets; the arguments are its facts, its collection, and the source."""
-        self.request = remembered(self._encode_request)
-        """Return what the request's own span gets; the arguments are the same."""
-        self.failure = remembered(self._encode_failure)
-        """Return what Milvus' span of a failed request gets; the argument is its facts."""
+        self.written = lru_cache(maxsize=_ENCODINGS_REMEMBERED)(self._written)
+        """Return the bytes for a request; the arguments are its facts, its collection, and the source that told."""
 
-    def _encode_subtree(self, facts: Facts, collection: Collection | None, source: str) -> Encoded:
-        return Encoded(
-            (name, value) for name, value in _values(facts, collection, source).items() if self._subtree.wants(name)
-        )
-
-    def _encode_request(self, facts: Facts, collection: Collection | None, source: str) -> Encoded:
-        return Encoded(
-            (name, value)
-            for name, value in _values(facts, collection, source).items()
-            if self._request.wants(name) or self._subtree.wants(name)
-        )
-
-    def _encode_failure(self, facts: Facts) -> Encoded:
-        return Encoded(
-            (name, value)
-            for name, value in _values(facts, None, None).items()
-            if name in _FAILURE and self._request.wants(name)
-        )
+    def _written(self, facts: Facts, collection: Collection | None, source: str) -> Written:
+        values = _values(facts, collection, source).items()
+        on_all = [(name, value) for name, value in values if self._subtree.wants(name)]
+        on_own = [(name, value) for name, value in values if self._subtree.wants(name) or self._request.wants(name)]
+        on_failed = [(name, value) for name, value in on_own if name in _FAILURE]
+        return Written(Encoded(on_all), Encoded(on_own), Encoded(on_failed))
 
 
-def _values(
-    facts: Facts, collection: Collection | None, source: str | None
-) -> Mapping[str, Value | Sequence[Value] | None]:
+def _values(facts: Facts, collection: Collection | None, source: str) -> Mapping[str, Value | Sequence[Value] | None]:
     name = collection.name if collection is not None else facts.collection
     values: dict[str, Value | Sequence[Value] | None] = {
         "db.system.name": MILVUS,

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts, filled
-from milvus_otel_processor.enrichment.requests import find_requests, may_have_requests
+from milvus_otel_processor.enrichment.requests import DB_SYSTEM, SERVICE, find_requests, is_milvus
 from milvus_otel_processor.enrichment.sources.channel import MARK
+from milvus_otel_processor.otlp.schema import AttributesView
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Sequence
 
-    from milvus_otel_processor.enrichment.attributes import Encoded, Writer
+    from milvus_otel_processor.enrichment.attributes import Encoded, Writer, Written
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.enrichment.sources.base import Source
     from milvus_otel_processor.enrichment.sources.channel import ChannelSource
-    from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.trace import Trace
 
     Known = tuple[Facts, Collection | None, str]
@@ -28,8 +28,6 @@ NO_COLLECTION, UNKNOWN = "no_collection", "unknown"
 ORPHANS = "same_trace"
 """In metrics, spans that got the names of their trace's requests without being below one."""
 
-_SERVICE_NAME = b"service.name"
-_SEGCORE = b"segcore"
 _UNSET = 0  # Status.code
 
 
@@ -63,22 +61,26 @@ class Enricher:
         That is nothing unless all requests of the trace agree. An attribute that a span has is not overwritten. Raises
         DecodeError at a malformed span; to enrich a trace a second time adds nothing.
         """
-        requests = find_requests(trace) if may_have_requests(trace) else []
-        if not requests:
+        if not (trace.may_hold(SERVICE) or trace.may_hold(DB_SYSTEM)):
             return self._enrich_detached(trace) if self._channels is not None and trace.may_hold(MARK) else None
+        requests = find_requests(trace)
+        if not requests:
+            return None
         known = self._known(trace, requests)
-        names = [self._writer.subtree(*one) if one is not None else None for one in known]
-        held = {key for encoded in names if encoded is not None for key in encoded.keys if trace.may_hold(key)}
-        for request, one, encoded in zip(requests, known, names, strict=True):
+        written = [self._writer.written(*one) if one is not None else None for one in known]
+        for request, one, encoded in zip(requests, known, written, strict=True):
             self._count(request, one)
             if one is not None and encoded is not None:
-                self._write(trace, request, one, encoded, held)
-        first = names[0]
-        if first is None or any(other is None or other.all != first.all for other in names):
+                self._write(trace, request, one, encoded)
+        return self._common(trace, requests, written)
+
+    def _common(self, trace: Trace, requests: Sequence[Request], written: Sequence[Written | None]) -> Encoded | None:
+        first = written[0]
+        if first is None or any(other is None or other.subtree.all != first.subtree.all for other in written[1:]):
             return None
-        if sum(len(request.spans) for request in requests) < len(trace.spans):
-            self._write_to_orphans(trace, requests, first)
-        return first
+        if len(requests) > 1:
+            self._write_to_orphans(trace, requests, first.subtree)
+        return first.subtree
 
     def _known(self, trace: Trace, requests: Sequence[Request]) -> list[Known | None]:
         facts, origins = [NOTHING] * len(requests), [""] * len(requests)
@@ -106,20 +108,28 @@ class Enricher:
         else:
             self._requests[known[2] if known[0].collection is not None else NO_COLLECTION] += 1
 
-    def _write(self, trace: Trace, request: Request, known: Known, names: Encoded, held: set[bytes]) -> None:
-        own = request.span if request.parent is None else None
+    def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
+        spans, groups, own, names = trace.spans, trace.groups, request.span, written.subtree
+        has = {pair.key for pair in AttributesView.FromString(spans[own]).attributes}
+        at_own = (written.own if request.parent is None else names).without(has)
+        # Milvus gives its own spans no such attributes; where something else does, it gives them to the request's span as well.
+        free = names.without(has) is names.all
         for index in request.spans:
             if index == own:
-                trace.append(index, self._writer.request(*known).missing(trace.spans[index]))
+                spans[index] += at_own
+            elif free and is_milvus(groups[index]):
+                spans[index] += names.all
             else:
-                trace.append(index, names.missing(trace.spans[index]) if held else names.all)
+                spans[index] += names.missing(spans[index])
+        trace.appended(written.own.all)
         self._spans[known[2]] += len(request.spans)
-        facts = known[0]
-        if facts.error_type is not None and request.server is not None:
-            server = request.server
-            trace.append(server, self._writer.failure(facts).missing(trace.spans[server]))
-            if trace.heads[server].status.code == _UNSET:
-                trace.set_error(server, facts.error_message or "")
+        if known[0].error_type is not None and request.server is not None:
+            self._mark_failed(trace, request.server, known[0].error_message, written.failure)
+
+    def _mark_failed(self, trace: Trace, server: int, message: str | None, failure: Encoded) -> None:
+        trace.append(server, failure.missing(trace.spans[server]))
+        if trace.heads[server].status.code == _UNSET:
+            trace.set_error(server, message or "")
 
     def _enrich_detached(self, trace: Trace) -> Encoded | None:
         """Enrich Milvus' work outside of requests, whose spans name the channel that it is for."""
@@ -127,19 +137,15 @@ class Enricher:
         facts = self._channels.of_spans(trace.spans)
         if facts is None or facts.collection is None:
             return None
-        names = self._writer.subtree(facts, self._resolve(facts.namespace, facts.collection), self._channels.name)
+        collection = self._resolve(facts.namespace, facts.collection)
+        names = self._writer.written(facts, collection, self._channels.name).subtree
         self._append(trace, range(len(trace.spans)), names, self._channels.name)
         return names
 
     def _write_to_orphans(self, trace: Trace, requests: Sequence[Request], names: Encoded) -> None:
         """Give the names to Milvus' own spans whose way up to their request is broken, where there is but one answer."""
         inside = {index for request in requests for index in request.spans}
-        milvus = {trace.groups[request.server].resource for request in requests if request.server is not None}
-        orphans = [
-            index
-            for index, group in enumerate(trace.groups)
-            if index not in inside and (group.resource in milvus or _is_segcore(group))
-        ]
+        orphans = [index for index, group in enumerate(trace.groups) if index not in inside and is_milvus(group)]
         self._append(trace, orphans, names, ORPHANS)
 
     def _append(self, trace: Trace, places: Sequence[int], names: Encoded, source: str) -> None:
@@ -147,11 +153,6 @@ class Enricher:
             trace.append(index, names.missing(trace.spans[index]))
         if places:
             self._spans[source] += len(places)
-
-
-def _is_segcore(group: Group) -> bool:
-    name = group.resource_attributes.get(_SERVICE_NAME)
-    return name is not None and name.string_value == _SEGCORE
 
 
 def _share(requests: Sequence[Request], facts: list[Facts], origins: list[str]) -> None:

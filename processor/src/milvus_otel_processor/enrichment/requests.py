@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import MILVUS
 from milvus_otel_processor.otlp.schema import AttributesView
+from milvus_otel_processor.otlp.span import NO_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.otlp.schema import Head
     from milvus_otel_processor.trace import Trace
 
 SERVICE = b"milvus.proto.milvus.MilvusService"
 """The gRPC service that Milvus offers to its clients; what its parts ask each other goes to other services."""
 
-_DB_SYSTEM = b"db.system"  # also begins the newer name, db.system.name
-_DB_SYSTEM_KEYS = (b"db.system.name", b"db.system")
+DB_SYSTEM = b"db.system"
+"""What every span of a database's client has: the older name of the attribute, with which the newer one begins."""
+_SYSTEM_KEYS = (b"db.system.name", b"db.system")
 _MILVUS = MILVUS.encode()
+_PARTS = b"milvus.proto."  # of the services by which Milvus' parts talk to each other, too
+_SERVICE_NAME, _NODE_ID, _SEGCORE = b"service.name", b"NodeID", b"segcore"
 _RPC_SERVICE, _RPC_METHOD = b"rpc.service", b"rpc.method"
 _SERVER = 2  # SpanKind
 
@@ -48,32 +54,69 @@ class Request:
         return place
 
 
-def may_have_requests(trace: Trace) -> bool:
-    """Tell by the raw bytes whether there can be a request: False is a sure no."""
-    return trace.may_hold(SERVICE) or (trace.may_hold(_DB_SYSTEM) and trace.may_hold(_MILVUS))
-
-
 def find_requests(trace: Trace) -> list[Request]:
     """Return the requests of the trace, in the order of their spans. Raises DecodeError at a malformed span."""
-    heads = trace.heads
+    spans, heads = trace.spans, trace.heads
+    foreign = [index for index, group in enumerate(trace.groups) if not is_milvus(group)]
     found: dict[int, Request] = {}
-    for index, span in enumerate(trace.spans):
-        request = _request(index, span, heads[index])
-        if request is not None:
-            found[index] = request
-    return _connect(heads, found) if found else []
-
-
-def _request(index: int, span: bytes, head: Head) -> Request | None:
-    if SERVICE in span:
-        method = method_of_name(head.name) or _method_of_attributes(span)
+    for index in [index for index, span in enumerate(spans) if SERVICE in span]:
+        head = heads[index]
+        method = method_of_name(head.name)
+        if method is None and head.kind >= _SERVER and _PARTS not in head.name:
+            method = _method_of_attributes(spans[index])
         if method is not None:
-            return Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
-    if head.kind != _SERVER and _DB_SYSTEM in span and _MILVUS in span and _is_of_milvus(span):
-        return Request(None, client=index)
+            found[index] = Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
+    for index in foreign:
+        if index not in found and heads[index].kind != _SERVER and _is_of_milvus(spans[index]):
+            found[index] = Request(None, client=index)
+    if not found:
+        return []
+    request = _single(heads, found)
+    if request is None or not _fill(trace, request, foreign):
+        return _connect(heads, found)
+    return [request]
+
+
+def _single(heads: Sequence[Head], found: dict[int, Request]) -> Request | None:
+    """Return the request if there is but one: Milvus' span of it, alone or below the caller's."""
+    if len(found) == 1:
+        ((_, request),) = found.items()
+        return request if request.server is not None else None
+    if len(found) == 2:
+        one, other = found
+        for caller, callee in ((one, other), (other, one)):
+            request = found[caller]
+            if (
+                request.method == found[callee].method
+                and request.client == caller
+                and found[callee].server == callee
+                and heads[callee].parent_span_id == heads[caller].span_id
+            ):
+                return Request(request.method, client=caller, server=callee)
     return None
 
 
+def _fill(trace: Trace, request: Request, foreign: list[int]) -> bool:
+    """Give all that Milvus did to the one request that there is; return False where others have spans below it, too."""
+    heads = trace.heads
+    for index in foreign:
+        if index != request.client and heads[index].parent_span_id not in NO_PARENT:
+            return False
+    outside = set(foreign)
+    outside.discard(request.span)
+    request.spans = [index for index in range(len(heads)) if index not in outside]
+    return True
+
+
+@lru_cache(maxsize=4096)
+def is_milvus(group: Group) -> bool:
+    """Tell whether spans are of Milvus itself: its Go parts say their node's id, and its C++ core is a service by itself."""
+    attributes = group.resource_attributes
+    service = attributes.get(_SERVICE_NAME)
+    return service is not None and (_NODE_ID in attributes or service.string_value == _SEGCORE)
+
+
+@lru_cache(maxsize=4096)
 def method_of_name(name: bytes) -> str | None:
     """Return the method that a span's name tells, or None.
 
@@ -98,8 +141,10 @@ def _method_of_attributes(span: bytes) -> str | None:
 
 
 def _is_of_milvus(span: bytes) -> bool:
+    if DB_SYSTEM not in span or _MILVUS not in span:
+        return False
     texts = {pair.key: pair.value.string_value for pair in AttributesView.FromString(span).attributes}
-    return next((texts[key] for key in _DB_SYSTEM_KEYS if key in texts), None) == _MILVUS
+    return next((texts[key] for key in _SYSTEM_KEYS if key in texts), None) == _MILVUS
 
 
 def _connect(heads: Sequence[Head], found: dict[int, Request]) -> list[Request]:
@@ -134,14 +179,25 @@ def _calls(parent: Request, request: Request) -> bool:
 def _owners(heads: Sequence[Head], place: dict[bytes, int], found: dict[int, Request]) -> dict[int, Request | None]:
     """Return for each span the nearest request at or above it; None where the way up ends, or runs in a circle, without one."""
     known: dict[int, Request | None] = dict(found)
-    for index in range(len(heads)):
-        path = []
-        at: int | None = index
-        while at is not None and at not in known:
-            known[at] = None  # until the way up has an answer; a circle ends here
-            path.append(at)
-            at = place.get(heads[at].parent_span_id)
-        answer = known[at] if at is not None else None
-        if answer is not None:
-            known.update(dict.fromkeys(path, answer))
+    # From the end, because a parent ends, and arrives, after its children.
+    for index in range(len(heads) - 1, -1, -1):
+        if index in known:
+            continue
+        at = place.get(heads[index].parent_span_id)
+        if at is None:
+            known[index] = None
+        elif at in known:
+            known[index] = known[at]
+        else:
+            _climb(heads, place, known, index)
     return known
+
+
+def _climb(heads: Sequence[Head], place: dict[bytes, int], known: dict[int, Request | None], index: int) -> None:
+    path = []
+    at: int | None = index
+    while at is not None and at not in known:
+        known[at] = None  # until the way up has an answer; a circle ends here
+        path.append(at)
+        at = place.get(heads[at].parent_span_id)
+    known.update(dict.fromkeys(path, known[at] if at is not None else None))

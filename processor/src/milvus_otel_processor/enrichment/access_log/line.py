@@ -9,9 +9,12 @@ and a line in which a text holds the separator is seen to have one field too man
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+
+from milvus_otel_processor.enrichment.facts import Facts
+from milvus_otel_processor.settings import parse_duration
 
 FIELDS = (
     "time_now",
@@ -33,15 +36,12 @@ FIELDS = (
 FORMAT = "\t".join(f"${name}" for name in FIELDS)
 """The value of `proxy.accessLog.formatters.base.format` in milvus.yaml."""
 
+_BEFORE_TEXTS, _TEXTS, _AFTER_TEXTS = 5, 5, 3  # fields; the cost is between the second and the third
 _UNKNOWN = frozenset(("", "Unknown"))  # Milvus' word for what a request does not have
 _SUCCESS = frozenset(("OK", "Successful"))  # until Milvus 2.3, and since
-_COST_FIRST, _COST_SECOND = 3, 10
-_TIME = re.compile(r"(\d{4}/\d\d/\d\d) (\d\d):(\d\d):(\d\d)\.(\d{3}) ([+-])(\d\d):(\d\d)")
-_COST = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)(ns|µs|ms|s))?")
-_UNIT_NANOSECONDS = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
-_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
-_METHOD = re.compile(r"\w+")
-_CODE = re.compile(r"-?\d+")
+_SHORT_UNITS = {"µs": 1e3, "ms": 1e6}
+_METHOD = re.compile(r"\w+", re.ASCII)
+_CODE = re.compile(r"-?\d+", re.ASCII)
 _NAME = re.compile(
     r"[A-Za-z_][A-Za-z0-9_$]{0,254}"
 )  # what Milvus accepts as a name of a collection, database or partition
@@ -49,8 +49,9 @@ _EXPRESSION = re.compile(r"(cannot parse expression: ).*?(, error: |$)", re.DOTA
 _LONGEST_TEXT = 1024
 
 
-class Line(NamedTuple):
-    """What Milvus wrote of one request; None is what it does not say. Times are nanoseconds, `end` since the epoch."""
+@dataclass(slots=True, eq=False)
+class Line:
+    """What Milvus wrote of one request. Times are nanoseconds, `end` since the epoch."""
 
     end: int
     cost: int
@@ -58,44 +59,56 @@ class Line(NamedTuple):
     peer: str
     trace_id: bytes | None
     """16 bytes, or None where a client's `client_request_id` stands in its place."""
-    user: str | None
-    sdk_version: str | None
-    namespace: str | None
-    partitions: tuple[str, ...] | None
-    collection: str | None
-    failed: bool
-    code: str
-    message: str | None
-    """Of a failed request, without the filter expression that Milvus could not parse."""
+    facts: Facts
+    claimed: bool = False
+    """Whether the request has been found that it is about."""
 
 
 def parse(text: str) -> Line | None:
     """Return the line that the text is, or None if it is not a whole line of our format."""
-    fields = text.rstrip("\r\n").split("\t", len(FIELDS) - 1)
-    if len(fields) != len(FIELDS) or fields[_COST_FIRST] != fields[_COST_SECOND]:
+    fields = text.rstrip("\r\n").split("\t", _BEFORE_TEXTS)
+    if len(fields) <= _BEFORE_TEXTS:
         return None
-    now, method, peer, cost_text, trace_id, user, sdk, namespace, partitions, collection, _, status, code, message = (
-        fields
-    )
+    now, method, peer, cost_text, trace_id, rest = fields
+    texts, found, answer = rest.partition(f"\t{cost_text}\t")
     end, cost = _time(now), _cost(cost_text)
-    if end is None or cost is None or not _METHOD.fullmatch(method) or not _CODE.fullmatch(code):
+    if not found or end is None or cost is None:
+        return None
+    facts = _facts(method, texts, answer)
+    return Line(end, cost, method, peer, _trace_id(trace_id), facts) if facts is not None else None
+
+
+@lru_cache(maxsize=4096)
+def _facts(method: str, texts: str, answer: str) -> Facts | None:
+    of_clients, of_milvus = texts.split("\t"), answer.split("\t", _AFTER_TEXTS - 1)
+    if len(of_clients) != _TEXTS or len(of_milvus) != _AFTER_TEXTS:
+        return None
+    user, sdk, namespace, partitions, collection = of_clients
+    status, code, message = of_milvus
+    if not _METHOD.fullmatch(method) or not _CODE.fullmatch(code):
         return None
     failed = status not in _SUCCESS or code != "0"
-    return Line(
-        end,
-        cost,
-        method,
-        peer,
-        bytes.fromhex(trace_id) if _TRACE_ID.fullmatch(trace_id) else None,
-        _text(user),
-        _text(sdk),
-        _name(namespace),
-        _names(partitions),
-        _name(collection),
-        failed,
-        code,
-        _message(message) if failed else None,
+    return Facts(
+        collection=_name(collection),
+        namespace=_name(namespace),
+        operation=method,
+        partitions=_names(partitions),
+        sdk_version=_text(sdk),
+        user=_text(user),
+        status_code=code if failed else None,
+        error_type=code if failed else None,
+        error_message=_message(message) if failed else None,
     )
+
+
+def _trace_id(text: str) -> bytes | None:
+    if len(text) != 32:
+        return None
+    try:
+        trace_id = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return trace_id if len(trace_id) == 16 else None  # fromhex skips spaces
 
 
 def _text(text: str) -> str | None:
@@ -121,32 +134,23 @@ def _message(text: str) -> str | None:
 
 def _cost(text: str) -> int | None:
     """Return the nanoseconds of a duration as Go prints it: 261.921µs, 1.5s, 1m2.5s."""
-    match = _COST.fullmatch(text)
-    if match is None or not text:
+    try:
+        if text[-2:] in _SHORT_UNITS:  # nearly always
+            return round(float(text[:-2]) * _SHORT_UNITS[text[-2:]])
+        return round(parse_duration(text) * 1e9)
+    except (ValueError, OverflowError):
         return None
-    hours, minutes, number, unit = match.groups()
-    nanoseconds = round(float(number) * _UNIT_NANOSECONDS[unit]) if number else 0
-    return (int(hours or 0) * 3600 + int(minutes or 0) * 60) * 1_000_000_000 + nanoseconds
 
 
 def _time(text: str) -> int | None:
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return None
-    date, hours, minutes, seconds, milliseconds, sign, zone_hours, zone_minutes = match.groups()
-    midnight = _midnight(date, sign, zone_hours, zone_minutes)
-    if midnight is None:
-        return None
-    since = (int(hours) * 60 + int(minutes)) * 60 + int(seconds)
-    return (midnight + since) * 1_000_000_000 + int(milliseconds) * 1_000_000
-
-
-@lru_cache(maxsize=16)
-def _midnight(date: str, sign: str, zone_hours: str, zone_minutes: str) -> int | None:
-    """Return the seconds since the epoch at which the day began in that zone, or None if there is no such day."""
     try:
-        day = datetime.strptime(date, "%Y/%m/%d").replace(tzinfo=UTC)
+        return _second(text[:20], text[23:]) + int(text[20:23]) * 1_000_000
     except ValueError:
         return None
-    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
-    return int((day - offset if sign == "+" else day + offset).timestamp())
+
+
+@lru_cache(maxsize=64)
+def _second(text: str, zone: str) -> int:
+    """Return the nanoseconds since the epoch at which this second began. Raises ValueError if there is no such second."""
+    moment = datetime.strptime(text + zone, "%Y/%m/%d %H:%M:%S. %z")
+    return int(moment.timestamp()) * 1_000_000_000

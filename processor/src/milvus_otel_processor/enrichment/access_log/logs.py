@@ -65,8 +65,8 @@ class AccessLog:
                 self._refuse(body)
             elif line.trace_id != self._own:
                 lines.append(line)
-                if line.method in _CHANGES and not line.failed:
-                    self._changed(line.namespace, line.collection)
+                if line.method in _CHANGES and line.facts.error_type is None:
+                    self._changed(line.facts.namespace, line.facts.collection)
         self._store.add(lines)
 
     def _refuse(self, body: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.access_log.line import Line
 
 K = TypeVar("K")
+Key = tuple[int, int, str]
 
 RECEIVED, DOUBLED, EVICTED, MALFORMED = "received", "doubled", "evicted", "malformed"
 """What became of lines, in metrics: `received` counts those that were taken in, `evicted` those of them that had to go before
@@ -33,9 +34,8 @@ class Store:
         self._counts = counts
         self._lock = Lock()
         self._arrivals: deque[tuple[float, Line]] = deque()
-        self._by_trace: dict[bytes, dict[Line, None]] = {}
-        self._by_peer: dict[tuple[str, str], dict[Line, None]] = {}
-        self._claimed: set[Line] = set()
+        self._by_trace: dict[bytes, dict[Key, Line]] = {}
+        self._by_peer: dict[tuple[str, str], dict[Key, Line]] = {}
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -43,37 +43,48 @@ class Store:
     def add(self, lines: Iterable[Line]) -> None:
         """Take lines in, each once: a sender that was not answered sends again."""
         now = self._clock()
+        arrivals = self._arrivals
         for line in lines:
             with self._lock:  # for one line at a time, so that no decision waits for a whole request
                 self._add(line, now)
-                self._forget(now)
+                if len(arrivals) > self._max_lines or arrivals[0][0] <= now - self._hold:
+                    self._forget(now)
 
     def of_trace(self, trace_id: bytes) -> list[Line]:
         """Return the lines with this trace id."""
         if trace_id not in self._by_trace:
             return []
         with self._lock:
-            return list(self._by_trace.get(trace_id, ()))
+            return list(self._by_trace.get(trace_id, {}).values())
 
     def of_peer(self, peer: str, method: str) -> list[Line]:
-        """Return the lines of requests with this method on this connection that no trace has claimed."""
-        with self._lock:
-            return [line for line in self._by_peer.get((peer, method), ()) if line not in self._claimed]
+        """Return the lines of requests with this method on this connection whose trace id may be a client's own text.
 
-    def claim(self, line: Line) -> None:
-        """Remember that a request has been found for this line."""
+        Those that a request has been found for are not among them.
+        """
+        if (peer, method) not in self._by_peer:
+            return []
         with self._lock:
-            if line in self._by_peer.get((line.peer, line.method), ()):
-                self._claimed.add(line)
+            return [line for line in self._by_peer.get((peer, method), {}).values() if not line.claimed]
 
     def _add(self, line: Line, now: float) -> None:
-        at_peer = self._by_peer.setdefault((line.peer, line.method), {})
-        if line in at_peer:
-            self._counts[DOUBLED] += 1
-            return
-        at_peer[line] = None
-        if line.trace_id is not None:
-            self._by_trace.setdefault(line.trace_id, {})[line] = None
+        key = (line.end, line.cost, line.method)
+        trace_id = line.trace_id
+        if trace_id is not None:
+            of_trace = self._by_trace.get(trace_id)
+            if of_trace is None:
+                self._by_trace[trace_id] = {key: line}
+            elif key in of_trace:
+                self._counts[DOUBLED] += 1
+                return
+            else:
+                of_trace[key] = line
+        if trace_id is None or may_be_made_up(trace_id):
+            at_peer = self._by_peer.setdefault((line.peer, line.method), {})
+            if key in at_peer:
+                self._counts[DOUBLED] += 1
+                return
+            at_peer[key] = line
         self._arrivals.append((now, line))
         self._counts[RECEIVED] += 1
 
@@ -83,14 +94,20 @@ class Store:
             arrived, line = arrivals.popleft()
             if arrived > now - self._hold:
                 self._counts[EVICTED] += 1
-            self._claimed.discard(line)
-            _remove(self._by_peer, (line.peer, line.method), line)
+            key = (line.end, line.cost, line.method)
             if line.trace_id is not None:
-                _remove(self._by_trace, line.trace_id, line)
+                _remove(self._by_trace, line.trace_id, key)
+            if may_be_made_up(line.trace_id):
+                _remove(self._by_peer, (line.peer, line.method), key)
 
 
-def _remove(index: dict[K, dict[Line, None]], key: K, line: Line) -> None:
-    lines = index[key]
-    del lines[line]
+def may_be_made_up(trace_id: bytes | None) -> bool:
+    """Tell whether a client's own text may stand in the place of the trace id: no id at all, or a UUID without its dashes."""
+    return trace_id is None or (trace_id[6] >> 4 == 4 and trace_id[8] >> 6 == 2)
+
+
+def _remove(index: dict[K, dict[Key, Line]], place: K, key: Key) -> None:
+    lines = index[place]
+    del lines[key]
     if not lines:
-        del index[key]
+        del index[place]

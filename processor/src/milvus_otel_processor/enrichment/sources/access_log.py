@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.enrichment.facts import Facts
 from milvus_otel_processor.otlp.schema import AttributesView
 
 if TYPE_CHECKING:
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.access_log.line import Line
     from milvus_otel_processor.enrichment.access_log.store import Store
+    from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.otlp.schema import Head
     from milvus_otel_processor.trace import Trace
@@ -38,28 +38,31 @@ class AccessLogSource:
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what Milvus wrote of each call."""
+        of_trace = self._store.of_trace(trace.id)
+        if len(of_trace) == len(requests) == 1 and _surely(of_trace[0], requests[0], trace.heads):
+            of_trace[0].claimed = True
+            return {0: of_trace[0].facts}
         calls: dict[str, list[int]] = {}
         for place, request in enumerate(requests):
             if request.method is not None:
                 calls.setdefault(request.method, []).append(place)
-        lines: dict[str, list[Line]] = {}
-        for line in self._store.of_trace(trace.id):
-            lines.setdefault(line.method, []).append(line)
         found: dict[int, Line] = {}
         for method, places in calls.items():
-            found |= _matched(trace.heads, requests, places, lines.get(method, []))
-            for place in places:
-                if place not in found:
-                    near = self._by_peer(trace, requests[place])
-                    if near is not None:
-                        found[place] = near
+            lines = [line for line in of_trace if line.method == method]
+            if lines:
+                found |= _matched(trace.heads, requests, places, lines)
+        for place, request in enumerate(requests):
+            if place not in found and request.method is not None:
+                near = self._by_peer(trace, request, request.method)
+                if near is not None:
+                    found[place] = near
         for line in found.values():
-            self._store.claim(line)
-        return {place: _facts(line) for place, line in found.items()}
+            line.claimed = True
+        return {place: line.facts for place, line in found.items()}
 
-    def _by_peer(self, trace: Trace, request: Request) -> Line | None:
+    def _by_peer(self, trace: Trace, request: Request, method: str) -> Line | None:
         """Return the one line of this connection and method at the time of Milvus' span, where a client gave an id of its own."""
-        if request.server is None or request.method is None:
+        if request.server is None:
             return None
         peer = _peer(trace.spans[request.server])
         if peer is None:
@@ -67,25 +70,19 @@ class AccessLogSource:
         head = trace.heads[request.server]
         near = [
             line
-            for line in self._store.of_peer(peer, request.method)
+            for line in self._store.of_peer(peer, method)
             if max(_apart(line, head)) <= _PEER_TOLERANCE
-            and (line.trace_id is None or self._may_be_made_up(line.trace_id, trace.id))
+            and line.trace_id != trace.id
+            and (line.trace_id is None or not self._is_waiting(line.trace_id))
         ]
         return near[0] if len(near) == 1 else None
-
-    def _may_be_made_up(self, trace_id: bytes, own: bytes) -> bool:
-        """Tell whether this may be a UUID that a client wrote without its dashes, and no trace's id."""
-        is_uuid4 = trace_id[6] >> 4 == 4 and trace_id[8] >> 6 == 2
-        return is_uuid4 and trace_id != own and not self._is_waiting(trace_id)
 
 
 def _matched(
     heads: Sequence[Head], requests: Sequence[Request], places: list[int], lines: list[Line]
 ) -> dict[int, Line]:
     """Pair calls of one method with the lines of that method: those of Milvus' own spans by time, the others in their order."""
-    if not lines:
-        return {}
-    served = [(place, heads[requests[place].server or 0]) for place in places if requests[place].server is not None]
+    served = [(place, heads[server]) for place in places if (server := requests[place].server) is not None]
     found = _nearest(served, lines) if len(served) * len(lines) <= _MOST_PAIRS else _in_order(served, lines)
     rest = [place for place in places if requests[place].server is None]
     taken = set(found.values())
@@ -96,10 +93,18 @@ def _matched(
     return found
 
 
+def _surely(line: Line, request: Request, heads: Sequence[Head]) -> bool:
+    """Tell quickly whether the one line is that of the one request: it nearly always is."""
+    server = request.server
+    return (
+        server is not None
+        and line.method == request.method
+        and 0 <= heads[server].end_time_unix_nano - line.end < _MILLISECOND
+    )
+
+
 def _nearest(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line]:
     """Pair spans and lines, the best fit first; what does not fit within the tolerance stays alone."""
-    if len(served) == len(lines) == 1:
-        return {served[0][0]: lines[0]} if min(_apart(lines[0], served[0][1])) <= _TOLERANCE else {}
     # One end is enough: a span may begin while the request still comes in, or go on until the answer has gone out.
     pairs = sorted(
         (apart, abs(line.cost - _duration(head)), place, number)
@@ -154,17 +159,3 @@ def _peer(span: bytes) -> str | None:
     text = address.decode("utf-8", "replace")
     number = port.int_value or port.string_value.decode("utf-8", "replace")
     return f"tcp-[{text}]:{number}" if ":" in text else f"tcp-{text}:{number}"
-
-
-def _facts(line: Line) -> Facts:
-    return Facts(
-        collection=line.collection,
-        namespace=line.namespace,
-        operation=line.method,
-        partitions=line.partitions,
-        sdk_version=line.sdk_version,
-        user=line.user,
-        status_code=line.code if line.failed else None,
-        error_type=line.code if line.failed else None,
-        error_message=line.message,
-    )
