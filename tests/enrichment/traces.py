@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.attributes import Encoded
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
+    from milvus_otel_processor.otlp.envelope import Group
 
 SERVER, CLIENT, INTERNAL = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_INTERNAL
 TRACE_ID = bytes(range(1, 17))
@@ -107,13 +109,30 @@ def line(
 
 
 def trace_of(*spans: Span, service: str = "standalone") -> Trace:
-    """A trace of these spans, all of one service."""
+    """A trace of these spans, in this order: those of callers come from an application, the others from Milvus."""
+    milvus, app = _group(service, node=1), _group("app")
+    groups = [app if _is_callers(one) else milvus for one in spans]
+    return Trace(spans[0].trace_id, groups, [one.SerializeToString() for one in spans])
+
+
+def _is_callers(one: Span) -> bool:
+    return (
+        one.kind == CLIENT
+        or one.name.startswith("app")
+        or any(pair.key.startswith("db.system") for pair in one.attributes)
+    )
+
+
+@cache
+def _group(service: str, node: int | None = None) -> Group:
     request = ExportTraceServiceRequest()
     resource_spans = request.resource_spans.add()
     resource_spans.resource.attributes.add(key="service.name").value.string_value = service
-    resource_spans.scope_spans.add().spans.extend(spans)
-    ((group, raw),) = GroupRegistry().split(request.SerializeToString())
-    return Trace(spans[0].trace_id, [group] * len(raw), list(raw))
+    if node is not None:
+        resource_spans.resource.attributes.add(key="NodeID").value.int_value = node
+    resource_spans.scope_spans.add().spans.add(trace_id=TRACE_ID)
+    ((group, _),) = GroupRegistry().split(request.SerializeToString())
+    return group
 
 
 def traces_of(requests: Iterable[bytes]) -> dict[bytes, Trace]:

@@ -73,7 +73,7 @@ def find_requests(trace: Trace) -> list[Request]:
         return []
     request = _single(heads, found)
     if request is None or not _fill(trace, request, foreign):
-        return _connect(heads, found)
+        return _connect(heads, dict(sorted(found.items())))
     return [request]
 
 

@@ -46,9 +46,9 @@ class Store:
         arrivals = self._arrivals
         for line in lines:
             with self._lock:  # for one line at a time, so that no decision waits for a whole request
-                self._add(line, now)
-                if len(arrivals) > self._max_lines or arrivals[0][0] <= now - self._hold:
+                if arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= now - self._hold):
                     self._forget(now)
+                self._add(line, now)
 
     def of_trace(self, trace_id: bytes) -> list[Line]:
         """Return the lines with this trace id."""
@@ -90,7 +90,7 @@ class Store:
 
     def _forget(self, now: float) -> None:
         arrivals = self._arrivals
-        while arrivals and (len(arrivals) > self._max_lines or arrivals[0][0] <= now - self._hold):
+        while arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= now - self._hold):
             arrived, line = arrivals.popleft()
             if arrived > now - self._hold:
                 self._counts[EVICTED] += 1
