@@ -48,4 +48,6 @@ def records() -> list[dict[str, str]]:
 
 def lines() -> list[str]:
     """The recorded lines as Milvus would have written them in our format; the recording has no error messages."""
-    return ["\t".join("" if field == "error_msg" else record[_KEYS[field]] for field in FIELDS) for record in records()]
+    return [
+        "\t".join("msg=" if field == "error_msg" else record[_KEYS[field]] for field in FIELDS) for record in records()
+    ]

@@ -10,6 +10,7 @@ from milvus_otel_processor.enrichment.catalogue.collection import Collection, Ve
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.otlp.schema import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
 from tests.enrichment.traces import (
     CLIENT,
     MILLISECOND,
@@ -60,7 +61,10 @@ def test_every_span_of_a_request_gets_its_names_and_its_own_span_the_details() -
     }
     spans = decoded(trace)
     assert attributes(spans["SearchTask"]) == names
-    assert attributes(spans[SEARCH]) == names | {"milvus.partitions": ["_default"], "milvus.sdk.version": "Python-3.0.2"}
+    assert attributes(spans[SEARCH]) == names | {
+        "milvus.partitions": ["_default"],
+        "milvus.sdk.version": "Python-3.0.2",
+    }
 
 
 def test_a_failed_request_makes_milvus_span_an_error() -> None:
@@ -168,7 +172,9 @@ def test_without_milvus_own_span_the_callers_gets_the_line_by_order() -> None:
     bench = Bench()
     bench.log(line("Search", "second", end=9_000 * MILLISECOND), line("Search", "first", end=7_000 * MILLISECOND))
     trace = trace_of(
-        span(1, f"/{SEARCH}", kind=CLIENT), span(2, f"grpc.{SEARCH}", kind=CLIENT, start=10 * MILLISECOND), span(3, "app")
+        span(1, f"/{SEARCH}", kind=CLIENT),
+        span(2, f"grpc.{SEARCH}", kind=CLIENT, start=10 * MILLISECOND),
+        span(3, "app"),
     )
     bench.enrich(trace)
     spans = decoded(trace)
@@ -177,7 +183,9 @@ def test_without_milvus_own_span_the_callers_gets_the_line_by_order() -> None:
     assert attributes(spans["app"]) == {}
 
 
-@pytest.mark.parametrize("text", ["my request", "9f1c6f0e-7d61-4a53-9b0f-3c6f3a1de0aa", "9f1c6f0e7d614a539b0f3c6f3a1de0aa"])
+@pytest.mark.parametrize(
+    "text", ["my request", "9f1c6f0e-7d61-4a53-9b0f-3c6f3a1de0aa", "9f1c6f0e7d614a539b0f3c6f3a1de0aa"]
+)
 def test_a_client_request_id_in_the_trace_ids_place_is_made_up_for_by_connection_and_time(text: str) -> None:
     bench = Bench()
     bench.log(
@@ -217,7 +225,15 @@ def test_a_clients_span_names_the_whole_operation_and_the_line_adds_what_it_know
     )
     trace = trace_of(
         span(1, "app"),
-        span(2, "search products", parent=1, kind=CLIENT, db__system__name="milvus", db__collection__name="products", db__operation__name="search"),
+        span(
+            2,
+            "search products",
+            parent=1,
+            kind=CLIENT,
+            db__system__name="milvus",
+            db__collection__name="products",
+            db__operation__name="search",
+        ),
         served(3, "DescribeCollection", parent=2, start=2 * MILLISECOND, cost=MILLISECOND),
         served(4, "Search", parent=2, start=4 * MILLISECOND),
         span(5, "SegCoreSearch", parent=4),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from milvus_otel_processor.enrichment.requests import find_requests, method_of_name
+
 from tests.enrichment.traces import CLIENT, INTERNAL, SERVER, served, span, trace_of
 
 PATH = "milvus.proto.milvus.MilvusService/Search"
@@ -13,9 +14,15 @@ PATH = "milvus.proto.milvus.MilvusService/Search"
 # What the instrumentations of gRPC in each language write, and the attributes as their conventions of the time have them.
 FORMS = {
     "java agent": (PATH, {"rpc__system": "grpc", "rpc__service": PATH[:-7], "rpc__method": "Search"}),
-    "java, newer conventions": (PATH, {"rpc__system__name": "grpc", "rpc__method": PATH, "rpc__response__status_code": "OK"}),
+    "java, newer conventions": (
+        PATH,
+        {"rpc__system__name": "grpc", "rpc__method": PATH, "rpc__response__status_code": "OK"},
+    ),
     "go otelgrpc": (PATH, {"rpc__system": "grpc", "rpc__service": PATH[:-7], "rpc__method": "Search"}),
-    "go otelgrpc from 0.70": (PATH, {"rpc__system__name": "grpc", "rpc__method": PATH, "rpc__response__status_code": "OK"}),
+    "go otelgrpc from 0.70": (
+        PATH,
+        {"rpc__system__name": "grpc", "rpc__method": PATH, "rpc__response__status_code": "OK"},
+    ),
     "node": (f"grpc.{PATH}", {"rpc__system": "grpc", "rpc__service": PATH[:-7], "rpc__method": "Search"}),
     "python": (f"/{PATH}", {"rpc__system": "grpc", "rpc__service": PATH[:-7], "rpc__method": "Search"}),
     "a name of its own, service and method": ("search", {"rpc__service": PATH[:-7], "rpc__method": "Search"}),
@@ -68,7 +75,9 @@ def test_a_span_whose_event_or_attribute_only_mentions_the_service_is_no_request
 
 
 def test_what_milvus_asks_its_own_parts_is_no_request() -> None:
-    inner = span(1, "milvus.proto.rootcoord.RootCoord/AllocTimestamp", kind=SERVER, rpc__service=PATH[:-7], rpc__method="x")
+    inner = span(
+        1, "milvus.proto.rootcoord.RootCoord/AllocTimestamp", kind=SERVER, rpc__service=PATH[:-7], rpc__method="x"
+    )
     assert find_requests(trace_of(inner)) == []
 
 
@@ -80,14 +89,17 @@ def test_the_span_of_an_instrumented_client_is_an_operation(key: str, kind: Any)
 
 
 def test_the_span_of_another_database_is_none() -> None:
-    assert find_requests(trace_of(span(1, "SELECT milvus", kind=CLIENT, db__system__name="postgresql", table="milvus"))) == []
+    assert (
+        find_requests(trace_of(span(1, "SELECT milvus", kind=CLIENT, db__system__name="postgresql", table="milvus")))
+        == []
+    )
 
 
 def test_each_span_belongs_to_its_nearest_request() -> None:
     trace = trace_of(
         span(1, "app"),
         span(2, "search products", parent=1, kind=CLIENT, db__system__name="milvus"),
-        span(3, f"/milvus.proto.milvus.MilvusService/DescribeCollection", parent=2, kind=CLIENT),
+        span(3, "/milvus.proto.milvus.MilvusService/DescribeCollection", parent=2, kind=CLIENT),
         served(4, "DescribeCollection", parent=3),
         span(5, f"/{PATH}", parent=2, kind=CLIENT),
         served(6, "Search", parent=5),
@@ -111,9 +123,8 @@ def test_a_repeated_call_is_a_request_of_its_own() -> None:
 
 
 def test_parents_in_a_circle_end_the_way_up() -> None:
-    trace = trace_of(
-        span(1, "a", parent=2), span(2, "b", parent=1), span(3, "c", parent=3), served(4, "Search", parent=5), span(5, "d", parent=4)
-    )
+    circles = (span(1, "app a", parent=2), span(2, "app b", parent=1), span(3, "app c", parent=3))
+    trace = trace_of(*circles, served(4, "Search", parent=5), span(5, "d", parent=4))
     (request,) = find_requests(trace)
     assert sorted(request.spans) == [3, 4]
 

@@ -7,6 +7,7 @@ from threading import Thread
 
 from milvus_otel_processor.enrichment.access_log.line import Line, parse
 from milvus_otel_processor.enrichment.access_log.store import Store
+
 from tests.enrichment.traces import MILLISECOND, TRACE_ID, Clock, line
 
 

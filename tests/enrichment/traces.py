@@ -103,7 +103,7 @@ def line(
         cost,
         status,
         code,
-        message,
+        f"msg={message}",
     )
     return "\t".join(fields)
 

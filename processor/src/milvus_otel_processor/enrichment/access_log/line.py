@@ -33,8 +33,13 @@ FIELDS = (
     "error_msg",
 )
 """The fields of a line in their order, tab-separated; Milvus' own names of them."""
-FORMAT = "\t".join(f"${name}" for name in FIELDS)
-"""The value of `proxy.accessLog.formatters.base.format` in milvus.yaml."""
+_MESSAGE_MARK = "msg="
+FORMAT = "\t".join(_MESSAGE_MARK + f"${name}" if name == "error_msg" else f"${name}" for name in FIELDS)
+"""The value of `proxy.accessLog.formatters.base.format` in milvus.yaml.
+
+The mark shows that a line is whole up to its message: readers of files take white space off a line's end, and an empty message
+with it.
+"""
 
 _BEFORE_TEXTS, _TEXTS, _AFTER_TEXTS = 5, 5, 3  # fields; the cost is between the second and the third
 _UNKNOWN = frozenset(("", "Unknown"))  # Milvus' word for what a request does not have
@@ -85,6 +90,8 @@ def _facts(method: str, texts: str, answer: str) -> Facts | None:
         return None
     user, sdk, namespace, partitions, collection = of_clients
     status, code, message = of_milvus
+    if not message.startswith(_MESSAGE_MARK):
+        return None
     if not _METHOD.fullmatch(method) or not _CODE.fullmatch(code):
         return None
     failed = status not in _SUCCESS or code != "0"
@@ -97,7 +104,7 @@ def _facts(method: str, texts: str, answer: str) -> Facts | None:
         user=_text(user),
         status_code=code if failed else None,
         error_type=code if failed else None,
-        error_message=_message(message) if failed else None,
+        error_message=_message(message.removeprefix(_MESSAGE_MARK)) if failed else None,
     )
 
 

@@ -85,7 +85,8 @@ class Reader:
         if _code(described.status) in _NOT_FOUND:
             return None
         _check(described.status)
-        schema, real_name = described.schema, described.collection_name or described.schema.name
+        schema = described.schema
+        real_name = schema.name or described.collection_name  # the latter is the alias, where one was asked for
         of_it = {"db_name": namespace, "collection_name": real_name}
         indexes = self._optional("DescribeIndex", api.DescribeIndexRequest(**of_it), namespace)
         stats = self._optional("GetCollectionStatistics", api.GetCollectionStatisticsRequest(**of_it), namespace)
