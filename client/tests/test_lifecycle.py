@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import pymilvus
 import pytest
+from milvus_otel_client import MilvusInstrumentor
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from pymilvus import AsyncMilvusClient, Collection, MilvusClient
 from pymilvus.client.async_grpc_handler import AsyncGrpcHandler
@@ -16,7 +16,6 @@ from pymilvus.client.grpc_handler import GrpcHandler
 
 from client.tests.conftest import Telemetry
 from client.tests.fake_milvus import FakeMilvus
-from milvus_otel_client import MilvusInstrumentor
 
 VECTOR = [0.1, 0.2, 0.3, 0.4]
 _PATCHED = (GrpcHandler, AsyncGrpcHandler, MilvusClient, AsyncMilvusClient, Collection)

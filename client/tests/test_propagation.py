@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from milvus_otel_client.propagation import inject
 from opentelemetry import baggage, context, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.grpc import GrpcAioInstrumentorClient, GrpcInstrumentorClient
@@ -21,11 +22,12 @@ from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
 from client.tests.conftest import Telemetry
 from client.tests.fake_milvus import FakeMilvus
-from milvus_otel_client.propagation import inject
 
 VECTOR = [0.1, 0.2, 0.3, 0.4]
 SAMPLED_AND_RANDOM = TraceFlags(0x03)
-_CALLER = SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=SAMPLED_AND_RANDOM, trace_state=TraceState([("k", "v")]))
+_CALLER = SpanContext(
+    0xABC, 0xDEF, is_remote=True, trace_flags=SAMPLED_AND_RANDOM, trace_state=TraceState([("k", "v")])
+)
 
 
 def _traceparent(milvus: FakeMilvus, method: str = "Search") -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from milvus_otel_client import MilvusInstrumentor
 from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -13,7 +14,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from milvus_otel_client import MilvusInstrumentor
 from tests.client_e2e.traces import Receiver, Traces
 
 
