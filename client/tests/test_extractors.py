@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from milvus_otel_client import extractors
-from milvus_otel_client.arguments import Arguments, positions_of
+from milvus_otel_client.arguments import by_name, positional_names
 from milvus_otel_client.target import server_attributes
 
 
@@ -33,15 +33,13 @@ def _method(self: object, collection_name: str, data: list[Any], *, limit: int =
 
 
 def test_arguments_are_found_by_name_however_they_were_passed() -> None:
-    positions = positions_of(_method)
-    by_position = Arguments(positions, ("c", [1]), {"limit": 3})
-    by_name = Arguments(positions, (), {"data": [1], "collection_name": "c", "limit": 3})
-    assert dict(by_position) == dict(by_name) == {"collection_name": "c", "data": [1], "limit": 3}
-    assert len(by_position) == 3
-    assert "timeout" not in by_position
-    assert by_position.get("timeout", 5) == 5
-    with pytest.raises(KeyError, match="timeout"):
-        by_position["timeout"]
+    names = positional_names(_method)
+    expected = {"collection_name": "c", "data": [1], "limit": 3}
+    assert names == ("collection_name", "data")
+    assert by_name(names, ("c", [1]), {"limit": 3}) == expected
+    assert by_name(names, (), {"data": [1], "collection_name": "c", "limit": 3}) == expected
+    assert by_name(names, ("c",), {}) == {"collection_name": "c"}
+    assert by_name(names, ("c", [1], "one too many"), {}) == {"collection_name": "c", "data": [1]}
 
 
 @pytest.mark.parametrize(
@@ -78,11 +76,16 @@ def test_a_consistency_level_is_named(level: Any, found: str | None) -> None:
 
 
 def test_settings_are_found_at_both_places_where_pymilvus_takes_them() -> None:
-    ef = extractors.setting("param", "ef")
-    assert ef({"param": {"ef": 64}}) == 64
-    assert ef({"param": {"params": {"ef": 32}}}) == 32
-    assert ef({"param": {"params": None}}) is None
-    assert ef({"param": "ef"}) is None
+    ef = extractors.settings("param", {"ef": "milvus.ef"})
+
+    def found_in(param: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        ef({"param": param}, found)
+        return found
+
+    assert found_in({"ef": 64}) == {"milvus.ef": 64}
+    assert found_in({"params": {"ef": 32, "secret": "x"}}) == {"milvus.ef": 32}
+    assert found_in({"params": None, "ef": [1]}) == found_in("ef") == found_in(None) == {}
 
 
 def test_names_are_bounded_and_only_texts() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -14,6 +14,9 @@ from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
 from pymilvus import AsyncMilvusClient, MilvusClient, MilvusException
 
 from tests.client_e2e.traces import Traces, attributes_of, is_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VECTOR = [0.1, 0.2, 0.3, 0.4]
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
-from milvus_otel_client import MilvusInstrumentor
-from milvus_otel_processor.demo.milvus import EmbeddedMilvus
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 from pymilvus import AsyncMilvusClient, Collection, MilvusClient, connections
 
 from tests.client_e2e.traces import Traces, attributes_of, is_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from milvus_otel_client import MilvusInstrumentor
+    from milvus_otel_processor.demo.milvus import EmbeddedMilvus
+    from opentelemetry.sdk.trace import TracerProvider
 
 VECTOR = [0.1, 0.2, 0.3, 0.4]
 COLLECTION = "traced"
