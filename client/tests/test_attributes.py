@@ -17,7 +17,7 @@ NAMES = {value for value in vars(attributes).values() if isinstance(value, str) 
 
 def test_the_table_in_the_readme_lists_the_attributes_that_are_set_and_no_others() -> None:
     readme = (_CLIENT / "README.md").read_text(encoding="utf-8")
-    table = set(re.findall(r"^\| `([a-z_.]+)` \|", readme, re.MULTILINE))
+    table = set(re.findall(r"^\| `([a-z_]+\.[a-z_.]+)` \|", readme, re.MULTILINE))
     assert table == NAMES
 
 
