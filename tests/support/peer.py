@@ -58,6 +58,8 @@ class Peer:
         self.endpoint = ""
         self.requests: list[bytes] = []
         self.metadata: list[dict[str, str]] = []
+        self.refuses = b""
+        """A request that holds these bytes is refused as a server in Go refuses what it cannot decode."""
         self._answers = answers or (accept,)
         self._lock = Lock()
 
@@ -66,6 +68,8 @@ class Peer:
             answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
             self.requests.append(request)
             self.metadata.append({key: str(value) for key, value in context.invocation_metadata()})
+        if self.refuses and self.refuses in request:
+            context.abort(grpc.StatusCode.INTERNAL, "error unmarshalling request")
         return answer(context)
 
 

@@ -130,6 +130,34 @@ class TestBatches:
         assert (after.exported_spans, after.lost_spans) == (2, {"rejected": 1})
 
 
+class TestSpansThatThePeerRefuses:
+    """It refuses the whole request, and does not say for which span."""
+
+    @pytest.mark.parametrize("bad", [{0}, {99}, {37}, {3, 50, 51}], ids=str)
+    def test_they_alone_are_lost(self, bad: set[int]) -> None:
+        refused = span(name="refused").SerializeToString()
+        with peer() as server, exporting(server.endpoint) as out:
+            server.refuses = b"refused"
+            out.exporter.put([(GROUP, refused if number in bad else SPAN) for number in range(100)])
+            after = out.settled()
+        assert (after.exported_spans, after.lost_spans) == (100 - len(bad), {"rejected": len(bad)})
+        assert out.pauses.pauses == []
+
+    def test_a_peer_that_refuses_all_is_not_asked_without_end(self) -> None:
+        with peer() as server, exporting(server.endpoint) as out:
+            server.refuses = b"request"
+            out.put(1000)
+            assert out.settled().lost_spans == {"rejected": 1000}
+        assert len(server.requests) < 200
+
+    @pytest.mark.parametrize("code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED])
+    def test_a_refusal_of_us_is_not_taken_for_one_of_a_span(self, code: grpc.StatusCode) -> None:
+        with peer(fail(code)) as server, exporting(server.endpoint) as out:
+            out.put(100)
+            assert out.settled().lost_spans == {"rejected": 100}
+        assert len(server.requests) == 1
+
+
 class TestTheQueue:
     def test_what_does_not_fit_is_lost_and_counted_and_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
         made = Exporting("127.0.0.1:1", sending_queue={"queue_size": 5})
@@ -164,12 +192,12 @@ class TestRetries:
         self, code: grpc.StatusCode, caplog: pytest.LogCaptureFixture
     ) -> None:
         with peer(fail(code), accept) as server, exporting(server.endpoint) as out:
-            out.put(2)
-            assert out.settled().lost_spans == {"rejected": 2}
+            out.put(1)
+            assert out.settled().lost_spans == {"rejected": 1}
             out.put(1)
             assert out.settled().exported_spans == 1
         assert out.pauses.pauses == []
-        assert f"reason=rejected spans=2 endpoint={server.endpoint} code={code.name}" in caplog.text
+        assert f"reason=rejected spans=1 endpoint={server.endpoint} code={code.name}" in caplog.text
 
     def test_it_is_given_up_in_the_end(self) -> None:
         retry = {"initial_interval": 5.0, "max_elapsed_time": 1.0}
@@ -233,7 +261,8 @@ class TestTheEnd:
         assert (after.exported_spans, after.queued_spans, after.lost_spans) == (3, 0, {})
 
     def test_what_cannot_be_sent_in_time_is_lost_and_counted(self) -> None:
-        made = Exporting("127.0.0.1:1", sending_queue=batches(min_size=2, flush_timeout=3600.0))
+        queue = {"num_consumers": 1} | batches(min_size=2, flush_timeout=3600.0)  # one batch under way, others not
+        made = Exporting("127.0.0.1:1", sending_queue=queue)
         made.exporter._giving_up = Event()  # the pauses are real: what ends them is that time is over
         made.exporter.start()
         for _ in range(7):
