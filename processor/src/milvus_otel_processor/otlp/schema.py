@@ -267,12 +267,15 @@ ResourceHeaderView = cast("type[ResourceHeader]", _view("ResourceHeader"))
 """A ResourceSpans without its spans, all of it."""
 ScopeHeaderView = cast("type[ScopeHeader]", _view("ScopeHeader"))
 """A ScopeSpans without its spans, all of it."""
+AnyValueView = cast("type[AnyValue]", _view("AnyValue"))
+"""The value of an attribute."""
 KeyValueView = cast("type[KeyValue]", _view("KeyValue"))
 """One attribute."""
 ResponseView = cast("type[Response]", _view("Response"))
 """An ExportTraceServiceResponse."""
 
 __all__ = [
+    "AnyValueView",
     "AttributesView",
     "ContextView",
     "DecodeError",

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.otlp.schema import AnyValue
     from milvus_otel_processor.trace import Trace
 
 
@@ -49,14 +52,22 @@ class NumericAttribute(Evaluator):
             if settings.invert_match
             else (Decision.SAMPLED, Decision.NOT_SAMPLED)
         )
+        if not settings.invert_match:
+            self.needles = Needles((frozenset((self._key,)),), self._matches_resource)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a value is within the bounds, both included, or with `invert_match` where none is."""
-        for value in trace.values(self._key):
-            number = value.double_value if value.WhichOneof("value") == "double_value" else value.int_value
-            if self._least <= number <= self._greatest:
-                return self._found
+        if any(map(self._matches_resource, trace.distinct_groups)) or trace.any_span_value(self._key, self._matches):
+            return self._found
         return self._not_found
+
+    def _matches_resource(self, group: Group) -> bool:
+        value = group.resource_attributes.get(self._key)
+        return value is not None and self._matches(value)
+
+    def _matches(self, value: AnyValue) -> bool:
+        number = value.double_value if value.WhichOneof("value") == "double_value" else value.int_value
+        return self._least <= number <= self._greatest
 
 
 class NumericAttributePolicy(PolicySettings):
