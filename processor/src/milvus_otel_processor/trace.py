@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp.schema import AnyValueView, AttributesView, DecodeError, EventsView, HeadView, SpanView
+from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, HeadView, SpanView
 from milvus_otel_processor.otlp.span import NO_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.otlp.schema import AnyValue, Event, Head
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 _EVENT_TAG = b"\x5a"  # field 11, length-delimited
 _VALUE_TAG = 0x12  # field 2 of KeyValue, length-delimited
 _LONG = 0x80  # lengths from here on take more than one byte
-_VALUES_REMEMBERED = 4096
 
 
 class Trace:
@@ -51,7 +49,7 @@ class Trace:
         self._bytes: bytes | None = None
         self._attributes: list[dict[bytes, AnyValue] | None] | None = None
         self._span_values: dict[bytes, list[AnyValue]] = {}
-        self._values: dict[bytes, list[AnyValue] | None] = {}
+        self._values: dict[bytes, set[bytes] | None] = {}
         self._distinct_groups: frozenset[Group] | None = None
         self._duration: int | None = None
 
@@ -140,17 +138,10 @@ class Trace:
         span = self.spans[index]
         return EventsView.FromString(span).events if _EVENT_TAG in span else ()
 
-    def any_span_value(self, key: bytes, matches: Callable[[AnyValue], bool]) -> bool:
-        """Tell whether a span's value of the attribute with this key matches."""
-        candidates = self._candidates(key)
-        if candidates is not None and not any(map(matches, candidates)):
-            return False
-        return any(map(matches, self.span_values(key)))
+    def values_behind(self, key: bytes) -> set[bytes] | None:
+        """Return, encoded, the distinct values that follow the key's bytes anywhere; None where one is not plain to see.
 
-    def _candidates(self, key: bytes) -> list[AnyValue] | None:
-        """Return the distinct values that follow the key's bytes, whatever these are part of; None where one is not plain.
-
-        A value follows its key in what every encoder writes; the values of the attribute are then among these, and are few.
+        A value follows its key in what every encoder writes: the values of the attribute are then among these, and are few.
         """
         if key not in self._values:
             self._values[key] = _values_behind(key, self.joined) if key else None
@@ -175,22 +166,17 @@ class Trace:
         return Trace(self.id, [self.groups[index] for index in good], [self.spans[index] for index in good])
 
 
-def _values_behind(key: bytes, joined: bytes) -> list[AnyValue] | None:
+def _values_behind(key: bytes, joined: bytes) -> set[bytes] | None:
+    found = set()
     try:
-        encodings = {part[: part[1] + 2] for part in joined.split(key)[1:]}
-        return None if any(map(_is_odd, encodings)) else [_any_value(encoding) for encoding in encodings]
-    except (IndexError, DecodeError):
+        # Several spans of a trace mostly have the same value, so what is looked at closer is little.
+        for field in {part[: part[1] + 2] for part in joined.split(key)[1:]}:
+            if field[0] != _VALUE_TAG or field[1] >= _LONG or len(field) != field[1] + 2:
+                return None
+            found.add(field[2:])
+    except IndexError:
         return None
-
-
-def _is_odd(encoding: bytes) -> bool:
-    """Tell whether these bytes are no field 2 of a short length, which is what the value of an attribute looks like."""
-    return encoding[0] != _VALUE_TAG or encoding[1] >= _LONG or len(encoding) != encoding[1] + 2
-
-
-@lru_cache(maxsize=_VALUES_REMEMBERED)
-def _any_value(encoding: bytes) -> AnyValue:
-    return AnyValueView.FromString(encoding[2:])
+    return found
 
 
 def well_formed(span: bytes) -> bool:

@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.policies.attributes import Attribute
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.otlp.schema import AnyValue
     from milvus_otel_processor.trace import Trace
 
@@ -44,26 +44,20 @@ class NumericAttribute(Evaluator):
     """
 
     def __init__(self, settings: NumericAttributeSettings) -> None:
-        self._key = settings.key.encode()
         self._least = -math.inf if settings.min_value is None else settings.min_value
         self._greatest = math.inf if settings.max_value is None else settings.max_value
+        self._attribute = Attribute(settings.key, self._matches, self._matches)
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match
             else (Decision.SAMPLED, Decision.NOT_SAMPLED)
         )
         if not settings.invert_match:
-            self.needles = Needles((frozenset((self._key,)),), self._matches_resource)
+            self.needles = Needles((frozenset((self._attribute.key,)),), self._attribute.matches_group)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a value is within the bounds, both included, or with `invert_match` where none is."""
-        if any(map(self._matches_resource, trace.distinct_groups)) or trace.any_span_value(self._key, self._matches):
-            return self._found
-        return self._not_found
-
-    def _matches_resource(self, group: Group) -> bool:
-        value = group.resource_attributes.get(self._key)
-        return value is not None and self._matches(value)
+        return self._found if self._attribute.matches(trace) else self._not_found
 
     def _matches(self, value: AnyValue) -> bool:
         number = value.double_value if value.WhichOneof("value") == "double_value" else value.int_value

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.needles import Needles, of_values
+from milvus_otel_processor.sampling.policies.attributes import Attribute
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.otlp.schema import AnyValue
     from milvus_otel_processor.trace import Trace
 
@@ -45,12 +45,12 @@ class StringAttribute(Evaluator):
     """Samples traces with an attribute, of a resource or a span, whose text matches."""
 
     def __init__(self, settings: StringAttributeSettings) -> None:
-        self._key = settings.key.encode()
         self._matches = matcher(
             settings.values,
             regex=settings.enabled_regex_matching,
             cache_max_size=settings.cache_max_size if settings.cache_max_size > 0 else DEFAULT_CACHE_SIZE,
         )
+        self._attribute = Attribute(settings.key, self._matches_resource, self._matches_span)
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match
@@ -58,7 +58,7 @@ class StringAttribute(Evaluator):
         )
         if not settings.invert_match:
             sets = of_values(settings.key, settings.values, regex=settings.enabled_regex_matching)
-            self.needles = Needles(sets, self._matches_resource)
+            self.needles = Needles(sets, self._attribute.matches_group)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where an attribute matches, or with `invert_match` where none does.
@@ -66,19 +66,14 @@ class StringAttribute(Evaluator):
         An attribute that is not a string has an empty text; an empty text never matches on a span, but may on a resource,
         as in the Collector.
         """
-        if any(map(self._matches_resource, trace.distinct_groups)):
-            return self._found
-        if trace.any_span_value(self._key, self._matches_span):
-            return self._found
-        return self._not_found
+        return self._found if self._attribute.matches(trace) else self._not_found
+
+    def _matches_resource(self, value: AnyValue) -> bool:
+        return self._matches(value.string_value)
 
     def _matches_span(self, value: AnyValue) -> bool:
         text = value.string_value
         return bool(text) and self._matches(text)
-
-    def _matches_resource(self, group: Group) -> bool:
-        value = group.resource_attributes.get(self._key)
-        return value is not None and self._matches(value.string_value)
 
 
 class StringAttributePolicy(PolicySettings):
