@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from milvus_otel_processor.sampling.expressions import searcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.sampling.needles import Needles
@@ -21,7 +21,8 @@ _LOOKS = 256
 """Looks after which it is asked anew which texts are so common that looking for them gains nothing."""
 _COMMON = 0.05
 _PLANS = 1024
-"""Combinations of resources that are remembered."""
+"""Combinations of resources and of texts that are remembered."""
+_NOTHING = frozenset[bytes]()
 
 
 class Candidate(NamedTuple, Generic[R]):
@@ -34,7 +35,7 @@ class Candidate(NamedTuple, Generic[R]):
 class Prefilter(Generic[R]):
     """Chooses, for each trace, the rules that may match it.
 
-    All texts that rules need are looked for at once. Mostly none of them is there, and what remains to be asked then depends on the
+    All texts that rules need are looked for at once. Mostly none of them is there. What then remains to be asked depends on the
     trace's resources alone, so it is remembered. Which texts to look for is learned: of the sets that a rule has, the first that
     is not common in the traffic; a rule whose sets are all common is always asked.
     """
@@ -57,26 +58,28 @@ class Prefilter(Generic[R]):
             if self._found is None:
                 return self._all
         joined = trace.joined
-        if self._found(joined):
-            for text in self._texts:
-                if text in joined:
-                    self._hits[text] += 1
-            return self._all
-        groups = trace.distinct_groups
-        plan = self._plans.get(groups)
-        return self._plan(groups) if plan is None else plan
+        at = trace.distinct_groups, self._present(joined) if self._found(joined) else _NOTHING
+        plan = self._plans.get(at)
+        return self._plan(*at) if plan is None else plan
 
-    def _plan(self, groups: frozenset[Group]) -> list[R]:
+    def _present(self, joined: bytes) -> frozenset[bytes]:
+        present = frozenset([text for text in self._hits if text in joined])
+        for text in present:
+            self._hits[text] += 1
+        return present
+
+    def _plan(self, groups: frozenset[Group], present: frozenset[bytes]) -> list[R]:
         plan = [
             rule
             for (rule, needles), chosen in zip(self._candidates, self._chosen, strict=True)
             if chosen is None
             or needles is None
+            or chosen & present
             or (needles.resource_matches is not None and any(map(needles.resource_matches, groups)))
         ]
         if len(self._plans) >= _PLANS:
             self._plans.clear()
-        self._plans[groups] = plan
+        self._plans[groups, present] = plan
         return plan
 
     def _learn(self) -> None:
@@ -89,12 +92,12 @@ class Prefilter(Generic[R]):
 
     def _rebuild(self) -> None:
         self._chosen = [self._choose(candidate.needles) for candidate in self._candidates]
-        self._texts = frozenset[bytes]().union(*filter(None, self._chosen))
-        self._plans: dict[frozenset[Group], list[R]] = {}
+        texts = frozenset[bytes]().union(*filter(None, self._chosen))
+        self._plans: dict[tuple[frozenset[Group], frozenset[bytes]], list[R]] = {}
         self._looks = 0
-        self._hits = dict.fromkeys(self._texts, 0)
+        self._hits = dict.fromkeys(texts, 0)
         worth = sum(chosen is not None for chosen in self._chosen) >= _FEWEST
-        self._found: Callable[[bytes], bool] | None = searcher(self._texts) if worth else None
+        self._found = searcher(texts) if worth else None
 
     def _choose(self, needles: Needles | None) -> frozenset[bytes] | None:
         sets = needles.sets if needles is not None else ()
