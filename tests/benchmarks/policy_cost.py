@@ -80,7 +80,7 @@ def cost(policies: Sequence[Policy], requests: Sequence[bytes], spans: int) -> f
     """CPU microseconds per span: the best of the rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
-        harness = Harness(sampling(*policies, num_traces=10_000_000, decision_wait="10s"))
+        harness = Harness(sampling(*policies, num_traces=10_000_000, decision_wait="10s"), enrich=True)
         put, started = harness.pipeline.ingest, time.process_time()
         for at, request in enumerate(requests):
             put(request)
