@@ -62,6 +62,7 @@ def test_every_policy_and_every_setting_of_the_collector_is_taken() -> None:
         ({"block_on_overflow": True}, "block_on_overflow"),
         ({"expected_new_traces_per_sec": 10}, "expected_new_traces_per_sec"),
         ({"sampling_strategy": "span-ingest"}, "sampling_strategy"),
+        ({"num_shards": 4}, "num_shards"),
     ],
 )
 def test_what_means_nothing_here_is_noted(settings: dict[str, object], key: str) -> None:

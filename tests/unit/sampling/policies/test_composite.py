@@ -48,22 +48,22 @@ def test_no_share_is_larger_than_the_whole() -> None:
     assert kept(composite, 11, 10) == [10]
 
 
-def test_a_percent_of_zero_is_an_equal_share_and_no_entry_is_no_share() -> None:
+def test_a_percent_of_zero_and_no_entry_are_an_equal_share() -> None:
     made = CompositeSettings.model_validate(settings({"policy": "errors", "percent": 0}, total=15))
-    assert made.allocated() == {"errors": 7}
-    assert kept(evaluator_at(Clock(), "composite", settings()), 1) == []
+    assert made.allocated() == {"errors": 7, "rest": 7}
+    assert kept(evaluator_at(Clock(), "composite", settings()), 6, 5) == [5]
 
 
 def test_shares_are_cut_off_as_go_computes_them() -> None:
     made = CompositeSettings.model_validate(settings({"policy": "errors", "percent": 29}, total=100))
-    assert made.allocated() == {"errors": int(0.29 * 100)} == {"errors": 28}
+    assert made.allocated() == {"errors": 28, "rest": 50}  # 0.29 * 100 is a little less than 29
 
 
 def test_what_keeps_nothing_and_what_is_not_looked_at_is_noted() -> None:
-    block = sampling(entry("composite", settings(SHARES[0], policy_order=["rest", "errors"])))
-    assert [note.partition(": ")[0] for note in block.notes()] == [
-        "policies[0].composite.policy_order",
-        "policies[0].composite.rate_allocation",
-    ]
-    assert "rest" in block.notes()[1]
+    block = sampling(entry("composite", settings(*SHARES, total=4, policy_order=["rest", "errors"])))
+    order, nothing = block.notes()
+    assert order.startswith("policies[0].composite.policy_order: is not looked at")
+    assert nothing == (
+        "policies[0].composite.max_total_spans_per_second: leaves no span to rest, so that nothing is kept by it"
+    )
     assert sampling(entry("composite", settings(*SHARES, policy_order=["errors", "rest"]))).notes() == []
