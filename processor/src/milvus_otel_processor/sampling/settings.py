@@ -77,6 +77,12 @@ class TailSamplingSettings(Settings):
         description="If not 0s, a trace is decided when its root and every span's parent have arrived, and nothing more for "
         "this long. Milvus' C++ core sends its spans every 5s: less than that decides without them. Not in the Collector.",
     )
+    num_shards: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Accepted for the sake of the Collector's v0.159 and newer: one thread decides.",
+    )
     drop_pending_traces_on_shutdown: bool = Field(
         default=False, description="Drop, undecided, what waits when the processor stops."
     )
@@ -97,6 +103,11 @@ class TailSamplingSettings(Settings):
         if self.sampling_strategy == "span-ingest":
             notes.append(
                 "sampling_strategy: span-ingest means nothing here; decisions are made over whole traces, as with trace-complete"
+            )
+        if self.num_shards > 1:
+            notes.append(
+                "num_shards: means nothing here; one thread decides, and for more run more processors, each with the traces that "
+                "the Collector's loadbalancing exporter gives it by their trace id"
             )
         return notes + notes_of(self.policies, "policies")
 

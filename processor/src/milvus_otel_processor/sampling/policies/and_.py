@@ -27,6 +27,7 @@ class And(Evaluator):
     def __init__(self, evaluators: list[Evaluator]) -> None:
         self._evaluators = evaluators
         self.stateful = any(evaluator.stateful for evaluator in evaluators)
+        self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where every sub-policy does; the first that does not ends the search."""

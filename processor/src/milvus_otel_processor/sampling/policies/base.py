@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.sampling.decision import Decision
+    from milvus_otel_processor.sampling.needles import Needles
     from milvus_otel_processor.trace import Trace
 
 _COLLECTOR_BLOCKS = frozenset(
@@ -59,6 +60,8 @@ class Evaluator(Protocol):
 
     stateful: bool = False
     """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
+    needles: Needles | None = None
+    """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
 
     @abstractmethod
     def evaluate(self, trace: Trace) -> Decision:
