@@ -60,6 +60,8 @@ class Snapshot:
     is not `not_sampled` or `dropped`, or that came late to a sampled trace, is in one of `exported_spans`, `lost_spans` and
     `queued_spans`.
 
+    `invalid_trace_states` are kept spans whose trace state could not take the adjusted count.
+
     The keys of `shadow_decisions` are a policy with `mode: shadow`, what it would have decided, and what was decided.
     """
 
@@ -72,6 +74,7 @@ class Snapshot:
     late_spans: dict[str, int] = field(default_factory=dict)
     early_decisions: dict[str, int] = field(default_factory=dict)
     enriched_spans: dict[str, int] = field(default_factory=dict)
+    invalid_trace_states: int = 0
     exported_spans: int = 0
     lost_spans: dict[str, int] = field(default_factory=dict)
     retries: int = 0
@@ -98,6 +101,7 @@ class Telemetry:
         self.late_spans: Counter[str] = Counter()
         self.early_decisions: Counter[str] = Counter()
         self.enriched_spans: Counter[str] = Counter()
+        self.invalid_trace_states = 0
         self.waiting_traces = 0
         self.waiting_spans = 0
         self.waiting_bytes = 0
@@ -151,6 +155,7 @@ class Telemetry:
                 late_spans=dict(self.late_spans),
                 early_decisions=dict(self.early_decisions),
                 enriched_spans=dict(self.enriched_spans),
+                invalid_trace_states=self.invalid_trace_states,
                 exported_spans=self._exported_spans,
                 lost_spans=_by_value(self._lost_spans),
                 retries=self._retries,

@@ -24,7 +24,19 @@ class Trace:
     `without_malformed` is the way on from there.
     """
 
-    __slots__ = ("_attributes", "_bytes", "_heads", "_roots", "_span_values", "groups", "id", "spans")
+    __slots__ = (
+        "_attributes",
+        "_bytes",
+        "_heads",
+        "_roots",
+        "_span_values",
+        "groups",
+        "id",
+        "incoming_threshold",
+        "randomness",
+        "spans",
+        "threshold",
+    )
 
     def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes]) -> None:
         self.id = trace_id
@@ -35,6 +47,12 @@ class Trace:
         self._bytes: bytes | None = None
         self._attributes: list[dict[bytes, AnyValue] | None] | None = None
         self._span_values: dict[bytes, list[AnyValue]] = {}
+        self.randomness: int | None = None
+        """The number from 0 to 2**56 - 1 that probabilities are compared with, where its trace state says so."""
+        self.incoming_threshold = 0
+        """The highest sampling threshold that a span came with, see `sampling.thresholds`."""
+        self.threshold: int | None = None
+        """The threshold with which it was sampled, where that is to be told to whoever counts."""
 
     @property
     def heads(self) -> list[Head]:

@@ -7,10 +7,12 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.sampling.adjusted_counts import read_incoming
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
 from milvus_otel_processor.sampling.policies.drop import Drop
 from milvus_otel_processor.sampling.shadow import SHADOW
+from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, UNKNOWN
 
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
@@ -44,7 +46,8 @@ class Sampler:
         self.seals = len(self._unsealed_drops) < len(self._drops)
         """Whether any root span can settle a verdict at once."""
         keeps = [rule for rule in rules if not isinstance(rule.evaluator, Drop)]
-        stops = settings.sample_on_first_match
+        self._stops = stops = settings.sample_on_first_match
+        self._adjusts = settings.adjusted_counts
         self._keeps = [
             (rule, [] if stops else [later for later in keeps[place + 1 :] if later.evaluator.stateful])
             for place, rule in enumerate(keeps)
@@ -62,12 +65,16 @@ class Sampler:
         `roots_were_asked` says that the name of every root span of the trace was given to `sealed_by_root` when it came; rules
         on these names alone can then not match any more, and are not asked again.
         """
+        if self._adjusts:
+            read_incoming(trace)
         for rule in self._unsealed_drops if roots_were_asked else self._drops:
             try:
                 if rule.evaluator.evaluate(trace) is Decision.DROPPED:
                     return rule.dropped
             except EvaluationError as error:
                 self._has_no_answer(rule, trace, error)
+        if self._adjusts:
+            return self._decide_with_threshold(trace)
         for rule, with_memory in self._keeps:
             try:
                 if rule.evaluator.evaluate(trace) is Decision.SAMPLED:
@@ -76,6 +83,29 @@ class Sampler:
             except EvaluationError as error:
                 self._has_no_answer(rule, trace, error)
         return NOT_SAMPLED
+
+    def _decide_with_threshold(self, trace: Trace) -> Verdict:
+        """Ask all policies that may know of a higher probability than those before, and set the trace's threshold by it.
+
+        Their probabilities are compared with the same random number, so that the greatest is that of any of them sampling the
+        trace: the lowest threshold counts (tailsamplingprocessor/processor.go, v0.158, `makeDecision`). Of a trace that only
+        policies of unknown probability sampled it is unknown; the Collector takes it for certain.
+        """
+        verdict, lowest = NOT_SAMPLED, NEVER
+        for rule, _ in self._keeps:
+            evaluator, found = rule.evaluator, verdict is not NOT_SAMPLED
+            if found and (self._stops if evaluator.stateful else lowest == ALWAYS):
+                continue
+            try:
+                if evaluator.evaluate(trace) is Decision.SAMPLED:
+                    verdict = verdict if found else rule.sampled
+                    threshold = evaluator.threshold(trace)
+                    lowest = lowest if threshold == UNKNOWN else min(lowest, threshold)
+            except EvaluationError as error:
+                self._has_no_answer(rule, trace, error)
+        if verdict is not NOT_SAMPLED:
+            trace.threshold = UNKNOWN if lowest == NEVER else lowest
+        return verdict
 
     def shadow_verdicts(self, trace: Trace) -> list[Verdict]:
         """Return what policies with `mode: shadow` would have decided, those that would not have kept or dropped it left out.

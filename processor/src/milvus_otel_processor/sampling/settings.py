@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.policies import Policy
 from milvus_otel_processor.sampling.policies.base import notes_of
+from milvus_otel_processor.sampling.probabilities import check_probabilities
 from milvus_otel_processor.sampling.shadow import check_shadows
 from milvus_otel_processor.settings import Duration, Settings
 
@@ -63,6 +64,12 @@ class TailSamplingSettings(Settings):
     maximum_trace_size_bytes: int = Field(
         default=0, ge=0, description="A trace that grows beyond this is decided at once; bytes. 0 means no limit."
     )
+    adjusted_counts: bool = Field(
+        default=False,
+        description="Say on each kept span, in its trace state, with which probability it was kept: `ot=th:…`, OpenTelemetry's "
+        "threshold. Traces that bring `rv` or `th` are then sampled by their own random number, as with the Collector's "
+        "feature gate `processor.tailsamplingprocessor.usetracestate`.",
+    )
     drop_pending_traces_on_shutdown: bool = Field(
         default=False, description="Drop, undecided, what waits when the processor stops."
     )
@@ -94,6 +101,12 @@ class TailSamplingSettings(Settings):
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"duplicate policy name {twice[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_can_be_adjusted(self) -> Self:
+        if self.adjusted_counts:
+            check_probabilities(self.policies, sample_on_first_match=self.sample_on_first_match)
         return self
 
     @model_validator(mode="after")
