@@ -7,6 +7,7 @@ from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.otlp.envelope import Group
 from milvus_otel_processor.pipeline import Pipeline
+from milvus_otel_processor.sampling.policies import Clock as Clocks
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.telemetry import Snapshot, Telemetry
@@ -64,7 +65,7 @@ class Harness:
         self.buffer = Buffer(settings.decision_wait)
         self.decider = Decider(
             enricher=Enricher(self.telemetry.enriched_spans) if enrich else None,
-            sampler=Sampler(settings),
+            sampler=Sampler(settings, Clocks(self.clock, lambda: int(self.clock.now * 1e9))),
             cache_settings=settings.decision_cache,
             exporter=self.exporter,
             telemetry=self.telemetry,

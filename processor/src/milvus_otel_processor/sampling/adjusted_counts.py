@@ -34,10 +34,10 @@ class InvalidTraceStateError(ValueError):
 
 
 class _State(NamedTuple):
-    randomness: int | None
+    randomness: bytes | None
     threshold: int | None
     others: tuple[bytes, ...]
-    """The sub-members of `ot` that mean nothing here, `rv` included, as they came."""
+    """The sub-members of `ot` that mean nothing here, as they came."""
     vendors: tuple[bytes, ...]
     """The other members of the trace state."""
 
@@ -57,7 +57,7 @@ def read_incoming(trace: Trace) -> None:
     random = [state.randomness for state in found if state is not None and state.randomness is not None]
     thresholds = [state.threshold for state in found if state is not None and state.threshold is not None]
     if random or thresholds:
-        trace.randomness = random[0] if random else randomness_of_id(trace.id)
+        trace.randomness = randomness_of_text(random[0]) if random else randomness_of_id(trace.id)
         trace.incoming_threshold = max(thresholds, default=ALWAYS)
 
 
@@ -80,8 +80,9 @@ def _updated(trace_state: bytes, threshold: int) -> bytes:
         return trace_state
     if state.threshold is None and threshold == UNKNOWN:
         return trace_state
-    said = () if threshold == UNKNOWN else (_THRESHOLD + b":" + to_text(threshold),)
-    value = b";".join((*_first(state.others, _RANDOMNESS), *said, *_others(state.others, _RANDOMNESS)))
+    random = [] if state.randomness is None else [_RANDOMNESS + b":" + state.randomness]
+    said = [] if threshold == UNKNOWN else [_THRESHOLD + b":" + to_text(threshold)]
+    value = b";".join([*random, *said, *state.others])
     if len(value) > _LONGEST:
         raise InvalidTraceStateError("its ot member has no room for a threshold")
     # What is changed comes first; where a trace state is full, its last member makes room (W3C Trace Context, 3.3.1.5).
@@ -110,23 +111,14 @@ def _read(trace_state: bytes) -> _State:
         if match is None or len(value or b"") > _LONGEST:
             raise InvalidTraceStateError("its ot member is not valid")
         if match[1] == _THRESHOLD:
-            threshold = _valid(of_text(match[2]))
-            continue
-        if match[1] == _RANDOMNESS:
-            randomness = _valid(randomness_of_text(match[2]))
-        others.append(member)
+            threshold = of_text(match[2])
+            valid = threshold is not None
+        elif match[1] == _RANDOMNESS:
+            randomness = match[2]
+            valid = randomness_of_text(randomness) is not None
+        else:
+            others.append(member)
+            valid = True
+        if not valid:
+            raise InvalidTraceStateError("the rv or th in its ot member is not valid")
     return _State(randomness, threshold, tuple(others), vendors)
-
-
-def _valid(number: int | None) -> int:
-    if number is None:
-        raise InvalidTraceStateError("the rv or th in its ot member is not valid")
-    return number
-
-
-def _first(members: tuple[bytes, ...], key: bytes) -> list[bytes]:
-    return [member for member in members if member.startswith(key + b":")]
-
-
-def _others(members: tuple[bytes, ...], key: bytes) -> list[bytes]:
-    return [member for member in members if not member.startswith(key + b":")]

@@ -20,7 +20,8 @@ def of_probability(probability: float) -> int:
     if probability >= 1:
         return ALWAYS
     scaled = probability * NEVER
-    return NEVER - int(scaled + 0.5) if scaled >= 1 else NEVER
+    whole = int(scaled)
+    return NEVER - (whole + (scaled - whole >= 0.5)) if whole > 0 else NEVER
 
 
 def probability(threshold: int) -> float:
