@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.limits import limits_of
 from milvus_otel_processor.otlp.envelope import Group
 from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.sampling.policies import Clock as Clocks
@@ -72,8 +73,9 @@ class Harness:
         )
         self.pipeline = Pipeline(
             buffer=self.buffer,
-            num_traces=settings.num_traces,
+            limits=limits_of(settings),
             wait_after_root=settings.decision_wait_after_root_received,
+            wait_after_complete=settings.decision_wait_after_complete,
             decider=self.decider,
             telemetry=self.telemetry,
             clock=self.clock,

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.metrics import MetricsSettings
 from milvus_otel_processor.receiver import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service import Service
@@ -26,6 +27,7 @@ class Configuration:
     exporter: ExporterSettings
     tail_sampling: TailSamplingSettings | None = None
     milvus: MilvusSettings | None = None
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 def receiver_settings(endpoint: str = "127.0.0.1:0", **settings: object) -> ReceiverSettings:
@@ -54,11 +56,11 @@ class Running:
         answer: ExportTraceServiceResponse = self._export(request, timeout=CALL_SECONDS, compression=compression)
         return answer
 
-    def stop(self) -> None:
+    def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """Stop the processor as a signal would: what waits is decided, what is kept is sent. Does so once."""
         if not self._stopped:
             self._stopped = True
-            self.service.stop(STOP_SECONDS)
+            self.service.stop(grace_seconds)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Spans in, held by trace, out when their trace is due."""
 
+from collections.abc import Callable
+
 import pytest
 from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.sampling.decision import Decision
@@ -110,6 +112,43 @@ def test_a_malformed_span_is_lost_and_counted_and_the_rest_of_its_trace_is_not()
     assert len(harness.exporter.spans) == 2
     assert harness.snapshot().lost_spans == {"malformed": 1}
     assert_accounted(harness.snapshot())
+
+
+def _with_short_span_id(one: Span) -> None:
+    one.span_id = b"short"
+
+
+def _with_long_parent(one: Span) -> None:
+    one.parent_span_id = b"123456789"
+
+
+def _with_short_link(one: Span) -> None:
+    one.links.add(trace_id=bytes(16), span_id=b"short")
+
+
+def _with_long_linked_trace(one: Span) -> None:
+    one.links.add(trace_id=bytes(17), span_id=bytes(8))
+
+
+@pytest.mark.parametrize("damage", [_with_short_span_id, _with_long_parent, _with_short_link, _with_long_linked_trace])
+def test_a_span_with_an_id_of_another_length_is_malformed(damage: Callable[[Span], None]) -> None:
+    damaged = span(1, 2, parent=1)
+    damage(damaged)
+    harness = Harness(sampling(ERRORS))
+    harness.put(span(1, 1, status=ERROR), damaged)
+    harness.decide_all()
+    assert len(harness.exporter.spans) == 1
+    assert harness.snapshot().lost_spans == {"malformed": 1}
+    assert_accounted(harness.snapshot())
+
+
+def test_ids_that_are_missing_are_not_malformed() -> None:
+    bare = Span(trace_id=span(1).trace_id)
+    bare.links.add()
+    harness = Harness()
+    harness.put(bare)
+    harness.decide_all()
+    assert len(harness.exporter.spans) == 1
 
 
 def test_a_trace_of_malformed_spans_alone_is_decided_malformed() -> None:

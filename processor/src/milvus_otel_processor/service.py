@@ -8,6 +8,7 @@ from threading import Event, Thread
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Protocol
 
+from milvus_otel_processor import metrics
 from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.exporter.exporter import OtlpExporter
@@ -18,8 +19,10 @@ from milvus_otel_processor.wiring import Processors, gathering_time, rewire, wir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from wsgiref.simple_server import WSGIServer
 
     from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.metrics import MetricsSettings
     from milvus_otel_processor.receiver import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
@@ -38,6 +41,10 @@ class Configuration(Processors, Protocol):
     @property
     def exporter(self) -> ExporterSettings:
         """The `otlp` exporter."""
+
+    @property
+    def metrics(self) -> MetricsSettings:
+        """The processor's own metrics."""
 
 
 class StartError(Exception):
@@ -70,6 +77,8 @@ class Service:
         )
         self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry)
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
+        self._metrics = config.metrics
+        self._metric_servers: list[WSGIServer] = []
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
@@ -79,8 +88,20 @@ class Service:
             self.endpoint = self._receiver.start()
         except PortError as error:
             raise StartError(str(error)) from None
+        self._serve_metrics()
         self._exporter.start()
         self._ticker.start()
+
+    def _serve_metrics(self) -> None:
+        for endpoint in self._metrics.endpoints:
+            try:
+                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot)[0])
+            except OSError as error:
+                self._receiver.stop(0)
+                raise StartError(
+                    f"service.telemetry.metrics.readers: cannot listen on {endpoint.host}:{endpoint.port}: {error.strerror}; "
+                    "name another port, or take the reader out"
+                ) from None
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
@@ -98,6 +119,9 @@ class Service:
         else:
             self._pipeline.drain()
         self._exporter.stop(max(0.0, deadline - monotonic()))
+        for server in self._metric_servers:
+            server.shutdown()
+            server.server_close()
 
     def _tick(self) -> None:
         while not self._stopping.wait(self._buffer.tick):

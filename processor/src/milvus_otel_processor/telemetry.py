@@ -87,15 +87,14 @@ class Snapshot:
 class Telemetry:
     """The counters themselves.
 
-    What the pipeline counts is plain attributes, changed under the pipeline's own lock; what the exporter's threads count goes
-    through methods that lock.
+    What the pipeline counts is plain attributes, changed under the pipeline's own lock; what the receiver's and the exporter's
+    threads count goes through methods that lock.
     """
 
     def __init__(self) -> None:
         self.received_requests = 0
         self.received_spans = 0
         self.refused_spans: Counter[Refused] = Counter()
-        self.refused_requests: Counter[Refused] = Counter()
         self._decisions: dict[tuple[str, str], Tally] = {}
         self._shadow_decisions: dict[tuple[str, str, str], Tally] = {}
         self.late_spans: Counter[str] = Counter()
@@ -106,6 +105,7 @@ class Telemetry:
         self.waiting_spans = 0
         self.waiting_bytes = 0
         self._lock = Lock()
+        self._refused_requests: Counter[Refused] = Counter()
         self._exported_spans = 0
         self._lost_spans: Counter[Lost] = Counter()
         self._retries = 0
@@ -114,6 +114,11 @@ class Telemetry:
     def tally(self, decision: str, policy: str = "") -> Tally:
         """Return the counts of this decision by this policy, to be added to; the policy is empty where none decided."""
         return self._decisions.setdefault((decision, policy), Tally())
+
+    def refused_request(self, reason: Refused) -> None:
+        """Count a request that was refused whole; may be called from any thread."""
+        with self._lock:
+            self._refused_requests[reason] += 1
 
     def shadow_tally(self, policy: str, would: str, decision: str) -> Tally:
         """Return the counts of what this policy with `mode: shadow` would have decided, where this was decided."""
@@ -149,7 +154,7 @@ class Telemetry:
                 received_requests=self.received_requests,
                 received_spans=self.received_spans,
                 refused_spans=_by_value(self.refused_spans),
-                refused_requests=_by_value(self.refused_requests),
+                refused_requests=_by_value(self._refused_requests),
                 decisions=_amounts(self._decisions),
                 shadow_decisions=_amounts(self._shadow_decisions),
                 late_spans=dict(self.late_spans),

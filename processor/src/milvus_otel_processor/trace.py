@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _EVENT_TAG = b"\x5a"  # field 11, length-delimited
 
 
+_TRACE_ID_LENGTHS, _SPAN_ID_LENGTHS = (0, 16), (0, 8)  # an id may be missing
+
+
 class Trace:
     """All spans of one trace id that have arrived, in the order of their arrival.
 
@@ -68,6 +71,17 @@ class Trace:
         if self._roots is None:
             self._roots = [head for head in self.heads if head.parent_span_id in NO_PARENT]
         return self._roots
+
+    @property
+    def complete(self) -> bool:
+        """Whether a root is there, and the parent of every other span; not where a span is not valid protobuf."""
+        try:
+            spans = {head.span_id for head in self.heads}
+            return bool(self.roots) and all(
+                head.parent_span_id in spans or head.parent_span_id in NO_PARENT for head in self.heads
+            )
+        except DecodeError:
+            return False
 
     def may_hold(self, text: bytes) -> bool:
         """Tell whether these bytes occur anywhere in the trace's spans: False is a sure no, True only a maybe."""
@@ -127,9 +141,17 @@ class Trace:
 
 
 def well_formed(span: bytes) -> bool:
-    """Tell whether the span is valid protobuf down to the last attribute, so that whoever receives it can decode it."""
+    """Tell whether the span is valid protobuf down to the last attribute, and its ids have their lengths.
+
+    The Collector's pdata, and with it Jaeger, refuses a whole request for one span that has not.
+    """
     try:
-        SpanView.FromString(span)
+        whole = SpanView.FromString(span)
     except DecodeError:
         return False
-    return True
+    if len(whole.span_id) not in _SPAN_ID_LENGTHS or len(whole.parent_span_id) not in _SPAN_ID_LENGTHS:
+        return False
+    links = whole.links
+    return not links or all(
+        len(link.trace_id) in _TRACE_ID_LENGTHS and len(link.span_id) in _SPAN_ID_LENGTHS for link in links
+    )

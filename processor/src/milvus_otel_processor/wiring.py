@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from milvus_otel_processor.decider import Decider
+from milvus_otel_processor.limits import limits_of
 from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import DecisionCacheSettings
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.telemetry import Telemetry
-
-_UNBOUNDED = 1 << 62
 
 
 class Processors(Protocol):
@@ -60,8 +59,9 @@ def wire(
     )
     return Pipeline(
         buffer=buffer,
-        num_traces=sampling.num_traces if sampling is not None else _UNBOUNDED,
+        limits=limits_of(sampling),
         wait_after_root=sampling.decision_wait_after_root_received if sampling is not None else 0.0,
+        wait_after_complete=sampling.decision_wait_after_complete if sampling is not None else 0.0,
         decider=decider,
         telemetry=telemetry,
         clock=clock.monotonic,
@@ -73,7 +73,8 @@ def rewire(pipeline: Pipeline, sampling: TailSamplingSettings, clock: Clock) -> 
     pipeline.replace_rules(
         Sampler(sampling, clock),
         sampling.decision_cache,
+        limits=limits_of(sampling),
         wait=sampling.decision_wait,
         wait_after_root=sampling.decision_wait_after_root_received,
-        num_traces=sampling.num_traces,
+        wait_after_complete=sampling.decision_wait_after_complete,
     )

@@ -91,6 +91,7 @@ if TYPE_CHECKING:
 
     class Link(_Message, Protocol):
         trace_id: bytes
+        span_id: bytes
 
     class Span(Head, Attributes, Context, Protocol):
         dropped_attributes_count: int

@@ -62,7 +62,21 @@ class TailSamplingSettings(Settings):
         description="Accepted for the Collector's sake: decisions are made over whole traces.",
     )
     maximum_trace_size_bytes: int = Field(
-        default=0, ge=0, description="A trace that grows beyond this is decided at once; bytes. 0 means no limit."
+        default=0,
+        ge=0,
+        description="A trace that grows beyond this is decided at once, by the policies, and its later spans follow that; "
+        "bytes. 0 means no limit.",
+    )
+    max_memory_mib: int = Field(
+        default=0,
+        ge=0,
+        description="How much memory waiting traces take at the most; beyond it the oldest are decided early; MiB. 0 means no "
+        "limit. Not in the Collector.",
+    )
+    decision_wait_after_complete: Duration = Field(
+        default=0.0,
+        description="If not 0s, a trace is decided when its root and every span's parent have arrived, and nothing more for "
+        "this long. Milvus' C++ core sends its spans every 5s: less than that decides without them. Not in the Collector.",
     )
     adjusted_counts: bool = Field(
         default=False,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.sampling.ottl.errors import OttlError
 from milvus_otel_processor.sampling.ottl.values import Duration, Time, Value, type_name
+from milvus_otel_processor.sampling.text import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ _TRUTHS = {
     **dict.fromkeys((b"1", b"t", b"T", b"TRUE", b"true", b"True"), True),
     **dict.fromkeys((b"0", b"f", b"F", b"FALSE", b"false", b"False"), False),
 }
-_LEAST_PLAIN, _GREATEST_PLAIN = 1e-6, 1e21  # doubles beyond are written with an exponent, as encoding/json does
+_LEAST_PLAIN, _GREATEST_PLAIN = 1e-6, 1e21  # doubles beyond are written with an exponent, as Go's goccy/go-json does
 
 
 def any_value(value: Value) -> Value:
@@ -63,7 +64,7 @@ def _json(value: Value) -> str:
     if isinstance(value, float):
         return _json_double(value)
     if isinstance(value, bytes):
-        text = json.dumps(value.decode("utf-8", "replace"), ensure_ascii=False)
+        text = json.dumps(decoded(value), ensure_ascii=False)
         for character in "<>&\u2028\u2029":  # Go's encoder escapes them for HTML's sake
             text = text.replace(character, f"\\u{ord(character):04x}")
         return text
@@ -80,7 +81,7 @@ def _json_double(value: float) -> str:
     if not math.isfinite(value):
         raise OttlError(f"cannot make a string of {value}")
     if value and not _LEAST_PLAIN <= abs(value) < _GREATEST_PLAIN:
-        return re.sub(r"e([+-])0+", r"e\1", repr(value)).replace(".0e", "e")
+        return repr(value)
     return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 

@@ -153,7 +153,7 @@ class _Compiler:
 
     def _number(self, node: Node) -> Operand:
         operand = self.operand(node)
-        if isinstance(operand, Literal) and type(operand.value) not in (int, float):
+        if isinstance(operand, Literal) and not operand.is_converter and type(operand.value) not in (int, float):
             raise CompileError(f"{_shown(node)} is {type_name(operand.value)}, expected a number to calculate with")
         return operand
 

@@ -105,10 +105,13 @@ def type_name(value: Value) -> str:
 
 
 def equal(left: Value, right: Value) -> bool:
-    """Tell whether two values are equal: of one type, or both numbers. Maps and lists are compared to the bottom."""
+    """Tell whether two values are equal: of one type, or both numbers. Maps and lists are compared to the bottom.
+
+    No bytes are nil, as in the Collector.
+    """
     kind = type(left)
     if kind is not type(right):
-        return kind in _NUMBERS and type(right) in _NUMBERS and bool(left == right)
+        return (kind in _NUMBERS and type(right) in _NUMBERS and bool(left == right)) or _both_nil(left, right)
     if kind is dict:
         return left.keys() == right.keys() and all(equal(value, right[key]) for key, value in left.items())
     if kind is list:
@@ -130,7 +133,15 @@ def less(left: Value, right: Value) -> bool:
 
 def less_or_equal(left: Value, right: Value) -> bool:
     """Tell whether left <= right; nil is with itself."""
-    return (_comparable(left, right) and bool(left <= right)) or (left is None and right is None)
+    return (_comparable(left, right) and bool(left <= right)) or _both_nil(left, right)
+
+
+def _both_nil(left: Value, right: Value) -> bool:
+    return _is_nil(left) and _is_nil(right)
+
+
+def _is_nil(value: Value) -> bool:
+    return value is None or (type(value) is bytearray and not value)
 
 
 COMPARISONS: dict[str, Callable[[Value, Value], bool]] = {

@@ -9,6 +9,7 @@ from milvus_otel_processor.sampling.expressions import compiled
 from milvus_otel_processor.sampling.ottl.coercion import any_value, boolean, integer, string, string_like
 from milvus_otel_processor.sampling.ottl.converters.base import Converter, Parameter, converter
 from milvus_otel_processor.sampling.ottl.errors import OttlError
+from milvus_otel_processor.sampling.text import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +22,8 @@ _ANSWERS_REMEMBERED = 4096
 
 @lru_cache(maxsize=_EXPRESSIONS_REMEMBERED)
 def _search(pattern: bytes) -> Callable[[bytes], bool]:
-    search = compiled(pattern.decode("utf-8", "replace"))
-    return lru_cache(maxsize=_ANSWERS_REMEMBERED)(lambda text: bool(search(text)))
+    search = compiled(decoded(pattern))
+    return lru_cache(maxsize=_ANSWERS_REMEMBERED)(search)
 
 
 def _is_match(target: bytes | None, pattern: bytes) -> bool:
@@ -65,16 +66,16 @@ def _continues(byte: int) -> bool:
 def _split(target: bytes, delimiter: bytes) -> list[bytes]:
     if delimiter:
         return target.split(delimiter)
-    return [character.encode() for character in target.decode("utf-8", "replace")]
+    return [character.encode() for character in decoded(target)]
 
 
 def _lower(target: bytes) -> bytes:
     # One character for one, as Go does it; Python's own lower() makes two of İ.
-    return "".join(_single(character, character.lower()) for character in target.decode("utf-8", "replace")).encode()
+    return "".join(_single(character, character.lower()) for character in decoded(target)).encode()
 
 
 def _upper(target: bytes) -> bytes:
-    return "".join(_single(character, character.upper()) for character in target.decode("utf-8", "replace")).encode()
+    return "".join(_single(character, character.upper()) for character in decoded(target)).encode()
 
 
 def _single(before: str, after: str) -> str:
@@ -85,7 +86,7 @@ def _trim(target: bytes, replacement: bytes | None = None) -> bytes:
     characters = b" " if replacement is None else replacement
     if not characters:
         return target
-    return target.decode("utf-8", "replace").strip(characters.decode("utf-8", "replace")).encode()
+    return decoded(target).strip(decoded(characters)).encode()
 
 
 _TARGET = ("target", string)

@@ -1,0 +1,245 @@
+"""The rpc level: every request to Milvus carries the trace context, in a span of its own unless that is turned off.
+
+pymilvus calls ``handler._stub.Search(...)``. The stub is looked at anew at each call, so a stand-in for it sees the
+rpcs of every client, made before or after instrumenting, through whatever channel and interceptors it has.
+OpenTelemetry's gRPC instrumentation works on channels: it misses those that exist, and sends flags that Milvus rejects.
+Where the application uses it too, it is suppressed for rpcs to Milvus, since the span here takes the place of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from opentelemetry import context as context_api
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span, set_span_in_context
+
+from milvus_otel_client import attributes
+from milvus_otel_client.propagation import inject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_client.telemetry import Telemetry
+
+_logger = logging.getLogger(__name__)
+_SUPPRESS = "suppress_instrumentation"
+"""The key that every version of OpenTelemetry's instrumentations looks at."""
+_METADATA_POSITION = 2
+"""Of ``metadata`` in gRPC's ``(request, timeout, metadata, ...)``."""
+
+
+class StubView:
+    """Stands in for a ``MilvusServiceStub``; its rpcs are looked up in the stub when first used."""
+
+    def __init__(self, stub: Any, telemetry: Telemetry) -> None:
+        self._stub = stub
+        self._telemetry = telemetry
+
+    def __getattr__(self, method: str) -> Any:
+        target = getattr(self._stub, method)
+        if not callable(target):
+            return target
+        kind = _Stream if _is_stream(target) else _AioRpc if _is_aio(target) else _Rpc
+        rpc = kind(target, method, self._telemetry)
+        self.__dict__[method] = rpc
+        return rpc
+
+
+class StubAttribute:
+    """A data descriptor for ``handler._stub``: what is set is kept where it would be anyway, what is read is a view.
+
+    Taking the descriptor off the class leaves each handler as it was.
+    """
+
+    def __init__(self, name: str, stub_type: type, telemetry: Telemetry) -> None:
+        self._name = name
+        self._stub_type = stub_type
+        self._telemetry = telemetry
+        self._views: weakref.WeakKeyDictionary[Any, tuple[Any, StubView]] = weakref.WeakKeyDictionary()
+
+    def __get__(self, handler: Any, _owner: type | None = None) -> Any:
+        if handler is None:
+            return self
+        try:
+            stub = handler.__dict__[self._name]
+        except KeyError:
+            raise AttributeError(f"{type(handler).__name__!r} object has no attribute {self._name!r}") from None
+        if not isinstance(stub, self._stub_type):
+            return stub  # None before the first connection, or an application's own fake
+        known = self._views.get(handler)
+        if known is None or known[0] is not stub:
+            known = self._views[handler] = (stub, StubView(stub, self._telemetry))
+        return known[1]
+
+    def __set__(self, handler: Any, stub: Any) -> None:
+        # pymilvus reads the attribute and sets others from it: a view must not be wrapped in a view
+        handler.__dict__[self._name] = stub._stub if isinstance(stub, StubView) else stub  # noqa: SLF001
+
+    def __delete__(self, handler: Any) -> None:
+        del handler.__dict__[self._name]
+
+
+class _RpcBase:
+    """An rpc of the stub; ``__getattr__`` hands out whatever else gRPC's callables have."""
+
+    def __init__(self, target: Any, method: str, telemetry: Telemetry) -> None:
+        self._target = target
+        self._telemetry = telemetry
+        path = getattr(target, "_method", b"")
+        self._path = (
+            path.decode() if isinstance(path, bytes) and path else f"/milvus.proto.milvus.MilvusService/{method}"
+        )
+        service, _, name = self._path.strip("/").rpartition("/")
+        self._attributes = {
+            attributes.RPC_SYSTEM: "grpc",
+            attributes.RPC_SERVICE: service,
+            attributes.RPC_METHOD: name,
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Span | None]:
+        """Put the trace context into the metadata; return the arguments, and the span of the rpc if it is to have one.
+
+        A failure costs the span, never the rpc.
+        """
+        span = None
+        try:
+            context = context_api.get_current()
+            current = get_current_span(context)
+            if self._telemetry.options.rpc_spans:
+                span = self._telemetry.tracer.start_span(
+                    self._path, context, kind=SpanKind.CLIENT, attributes=self._attributes
+                )
+                context = set_span_in_context(span, context)
+                current = span
+            if len(args) > _METADATA_POSITION:
+                metadata = inject(current.get_span_context(), context, args[_METADATA_POSITION])
+                args = (*args[:_METADATA_POSITION], metadata, *args[_METADATA_POSITION + 1 :])
+            else:
+                kwargs["metadata"] = inject(current.get_span_context(), context, kwargs.get("metadata"))
+        except Exception:
+            _logger.exception("no trace context for the rpc %s", self._path)
+        return args, span
+
+    def _start(self, start: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call gRPC while OpenTelemetry's gRPC instrumentation is told to stay out."""
+        token = context_api.attach(context_api.set_value(_SUPPRESS, value=True))
+        try:
+            return start(*args, **kwargs)
+        finally:
+            context_api.detach(token)
+
+
+class _Rpc(_RpcBase):
+    """A unary rpc of a sync channel."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._telemetry.is_wanted():
+            return self._target(*args, **kwargs)
+        args, span = self._prepare(args, kwargs)
+        try:
+            response = self._start(self._target, args, kwargs)
+        except BaseException as error:
+            _end(span, error)
+            raise
+        _end(span)
+        return response
+
+    def future(self, *args: Any, **kwargs: Any) -> Any:
+        """Start the rpc; the span ends when the answer is there."""
+        if not self._telemetry.is_wanted():
+            return self._target.future(*args, **kwargs)
+        args, span = self._prepare(args, kwargs)
+        try:
+            future = self._start(self._target.future, args, kwargs)
+        except BaseException as error:
+            _end(span, error)
+            raise
+        if span is not None:
+            future.add_done_callback(functools.partial(_end_with_future, span))
+        return future
+
+
+class _AioRpc(_RpcBase):
+    """A unary rpc of an asyncio channel."""
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._telemetry.is_wanted():
+            return await self._target(*args, **kwargs)
+        args, span = self._prepare(args, kwargs)
+        try:
+            response = await self._start(self._target, args, kwargs)
+        except BaseException as error:
+            _end(span, error)
+            raise
+        _end(span)
+        return response
+
+
+class _Stream(_RpcBase):
+    """An rpc with a stream of answers: it carries the trace context, and has no span of its own."""
+
+    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Span | None]:
+        context = context_api.get_current()
+        kwargs["metadata"] = inject(get_current_span(context).get_span_context(), context, kwargs.get("metadata"))
+        return args, None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._telemetry.is_wanted() or len(args) > _METADATA_POSITION:
+            return self._target(*args, **kwargs)
+        args, _ = self._prepare(args, kwargs)
+        return self._start(self._target, args, kwargs)
+
+
+def _is_stream(target: Any) -> bool:
+    return isinstance(
+        target,
+        (
+            grpc.UnaryStreamMultiCallable,
+            grpc.StreamStreamMultiCallable,
+            grpc.StreamUnaryMultiCallable,
+            grpc.aio.UnaryStreamMultiCallable,
+            grpc.aio.StreamStreamMultiCallable,
+            grpc.aio.StreamUnaryMultiCallable,
+        ),
+    )
+
+
+def _is_aio(target: Any) -> bool:
+    return isinstance(target, grpc.aio.UnaryUnaryMultiCallable)
+
+
+def _end_with_future(span: Span, future: Any) -> None:
+    try:
+        error = future if future.cancelled() else future.exception()
+    except Exception as raised:  # noqa: BLE001 - a future that cannot say is no reason to lose the span
+        error = raised
+    _end(span, error)
+
+
+def _end(span: Span | None, error: Any = None) -> None:
+    if span is None:
+        return
+    try:
+        if span.is_recording():
+            _set_status(span, error)
+        span.end()
+    except Exception:
+        _logger.exception("could not end the span of an rpc")
+
+
+def _set_status(span: Span, error: Any) -> None:
+    code = error.code() if isinstance(error, grpc.RpcError) else grpc.StatusCode.OK if error is None else None
+    if isinstance(code, grpc.StatusCode):
+        span.set_attribute(attributes.RPC_GRPC_STATUS_CODE, code.value[0])
+    if error is not None:
+        name = code.name if isinstance(code, grpc.StatusCode) else type(error).__qualname__
+        details = error.details() if isinstance(error, grpc.RpcError) else str(error)
+        span.set_attribute(attributes.ERROR_TYPE, name)
+        span.set_status(Status(StatusCode.ERROR, f"{name}: {details}"[:1024]))

@@ -1,0 +1,140 @@
+"""What stands in for a method of pymilvus: the same call, inside a span.
+
+Nothing here may change what the application sees: whatever goes wrong on the way to a span is logged, and the call goes
+on.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from milvus_otel_client.arguments import Arguments, positions_of
+from milvus_otel_client.futures import end_with_future
+from milvus_otel_client.operations import Compound, Operation, operation_of
+from milvus_otel_client.telemetry import CURRENT, Call, Telemetry
+
+Method = Callable[..., Any]
+_Args = tuple[Any, ...]
+_Kwargs = dict[str, Any]
+
+
+def traced_handler_method(name: str, method: Method, telemetry: Telemetry) -> Method:
+    """Wrap a method of ``GrpcHandler`` or ``AsyncGrpcHandler``: one span, unless it is part of an operation already."""
+    return _wrap(method, _HandlerMethod(name, operation_of(name), positions_of(method), telemetry))
+
+
+def traced_compound(compound: Compound, method: Method, telemetry: Telemetry) -> Method:
+    """Wrap a method of a client that calls several methods of the handler: they become parts of one operation."""
+    return _wrap(method, _CompoundMethod(compound, Operation(compound.name), positions_of(method), telemetry))
+
+
+class _Traced(Protocol):
+    """How a method's calls become operations."""
+
+    @property
+    def operation(self) -> Operation: ...
+
+    def begin(self, instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
+        """Start the operation; None where the call is not to be traced."""
+
+    def take_part(self, outer: Call, instance: Any, args: _Args, kwargs: _Kwargs) -> bool:
+        """Tell the operation that is under way of this call; True if the result describes that operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class _HandlerMethod:
+    name: str
+    operation: Operation
+    positions: dict[str, int]
+    telemetry: Telemetry
+
+    def begin(self, instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
+        if not self.telemetry.is_wanted():
+            return None
+        return self.telemetry.begin(self.operation, instance, Arguments(self.positions, args, kwargs))
+
+    def take_part(self, outer: Call, instance: Any, args: _Args, kwargs: _Kwargs) -> bool:
+        return outer.take_part(self.name, self.operation, instance, Arguments(self.positions, args, kwargs))
+
+
+@dataclass(frozen=True, slots=True)
+class _CompoundMethod:
+    compound: Compound
+    operation: Operation
+    positions: dict[str, int]
+    telemetry: Telemetry
+
+    def begin(self, _instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
+        if not self.telemetry.is_wanted():
+            return None
+        return self.telemetry.begin_compound(self.compound, Arguments(self.positions, args, kwargs))
+
+    def take_part(self, _outer: Call, _instance: Any, _args: _Args, _kwargs: _Kwargs) -> bool:
+        return False
+
+
+def _wrap(method: Method, traced: _Traced) -> Method:
+    # in pymilvus 2.5 the decorators of an async method are plain functions that return its coroutine
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(method))
+    return _async(method, traced) if is_async else _sync(method, traced)
+
+
+def _sync(method: Method, traced: _Traced) -> Method:
+    operation = traced.operation
+
+    @functools.wraps(method)
+    def call_method(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        outer = CURRENT.get()
+        if outer is not None:
+            describes = traced.take_part(outer, instance, args, kwargs)
+            result = method(instance, *args, **kwargs)
+            if describes:
+                outer.take_result(operation, result)
+            return result
+        call = traced.begin(instance, args, kwargs)
+        if call is None:
+            return method(instance, *args, **kwargs)
+        try:
+            result = method(instance, *args, **kwargs)
+        except BaseException as error:
+            call.leave()
+            call.fail(error)
+            raise
+        call.leave()
+        if not (kwargs.get("_async") and end_with_future(call, operation, result)):
+            call.succeed(operation.response, result)
+        return result
+
+    return call_method
+
+
+def _async(method: Method, traced: _Traced) -> Method:
+    operation = traced.operation
+
+    @functools.wraps(method)
+    async def call_method(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        outer = CURRENT.get()
+        if outer is not None:
+            describes = traced.take_part(outer, instance, args, kwargs)
+            result = await method(instance, *args, **kwargs)
+            if describes:
+                outer.take_result(operation, result)
+            return result
+        call = traced.begin(instance, args, kwargs)
+        if call is None:
+            return await method(instance, *args, **kwargs)
+        try:
+            result = await method(instance, *args, **kwargs)
+        except BaseException as error:
+            call.leave()
+            call.fail(error)
+            raise
+        call.leave()
+        call.succeed(operation.response, result)
+        return result
+
+    return call_method
