@@ -44,7 +44,9 @@ TWENTY = [
         "health",
         "drop",
         drop_sub_policy=[
-            policy("path", "string_attribute", key="url.path", values=["/health", "/metrics"], enabled_regex_matching=True)
+            policy(
+                "path", "string_attribute", key="url.path", values=["/health", "/metrics"], enabled_regex_matching=True
+            )
         ],
     ),
     ERRORS,
@@ -101,7 +103,9 @@ def main() -> None:
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
         return
     four, twenty = cost(FOUR, requests, spans), cost(TWENTY, requests, spans)
-    print(f"{spans} spans: {four:.2f} µs per span with 4 policies, {twenty:.2f} µs with {len(TWENTY)}: {twenty / four:.2f} times")
+    print(
+        f"{spans} spans: {four:.2f} µs per span with 4 policies, {twenty:.2f} µs with {len(TWENTY)}: {twenty / four:.2f} times"
+    )
     print(f"the goal is at most {GOAL} times")
 
 

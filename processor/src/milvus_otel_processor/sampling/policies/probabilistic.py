@@ -46,8 +46,8 @@ class Probabilistic(Evaluator):
 
     def __init__(self, settings: ProbabilisticSettings) -> None:
         self._basis = _basis(settings.hash_salt)
-        self._greatest = threshold(settings.sampling_percentage / _PERCENT)
-        self._threshold = of_probability(settings.sampling_percentage / _PERCENT)
+        self._threshold = threshold(settings.sampling_percentage / _PERCENT)
+        self._opentelemetry_threshold = of_probability(settings.sampling_percentage / _PERCENT)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the hash of the trace id is not above the threshold.
@@ -55,12 +55,12 @@ class Probabilistic(Evaluator):
         A trace with a random number of its own is decided by that (`EvaluateWithThreshold` in the file named above).
         """
         if trace.randomness is not None:
-            return Decision.SAMPLED if trace.randomness >= self._threshold else Decision.NOT_SAMPLED
-        return Decision.SAMPLED if fnv1a(trace.id, self._basis) <= self._greatest else Decision.NOT_SAMPLED
+            return Decision.SAMPLED if trace.randomness >= self._opentelemetry_threshold else Decision.NOT_SAMPLED
+        return Decision.SAMPLED if fnv1a(trace.id, self._basis) <= self._threshold else Decision.NOT_SAMPLED
 
     def threshold(self, trace: Trace) -> int:  # noqa: ARG002
         """Return the threshold of `sampling_percentage`."""
-        return self._threshold
+        return self._opentelemetry_threshold
 
 
 def randomness(trace_id: bytes, hash_salt: str) -> int:
