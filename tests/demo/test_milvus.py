@@ -29,6 +29,17 @@ def test_two_run_at_once_and_leave_nothing_behind() -> None:
 
 
 @pytest.mark.usefixtures("real_milvus")
+def test_one_starts_on_a_port_that_another_server_has_just_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            server.accept()[0].close()  # the server's side closes first, and so is in TIME_WAIT for a minute
+            assert client.recv(1) == b""
+    with EmbeddedMilvus(MilvusSettings(proxy_port=port)) as milvus:
+        assert milvus.uri == f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.usefixtures("real_milvus")
 def test_each_line_of_the_access_log_has_the_fields_of_our_format() -> None:
     with EmbeddedMilvus(MilvusSettings(sample_fraction=0)) as milvus:
         client = MilvusClient(milvus.uri)
