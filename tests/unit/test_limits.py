@@ -131,9 +131,7 @@ class TestCompleteTraces:
     """`decision_wait_after_complete`."""
 
     def settled(self, **settings: object) -> Harness:
-        return Harness(
-            sampling(ERRORS, decision_wait=30.0, decision_wait_after_complete=2.0, **settings)
-        )
+        return Harness(sampling(ERRORS, decision_wait=30.0, decision_wait_after_complete=2.0, **settings))
 
     def test_a_complete_trace_does_not_wait_on(self) -> None:
         harness = self.settled()

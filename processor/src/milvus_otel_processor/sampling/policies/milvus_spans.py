@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.trace import Trace
 
 COLLECTION, NAMESPACE = b"db.collection.name", b"db.namespace"
+ALIAS = b"milvus.collection.alias"
 STATUS_CODE, ERROR_TYPE = b"db.response.status_code", b"error.type"
 
 _SYSTEM, _OLDER_SYSTEM = b"db.system.name", b"db.system"
