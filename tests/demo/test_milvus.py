@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from milvus_otel_processor.demo import wheel
 from milvus_otel_processor.demo.errors import MilvusStartError, MilvusStoppedError, MilvusUnavailableError
-from milvus_otel_processor.demo.milvus import ACCESS_LOG_FIELDS, EmbeddedMilvus, MilvusSettings
+from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
+from milvus_otel_processor.enrichment.access_log.line import parse
 from pymilvus import MilvusClient, MilvusException
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ def test_each_line_of_the_access_log_has_the_fields_of_our_format() -> None:
         client.has_collection("articles")
         client.close()
         lines = milvus.access_log.read_text(encoding="utf-8").splitlines()
-    requests = [dict(zip(ACCESS_LOG_FIELDS, line.split("\t"), strict=True)) for line in lines]
-    described = [request for request in requests if request["method_name"] == "DescribeCollection"]
-    assert [request["collection_name"] for request in described] == ["articles"]
-    assert len(described[0]["trace_id"]) == 32
+    requests = [parse(line) for line in lines]
+    described = [request for request in requests if request is not None and request.method == "DescribeCollection"]
+    assert [request.facts.collection for request in described] == ["articles"]
+    assert described[0].trace_id is not None
 
 
 @pytest.mark.usefixtures("real_milvus")

@@ -169,6 +169,29 @@ def test_a_duplicated_span_is_carried_through_twice() -> None:
     assert len(harness.exporter.spans) == 3
 
 
+def test_policies_see_what_enrichment_has_added() -> None:
+    by_collection = {
+        "name": "products",
+        "type": "string_attribute",
+        "string_attribute": {"key": "db.collection.name", "values": ["products"]},
+    }
+    harness = Harness(sampling(by_collection), enrich=True)
+    written = {"db.system": "milvus", "db.milvus.search.collection_name": "products"}
+    harness.put(span(1, 1, attributes=written), span(1, 2, 1))
+    harness.put(span(2, 1, attributes=written | {"db.milvus.search.collection_name": "articles"}), span(2, 2, 1))
+    harness.decide_all()
+    assert [attributes_of(kept)["db.collection.name"] for kept in harness.exporter.spans] == ["products"] * 2
+
+
+def test_a_name_that_another_sampler_left_stays() -> None:
+    harness = Harness()
+    named = {"tailsampling.policy": "by the Collector"}
+    harness.put(span(1, 1, attributes=named), span(1, 2, 1), span(1, 3, 1, name="tailsampling.policy"))
+    harness.decide_all()
+    ours = {"tailsampling.policy": "everything"}
+    assert [attributes_of(kept) for kept in harness.exporter.spans] == [named, ours, ours]
+
+
 class TestLateSpans:
     def test_a_late_span_of_a_sampled_trace_goes_out_with_the_policy_of_its_trace(self) -> None:
         harness = Harness(sampling(ERRORS))

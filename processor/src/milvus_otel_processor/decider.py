@@ -17,8 +17,8 @@ from milvus_otel_processor.trace import well_formed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from milvus_otel_processor.enrichment.attributes import Encoded
     from milvus_otel_processor.enrichment.enricher import Enricher
-    from milvus_otel_processor.enrichment.facts import Encoded
     from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.sampling.sampler import Sampler
     from milvus_otel_processor.sampling.settings import DecisionCacheSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -16,12 +16,14 @@ from milvus_otel_processor.settings import Address, Settings
 from milvus_otel_processor.telemetry import Refused
 
 if TYPE_CHECKING:
+    from milvus_otel_processor.enrichment.access_log.logs import AccessLog
     from milvus_otel_processor.pipeline import Pipeline
     from milvus_otel_processor.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 
 TRACE_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+LOGS_SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
 _MIB = 1024 * 1024
 _THREADS = 4  # a request is handled under one lock; more threads would only wait for it
 
@@ -62,9 +64,18 @@ class PortError(Exception):
 
 
 class Receiver:
-    """Serves TraceService/Export, and the standard health service. gRPC itself inflates requests that are compressed."""
+    """Serves TraceService/Export, LogsService/Export for the access log if there is one, and the standard health service.
 
-    def __init__(self, settings: ReceiverSettings, pipeline: Pipeline, telemetry: Telemetry) -> None:
+    gRPC itself inflates requests that are compressed.
+    """
+
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        pipeline: Pipeline,
+        telemetry: Telemetry,
+        access_log: AccessLog | None = None,
+    ) -> None:
         self._settings = settings.protocols.grpc
         self._pipeline = pipeline
         self._telemetry = telemetry
@@ -79,10 +90,14 @@ class Receiver:
                 ),  # else a second processor on the same port would take half of the spans unseen
             ],
         )
-        export = grpc.unary_unary_rpc_method_handler(self._export)
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(TRACE_SERVICE, {"Export": export}),)
-        )
+        self._access_log = access_log
+        exports = {TRACE_SERVICE: self._export}
+        if access_log is not None:
+            exports[LOGS_SERVICE] = self._export_logs
+        self._services = ("", *exports)
+        for service, export in exports.items():
+            handlers = {"Export": grpc.unary_unary_rpc_method_handler(export)}
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
     def start(self) -> str:
@@ -105,7 +120,7 @@ class Receiver:
                 f"address is not this machine's; stop what listens on port {port}, or name another endpoint"
             )
         self._server.start()
-        for service in ("", TRACE_SERVICE):
+        for service in self._services:
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return f"{host}:{bound}"
 
@@ -118,10 +133,22 @@ class Receiver:
         try:
             refused = self._pipeline.ingest(request)
         except DecodeError as error:
-            self._telemetry.refused_request(Refused.MALFORMED_REQUEST)
-            _log.warning("refused a request that is not valid protobuf: peer=%s bytes=%d", context.peer(), len(request))
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not a valid ExportTraceServiceRequest: {error}")
+            self._refuse(request, context, f"not a valid ExportTraceServiceRequest: {error}")
         return _partial_success(refused) if refused else b""
+
+    def _export_logs(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        assert self._access_log is not None
+        try:
+            self._access_log.ingest(request)
+        except DecodeError as error:
+            self._refuse(request, context, f"not a valid ExportLogsServiceRequest: {error}")
+        return b""
+
+    def _refuse(self, request: bytes, context: grpc.ServicerContext, why: str) -> NoReturn:
+        self._telemetry.refused_request(Refused.MALFORMED_REQUEST)
+        _log.warning("refused a request that is not valid protobuf: peer=%s bytes=%d", context.peer(), len(request))
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, why)
+        raise AssertionError  # abort has raised already
 
 
 def _credentials(tls: ServerTlsSettings) -> grpc.ServerCredentials:

@@ -75,6 +75,10 @@ class Snapshot:
     early_decisions: dict[str, int] = field(default_factory=dict)
     enriched_spans: dict[str, int] = field(default_factory=dict)
     invalid_trace_states: int = 0
+    enriched_requests: dict[str, int] = field(default_factory=dict)
+    access_log_lines: dict[str, int] = field(default_factory=dict)
+    catalogue_refreshes: dict[str, int] = field(default_factory=dict)
+    source_failures: dict[str, int] = field(default_factory=dict)
     exported_spans: int = 0
     lost_spans: dict[str, int] = field(default_factory=dict)
     retries: int = 0
@@ -101,6 +105,10 @@ class Telemetry:
         self.early_decisions: Counter[str] = Counter()
         self.enriched_spans: Counter[str] = Counter()
         self.invalid_trace_states = 0
+        self.enriched_requests: Counter[str] = Counter()
+        self.access_log_lines: Counter[str] = Counter()
+        self.catalogue_refreshes: Counter[str] = Counter()
+        self.source_failures: Counter[str] = Counter()
         self.waiting_traces = 0
         self.waiting_spans = 0
         self.waiting_bytes = 0
@@ -161,6 +169,10 @@ class Telemetry:
                 early_decisions=dict(self.early_decisions),
                 enriched_spans=dict(self.enriched_spans),
                 invalid_trace_states=self.invalid_trace_states,
+                enriched_requests=dict(self.enriched_requests),
+                access_log_lines=dict(self.access_log_lines),
+                catalogue_refreshes=dict(self.catalogue_refreshes),
+                source_failures=dict(self.source_failures),
                 exported_spans=self._exported_spans,
                 lost_spans=_by_value(self._lost_spans),
                 retries=self._retries,

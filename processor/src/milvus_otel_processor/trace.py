@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.otlp.attributes import error_status
 from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, HeadView, SpanView
 from milvus_otel_processor.otlp.span import NO_PARENT
 
@@ -94,9 +95,25 @@ class Trace:
     def append(self, index: int, encoded: bytes) -> None:
         """Add encoded attributes (see `otlp.attributes.span_attribute`) to the span at `index`."""
         self.spans[index] += encoded
-        self._bytes = None
+        self.appended(encoded)
+
+    def appended(self, encoded: bytes) -> None:
+        """Tell that this was put behind some of the spans directly; once is enough, however many spans they were."""
+        if self._bytes is not None:
+            self._bytes += encoded
         self._attributes = None
         self._span_values.clear()
+
+    def set_error(self, index: int, message: str) -> None:
+        """Give the span at `index` the status ERROR, with a description, behind the status that it has.
+
+        A field that comes again overwrites, part by part, what came before: so protobuf has it, and so do its decoders in Go
+        (the Collector's pdata), Python and C++.
+        """
+        status = error_status(message)
+        self.append(index, status)
+        if self._heads is not None:
+            self._heads[index].MergeFromString(status)
 
     def attributes(self, index: int) -> dict[bytes, AnyValue]:
         """Return the attributes of the span at `index` by key, decoded once; of a key that comes twice the first counts."""

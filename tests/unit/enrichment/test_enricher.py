@@ -3,11 +3,15 @@
 from collections import Counter
 
 import pytest
+from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.otlp.schema import DecodeError
+from milvus_otel_processor.telemetry import Telemetry
 from milvus_otel_processor.trace import Trace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.support.clock import Clock
+from tests.support.harness import enricher
 from tests.support.spans import attributes_of, span, trace_of
 
 SEARCH = {
@@ -21,10 +25,16 @@ TRACELOOP = {"db.system": "milvus", "db.operation": "search", "db.milvus.search.
 OPENLIT = {"db.system.name": "milvus", "db.operation.name": "SEARCH", "db.collection.name": "products"}
 
 
+def built_in(counts: Counter[str]) -> Enricher:
+    telemetry = Telemetry()
+    telemetry.enriched_spans = counts
+    return enricher(telemetry, Clock(), Buffer(1.0))
+
+
 def enriched(*spans: Span) -> tuple[Trace, Counter[str]]:
     counts: Counter[str] = Counter()
     trace = trace_of(*spans)
-    Enricher(counts).enrich(trace)
+    built_in(counts).enrich(trace)
     return trace, counts
 
 
@@ -158,30 +168,30 @@ class TestWhatIsCounted:
     def test_to_enrich_twice_adds_nothing(self) -> None:
         counts: Counter[str] = Counter()
         trace = trace_of(span(1, 1, attributes=TRACELOOP), span(1, 2, 1))
-        Enricher(counts).enrich(trace)
+        built_in(counts).enrich(trace)
         once = list(trace.spans)
-        Enricher(counts).enrich(trace)
+        built_in(counts).enrich(trace)
         assert trace.spans == once
         assert counts == {"client": 2}
 
 
 class TestWhatALateSpanGets:
     def test_what_all_requests_of_the_trace_agree_on(self) -> None:
-        common = Enricher(Counter()).enrich(trace_of(span(1, 1, attributes=SEARCH), span(1, 2, attributes=SEARCH)))
+        common = built_in(Counter()).enrich(trace_of(span(1, 1, attributes=SEARCH), span(1, 2, attributes=SEARCH)))
         assert common is not None
         assert attributes_of(common.missing(b"")) == SEARCH
 
     def test_nothing_where_they_differ_or_there_are_none(self) -> None:
-        assert Enricher(Counter()).enrich(trace_of(span(1, 1, attributes=SEARCH), span(1, 2, attributes=QUERY))) is None
-        assert Enricher(Counter()).enrich(trace_of(span(1, 1))) is None
-        assert Enricher(Counter()).enrich(trace_of()) is None
+        assert built_in(Counter()).enrich(trace_of(span(1, 1, attributes=SEARCH), span(1, 2, attributes=QUERY))) is None
+        assert built_in(Counter()).enrich(trace_of(span(1, 1))) is None
+        assert built_in(Counter()).enrich(trace_of()) is None
 
 
 def test_a_malformed_span_is_named_so_that_the_others_can_go_on() -> None:
     trace = trace_of(span(1, 1, attributes=SEARCH), span(1, 2, 1))
     trace.spans[1] += b"\x4a\x7f"
     with pytest.raises(DecodeError):
-        Enricher(Counter()).enrich(trace)
+        built_in(Counter()).enrich(trace)
 
 
 def test_a_span_is_only_appended_to() -> None:

@@ -21,27 +21,11 @@ from ruamel.yaml import YAML
 from milvus_otel_processor.demo import wheel
 from milvus_otel_processor.demo.errors import MilvusStartError, MilvusStoppedError
 from milvus_otel_processor.demo.guarded import Guarded
+from milvus_otel_processor.enrichment.access_log.line import FORMAT as ACCESS_LOG_FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
-
-ACCESS_LOG_FIELDS = (
-    "time_now",
-    "trace_id",
-    "method_name",
-    "method_status",
-    "error_code",
-    "time_cost",
-    "user_addr",
-    "user_name",
-    "sdk_version",
-    "database_name",
-    "partition_name",
-    "collection_name",
-)
-"""One line of the access log, split at tabs. What a client writes freely comes last, and its filter not at all, because
-Milvus escapes nothing."""
 
 _ROLES = ("rootCoord", "proxy", "queryCoord", "queryNode", "indexCoord", "indexNode", "dataCoord", "dataNode")
 # Milvus writes these at fixed places, whatever its configuration says.
@@ -62,7 +46,7 @@ class MilvusSettings:
     """Where Milvus and its C++ core export spans, `host:port`, OTLP over plain gRPC; None: to its own log."""
     sample_fraction: float = 1.0
     """Of the traces that Milvus starts itself; a caller's sampled trace is always traced."""
-    access_log_format: str | None = "\t".join(f"${name}" for name in ACCESS_LOG_FIELDS)
+    access_log_format: str | None = ACCESS_LOG_FORMAT
     """The one format for all methods; None: no access log."""
     authorization: bool = False
     """Whether clients must log in; the first user is `root` with password `Milvus`."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.buffer import Buffer
-from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.replay.clock import arrivals
 from milvus_otel_processor.replay.kept import KeptSpans
@@ -17,6 +18,8 @@ from milvus_otel_processor.wiring import gathering_time, wire
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from milvus_otel_processor.enrichment.enricher import Enricher
+    from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.telemetry import Snapshot
     from milvus_otel_processor.wiring import Processors
@@ -58,11 +61,22 @@ class _Run:
         self._pipeline = wire(
             config,
             buffer=self._buffer,
-            enricher=Enricher(self._telemetry.enriched_spans) if config.milvus is not None else None,
+            enricher=self._enricher(config.milvus) if config.milvus is not None else None,
             exporter=self._kept,
             telemetry=self._telemetry,
             clock=self._clock,
         )
+
+    def _enricher(self, settings: MilvusSettings) -> Enricher:
+        # Never started, so that Milvus is not asked.
+        enrichment = Enrichment(
+            settings,
+            self._telemetry,
+            clock=self._clock.monotonic,
+            random=Random(),  # noqa: S311 - no secret
+            is_waiting=self._buffer.entries.__contains__,
+        )
+        return enrichment.enricher
 
     def advance_to(self, time_ns: int) -> None:
         """Let the time go on to this one, nanoseconds since 1970."""
