@@ -256,6 +256,11 @@ class TestSettings:
             sampling(*policies, adjusted_counts=True)
         sampling(*policies)
 
+    def test_a_shadow_keeps_nothing_and_so_may_leave_to_chance_what_it_likes(self) -> None:
+        assert sampling(
+            probabilistic(10), {**probabilistic(20, "b", hash_salt="x"), "mode": "shadow"}, adjusted_counts=True
+        )
+
     def test_a_dynamic_policy_has_to_be_asked_about_every_trace(self) -> None:
         dynamic = entry("dynamic", {"traces_per_second": 1, "keys": ["a"]}, "budget")
         with pytest.raises(ValidationError, match="dynamic 'budget' has to be asked about every trace"):

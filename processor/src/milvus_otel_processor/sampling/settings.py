@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from milvus_otel_processor.sampling.policies import Policy
 from milvus_otel_processor.sampling.policies.base import notes_of
 from milvus_otel_processor.sampling.probabilities import check_probabilities
-from milvus_otel_processor.sampling.shadow import check_shadows
+from milvus_otel_processor.sampling.shadow import SHADOW, check_shadows
 from milvus_otel_processor.settings import Duration, Settings
 
 
@@ -120,7 +120,8 @@ class TailSamplingSettings(Settings):
     @model_validator(mode="after")
     def _counts_can_be_adjusted(self) -> Self:
         if self.adjusted_counts:
-            check_probabilities(self.policies, sample_on_first_match=self.sample_on_first_match)
+            active = [policy for policy in self.policies if policy.mode != SHADOW]
+            check_probabilities(active, sample_on_first_match=self.sample_on_first_match)
         return self
 
     @model_validator(mode="after")
