@@ -9,7 +9,7 @@ import pytest
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.otlp.schema import DecodeError
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.enrichment.traces import (
     CLIENT,
@@ -87,7 +87,7 @@ def test_a_status_that_someone_has_set_stays() -> None:
     bench = Bench()
     bench.log(line("Search", status="Failed", code="100", message="ours"))
     one = served(1, "Search")
-    one.status.code, one.status.message = 2, "theirs"
+    one.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message="theirs"))
     trace = trace_of(one)
     bench.enrich(trace)
     assert decoded(trace)[SEARCH].status.message == "theirs"

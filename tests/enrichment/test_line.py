@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -120,7 +121,7 @@ def test_what_is_no_whole_line_is_refused(broken: str) -> None:
 
 @pytest.mark.parametrize("field", ["collection", "namespace", "user", "sdk", "partitions", "trace_id"])
 def test_a_separator_in_a_clients_text_spoils_the_line_and_shifts_nothing(field: str) -> None:
-    hostile = {"method": "Search", field: "a\tOK\t0\t\tproducts"}
+    hostile: dict[str, Any] = {"method": "Search", field: "a\tOK\t0\t\tproducts"}
     assert parse(line(**hostile)) is None
 
 
@@ -140,7 +141,13 @@ def test_what_milvus_would_not_take_as_a_name_is_no_collection() -> None:
 @given(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS, TEXTS), TEXTS)
 def test_whatever_clients_write_a_line_is_right_or_refused(texts: tuple[str, ...], message: str) -> None:
     user, sdk, namespace, partitions, collection = texts
-    hostile = {"user": user, "sdk": sdk, "namespace": namespace, "partitions": partitions, "message": message}
+    hostile: dict[str, Any] = {
+        "user": user,
+        "sdk": sdk,
+        "namespace": namespace,
+        "partitions": partitions,
+        "message": message,
+    }
     text = line("Search", collection, status="Failed", code="100", **hostile)
     found = parse(text)
     if found is None:

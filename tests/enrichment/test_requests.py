@@ -12,7 +12,7 @@ from tests.enrichment.traces import CLIENT, INTERNAL, SERVER, served, span, trac
 PATH = "milvus.proto.milvus.MilvusService/Search"
 
 # What the instrumentations of gRPC in each language write, and the attributes as their conventions of the time have them.
-FORMS = {
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "java agent": (PATH, {"rpc__system": "grpc", "rpc__service": PATH[:-7], "rpc__method": "Search"}),
     "java, newer conventions": (
         PATH,
@@ -84,7 +84,16 @@ def test_what_milvus_asks_its_own_parts_is_no_request() -> None:
 @pytest.mark.parametrize("key", ["db__system", "db__system__name"])
 @pytest.mark.parametrize("kind", [CLIENT, INTERNAL])
 def test_the_span_of_an_instrumented_client_is_an_operation(key: str, kind: Any) -> None:
-    (request,) = find_requests(trace_of(span(1, "search products", kind=kind, **{key: "milvus"})))
+    (request,) = find_requests(
+        trace_of(
+            span(
+                1,
+                "search products",
+                kind=kind,
+                **{key: "milvus"},  # type: ignore[arg-type]
+            )
+        )
+    )
     assert (request.method, request.client) == (None, 0)
 
 

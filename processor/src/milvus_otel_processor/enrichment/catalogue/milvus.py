@@ -18,6 +18,8 @@ from milvus_otel_processor.enrichment.catalogue.collection import Collection, Ve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_log = logging.getLogger(__name__)
+
 TRACE_ID = b"milvus-otel-proc"
 """The trace id of the processor's own calls, so that their lines in the access log can be told from others."""
 
@@ -56,6 +58,7 @@ class Reader:
     def __init__(self, connection: Connection) -> None:
         self._api, stub = _pymilvus()
         self._timeout = connection.timeout
+        self._denied: set[str] = set()
         self._channel = _channel(connection)
         self._stub = stub(self._channel)
         self._metadata = [("traceparent", _TRACEPARENT)]
@@ -72,17 +75,19 @@ class Reader:
         return list(answer.db_names) if answer is not None else [DEFAULT_NAMESPACE]
 
     def collections(self, namespace: str) -> dict[int, str]:
-        """Return the ids and names of the database's collections."""
-        answer = self._call("ShowCollections", self._api.ShowCollectionsRequest(db_name=namespace), namespace)
+        """Return the ids and names of the database's collections; none where this user may not see them."""
+        answer = self._permitted("ShowCollections", self._api.ShowCollectionsRequest(db_name=namespace), namespace)
+        if answer is None:
+            return {}
         _check(answer.status)
         return dict(zip(answer.collection_ids, answer.collection_names, strict=True))
 
     def describe(self, namespace: str, name: str) -> Collection | None:
-        """Return the collection that has this name or alias, or None if there is none."""
+        """Return the collection that has this name or alias, or None if there is none, or not for this user."""
         api = self._api
         request = api.DescribeCollectionRequest(db_name=namespace, collection_name=name)
-        described = self._call("DescribeCollection", request, namespace)
-        if _code(described.status) in _NOT_FOUND:
+        described = self._permitted("DescribeCollection", request, namespace)
+        if described is None or _code(described.status) in _NOT_FOUND:
             return None
         _check(described.status)
         schema = described.schema
@@ -120,12 +125,24 @@ class Reader:
     def _optional(self, method: str, request: Any, namespace: str) -> Any:
         """Call, and return None where this Milvus has no such method, or does not let this user have the answer."""
         try:
-            answer = self._call(method, request, namespace)
+            answer = self._permitted(method, request, namespace)
         except Refusal as refusal:
-            if refusal.reason in ("unimplemented", "permission_denied"):
+            if refusal.reason == "unimplemented":
                 return None
             raise
-        return answer if _code(answer.status) == 0 else None
+        return answer if answer is not None and _code(answer.status) == 0 else None
+
+    def _permitted(self, method: str, request: Any, namespace: str) -> Any:
+        """Call, and return None where this user may not have the answer, which is logged once for each method."""
+        try:
+            return self._call(method, request, namespace)
+        except Refusal as refusal:
+            if refusal.reason != "permission_denied":
+                raise
+            if method not in self._denied:
+                self._denied.add(method)
+                _log.warning("the catalogue goes without what its Milvus user may not see: %s", refusal)
+            return None
 
     def _call(self, method: str, request: Any, namespace: str) -> Any:
         metadata = [*self._metadata, ("dbname", namespace)]
@@ -146,7 +163,11 @@ def _pymilvus() -> tuple[Any, Any]:
     try:
         from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc  # noqa: PLC0415 - costs half a second, and may be missing
     except ImportError as error:
-        raise Refusal("no_pymilvus", f"pymilvus cannot be imported: {error}; install it beside the processor") from None
+        raise Refusal(
+            "no_pymilvus",
+            f"pymilvus cannot be imported: {error}; install milvus-otel-processor[catalogue], or set "
+            "processors.milvus.catalogue.enabled to false",
+        ) from None
     finally:
         if before is None:
             del os.environ[switch]
