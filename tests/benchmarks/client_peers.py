@@ -160,7 +160,9 @@ def table(observed: dict[str, dict[str, Any]], cost: dict[str, dict[str, float]]
         cells[-1] += f" ({cost['ours, rpc spans'][call]:+.0f} µs with rpc spans)"
         lines.append(f"| CPU per call, stubbed: {call} ({plain:.0f} µs plain) | " + " | ".join(cells) + " |")
     lines.append(f"\nOne span with a search's attributes, written by hand: +{cost['by hand']['search']:.0f} µs.")
-    lines.append(f"Against a real search of Milvus, by the clock: {against_real:.3f} times the plain call, rpc spans on.")
+    lines.append(
+        f"Against a real search of Milvus, by the clock: {against_real:.3f} times the plain call, rpc spans on."
+    )
     return "\n".join(lines)
 
 

@@ -55,7 +55,7 @@ def _spans_of(exporter: InMemorySpanExporter, scenario: Callable[[], Any]) -> li
     exporter.clear()
     try:
         scenario()
-    except Exception:  # noqa: BLE001, S110 - one of the scenarios fails, as it is meant to
+    except Exception:  # noqa: BLE001 - one of the scenarios fails, as it is meant to
         pass
     return [_plain(span) for span in exporter.get_finished_spans()]
 

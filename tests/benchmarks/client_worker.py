@@ -62,7 +62,11 @@ def _by_hand() -> None:
 
     tracer, search = trace.get_tracer("by hand"), GrpcHandler.search
     names = ("db.system.name", "db.operation.name", "db.collection.name", "db.namespace", "server.address")
-    attributes = dict.fromkeys((*names, "db.query.text"), "text") | {"server.port": 1, "milvus.nq": 1, "milvus.limit": 1}
+    attributes = dict.fromkeys((*names, "db.query.text"), "text") | {
+        "server.port": 1,
+        "milvus.nq": 1,
+        "milvus.limit": 1,
+    }
 
     def traced(handler: Any, *args: Any, **kwargs: Any) -> Any:
         with tracer.start_as_current_span("search small", attributes=attributes) as span:

@@ -164,6 +164,13 @@ METRICS = (
         lambda now: {key: amount.traces for key, amount in now.shadow_decisions.items()},
     ),
     Description(
+        "processor_invalid_trace_states",
+        _COUNTER,
+        (),
+        "Kept spans whose trace state is not valid, so that `adjusted_counts` left it as it was.",
+        lambda now: _one(now.invalid_trace_states),
+    ),
+    Description(
         "processor_late_spans",
         _COUNTER,
         ("decision",),

@@ -41,7 +41,10 @@ class Trace:
         "_values",
         "groups",
         "id",
+        "incoming_threshold",
+        "randomness",
         "spans",
+        "threshold",
     )
 
     def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes]) -> None:
@@ -56,6 +59,12 @@ class Trace:
         self._values: dict[bytes, set[bytes] | None] = {}
         self._distinct_groups: frozenset[Group] | None = None
         self._duration: int | None = None
+        self.randomness: int | None = None
+        """The number from 0 to 2**56 - 1 that probabilities are compared with, where its trace state says so."""
+        self.incoming_threshold = 0
+        """The highest sampling threshold that a span came with, see `sampling.thresholds`."""
+        self.threshold: int | None = None
+        """The threshold with which it was sampled, where that is to be told to whoever counts."""
 
     @property
     def heads(self) -> list[Head]:
