@@ -15,3 +15,14 @@ def _a_long_build_shows_on_the_terminal(request: pytest.FixtureRequest) -> Itera
         if capture is not None:
             patch.setattr(cache, "uncaptured", capture.global_and_fixture_disabled)
         yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the comparison with the Collector run for longer than in CI."""
+    parser.addoption(
+        "--differential",
+        type=int,
+        default=60,
+        metavar="N",
+        help="how many configurations of tail_sampling are compared with the Collector's (default: 60)",
+    )

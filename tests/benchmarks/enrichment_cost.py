@@ -21,6 +21,7 @@ from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
+from milvus_otel_processor.limits import Limits
 from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import DecisionCacheSettings
@@ -92,8 +93,9 @@ def cost(load: list[Round], *, enriched: bool) -> tuple[float, float, int]:
     )
     pipeline = Pipeline(
         buffer=buffer,
-        num_traces=1_000_000,
+        limits=Limits(),
         wait_after_root=0.0,
+        wait_after_complete=0.0,
         decider=decider,
         telemetry=telemetry,
         clock=bench.clock,

@@ -37,7 +37,7 @@ def built(name: str, key: str, duration: str, build: Callable[[Path], None]) -> 
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_suffix(".lock")):
+    with locked(folder.with_suffix(".lock")):
         if folder.is_dir():
             return folder
         with uncaptured():
@@ -54,7 +54,8 @@ def built(name: str, key: str, duration: str, build: Callable[[Path], None]) -> 
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock that is the file `path`; other processes, and threads, wait for it."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -57,11 +57,11 @@ class Part:
             error.add_note(self.output()[-4000:])
             raise
 
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL after `GRACE` seconds; nothing if it is stopped already."""
+    def stop(self, grace: float = GRACE) -> None:
+        """SIGTERM, and SIGKILL after `grace` seconds; nothing if it is stopped already."""
         self.process.terminate()
         try:
-            self.process.wait(GRACE)
+            self.process.wait(grace)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

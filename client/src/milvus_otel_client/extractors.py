@@ -44,25 +44,35 @@ def number(name: str) -> FromArguments:
 
 
 def length(*names: str) -> FromArguments:
-    """Read how many items the first of these arguments that was passed has; a dict is one row."""
+    """Read how many items the first of these arguments that was passed has; a single id is one."""
 
     def extract(arguments: Mapping[str, Any]) -> Value:
         for name in names:
             value = arguments.get(name)
             if value is not None:
-                return 1 if isinstance(value, (dict, str, int)) else _length(value)
+                return 1 if isinstance(value, (str, int)) else _length(value)
         return None
 
     return extract
 
 
-def columns_length(name: str) -> FromArguments:
+def rows(name: str) -> FromArguments:
+    """Read how many rows an argument holds; a batch has two at least, by the conventions, and a dict is one row."""
+
+    def extract(arguments: Mapping[str, Any]) -> Value:
+        value = arguments.get(name)
+        return None if isinstance(value, dict) else _batch(_length(value))
+
+    return extract
+
+
+def rows_of_columns(name: str) -> FromArguments:
     """Read how many rows an argument holds that is a list of columns, as the ORM's ``Collection.insert`` sends them."""
 
     def extract(arguments: Mapping[str, Any]) -> Value:
         columns = arguments.get(name)
         if isinstance(columns, list) and columns and isinstance(columns[0], Mapping):
-            return _length(columns[0].get("values"))
+            return _batch(_length(columns[0].get("values")))
         return None
 
     return extract
@@ -96,7 +106,7 @@ def only_name(name: str) -> FromArguments:
 
 
 def setting(argument: str, key: str) -> FromArguments:
-    """Read a number or a name out of a dict argument, or out of the dict ``params`` in it, where search settings are."""
+    """Read a number or a name out of a dict argument, or out of the dict ``params`` in it."""
 
     def extract(arguments: Mapping[str, Any]) -> Value:
         settings = arguments.get(argument)
@@ -109,6 +119,22 @@ def setting(argument: str, key: str) -> FromArguments:
         return value if isinstance(value, (str, int, float)) else None
 
     return extract
+
+
+def collection_name(arguments: Mapping[str, Any]) -> Value:
+    """Read the argument that nearly every method has."""
+    name = arguments.get("collection_name")
+    return name if isinstance(name, str) and name else None
+
+
+def client_request_id(arguments: Mapping[str, Any]) -> Value:
+    """Read the id that the application gave the request: from 2.6.1 on it is in the ``CallContext``."""
+    for name in ("client_request_id", "client-request-id"):
+        given = arguments.get(name)
+        if isinstance(given, str) and given:
+            return given
+    given = getattr(arguments.get("context"), "_client_request_id", None)
+    return given if isinstance(given, str) and given else None
 
 
 def consistency_level(arguments: Mapping[str, Any]) -> Value:
@@ -175,6 +201,10 @@ def result_number(*names: str) -> FromResult:
 
 def _integer(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _batch(size: int | None) -> int | None:
+    return size if size is not None and size > 1 else None
 
 
 def _length(value: Any) -> int | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from milvus_otel_client.operations import Operation
     from milvus_otel_client.telemetry import Call
 
-_LOG = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def end_with_future(call: Call, operation: Operation, result: Any) -> bool:
@@ -48,7 +48,7 @@ def _on_done(call: Call, operation: Operation, grpc_future: Any) -> None:
         for name, value in _counts(operation, answer).items():
             call.span.set_attribute(name, value)
     except Exception:
-        _LOG.exception("could not read the answer of %s", operation.name)
+        _logger.exception("could not read the answer of %s", operation.name)
     call.succeed((), None)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined] # has none
 
 from milvus_otel_client.options import options_from
 from milvus_otel_client.package import _instruments
 from milvus_otel_client.patching import Patches
 from milvus_otel_client.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
-class MilvusInstrumentor(BaseInstrumentor):  # type: ignore[misc] # the base is declared without types
+
+class MilvusInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """Instruments pymilvus: ``MilvusInstrumentor().instrument()``.
 
     ``instrument`` takes, all of them optional:

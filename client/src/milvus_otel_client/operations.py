@@ -6,13 +6,13 @@ is another one, and what else there is to know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from milvus_otel_client import attributes as a
 from milvus_otel_client.extractors import (
     FromArguments,
     FromResult,
-    columns_length,
+    collection_name,
     consistency_level,
     length,
     names_of,
@@ -21,6 +21,8 @@ from milvus_otel_client.extractors import (
     result_number,
     returned_hits,
     returned_rows,
+    rows,
+    rows_of_columns,
     setting,
     sub_request_fields,
     sub_request_nq,
@@ -37,8 +39,9 @@ class Operation:
 
     name: str
     request: Request = ()
+    """Beside the application's request id, which any operation can have."""
     response: Response = ()
-    collection: FromArguments = field(default_factory=lambda: _COLLECTION)
+    collection: FromArguments = collection_name
     filter_arguments: tuple[str, ...] = ()
     """The arguments that may hold the filter expression: it becomes ``db.query.text``."""
 
@@ -52,7 +55,6 @@ class Compound:
     """The handler's method whose arguments and result describe the operation."""
 
 
-_COLLECTION = text("collection_name")
 _PARTITIONS = (a.MILVUS_PARTITIONS, names_of("partition_names", "partition_name"))
 _CONSISTENCY = (a.MILVUS_CONSISTENCY_LEVEL, consistency_level)
 _OUTPUT_FIELDS = (a.MILVUS_OUTPUT_FIELDS, names_of("output_fields"))
@@ -65,8 +67,8 @@ _ROWS = (a.DB_RESPONSE_RETURNED_ROWS, returned_rows)
 _INSERTED = (a.MILVUS_INSERT_COUNT, result_number("insert_count"))
 _UPSERTED = (a.MILVUS_UPSERT_COUNT, result_number("upsert_count"))
 _DELETED = (a.MILVUS_DELETE_COUNT, result_number("delete_count"))
-_BATCH_OF_ROWS = (a.DB_OPERATION_BATCH_SIZE, length("entities"))
-_BATCH_OF_COLUMNS = (a.DB_OPERATION_BATCH_SIZE, columns_length("entities"))
+_BATCH_OF_ROWS = (a.DB_OPERATION_BATCH_SIZE, rows("entities"))
+_BATCH_OF_COLUMNS = (a.DB_OPERATION_BATCH_SIZE, rows_of_columns("entities"))
 
 _SEARCH: Request = (
     _LIMIT,
@@ -132,7 +134,12 @@ OPERATIONS: dict[str, Operation] = {
     "create_index": Operation("create_index", _CREATE_INDEX),
     "drop_index": Operation("drop_index", (_INDEX_NAME, (a.MILVUS_FIELD_NAME, text("field_name")))),
     "describe_index": Operation("describe_index", (_INDEX_NAME,)),
-    # names that differ between the sync and the async handler, or from what the clients call them
+    # methods whose names differ from what MilvusClient calls the operation
+    "alter_collection_field_properties": Operation("alter_collection_field"),
+    "alter_database": Operation("alter_database_properties"),
+    "get_compaction_tasks": Operation("list_compaction_tasks"),
+    "get_persistent_segment_infos": Operation("list_persistent_segments"),
+    "get_query_segment_info": Operation("list_loaded_segments"),
     "list_database": Operation("list_databases"),
     "list_usernames": Operation("list_users"),
     "delete_user": Operation("drop_user"),
@@ -172,6 +179,7 @@ CLIENT_COMPOUNDS: dict[str, Compound] = {
     "delete": Compound("delete", "delete"),
     "get_load_state": Compound("get_load_state", "get_load_state"),
     "describe_role": Compound("describe_role"),
+    "refresh_load": Compound("refresh_load", "load_collection"),
     "search_iterator": Compound("search_iterator"),
     "query_iterator": Compound("query_iterator"),
 }

@@ -1,3 +1,3 @@
-"""What this instrumentation instruments; ``opentelemetry-instrument`` reads the same list from the distribution's extra."""
+"""What this instrumentation instruments; the distribution's extra ``instruments`` says the same."""
 
 _instruments = ("pymilvus >= 2.5, < 4",)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
 from milvus_otel_client.operations import CLIENT_COMPOUNDS, COLLECTION_COMPOUNDS, NOT_OPERATIONS, OPERATIONS, Compound
 from milvus_otel_client.rpc import StubAttribute
-from milvus_otel_client.telemetry import Telemetry
 from milvus_otel_client.wrappers import traced_compound, traced_handler_method
 
-_LOG = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
+
+    from milvus_otel_client.telemetry import Telemetry
+
+_logger = logging.getLogger(__name__)
 _ABSENT = object()
 
 
@@ -24,7 +27,6 @@ class Patches:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._active = True
         self._changes: list[tuple[type, str, Any, Any]] = []
 
     def apply(self) -> None:
@@ -34,10 +36,10 @@ class Patches:
 
     def undo(self) -> None:
         """Take out what is still in; what somebody else has wrapped since stays, and does nothing any more."""
-        self._active = False
+        self._telemetry.is_active = False
         for owner, name, before, after in reversed(self._changes):
             if owner.__dict__.get(name) is not after:
-                _LOG.warning("%s.%s was wrapped by something else since: left as it is", owner.__qualname__, name)
+                _logger.warning("%s.%s was wrapped by something else since: left as it is", owner.__qualname__, name)
             elif before is _ABSENT:
                 delattr(owner, name)
             else:
@@ -69,12 +71,12 @@ class Patches:
 
     def _hook(self, patch: Callable[[Patches, ModuleType], None]) -> Callable[[ModuleType], None]:
         def after_import(module: ModuleType) -> None:
-            if not self._active:  # wrapt keeps a hook for good
+            if not self._telemetry.is_active:  # wrapt keeps a hook for good
                 return
             try:
                 patch(self, module)
             except Exception:
-                _LOG.exception("%s is not instrumented", module.__name__)
+                _logger.exception("%s is not instrumented", module.__name__)
 
         return after_import
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import propagate
-from opentelemetry.context import Context
-from opentelemetry.trace import SpanContext
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext
 
 _SAMPLED = 0x01
 _KEY = re.compile(r"[0-9a-z_.-]+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -14,9 +14,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from milvus_otel_client.instrumentor import MilvusInstrumentor
-from milvus_otel_client.options import RequestHook, ResponseHook
 
-_LOG = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from milvus_otel_client.options import RequestHook, ResponseHook
+
+_logger = logging.getLogger(__name__)
 ENTRY_POINT = "milvus"
 """The name by which ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`` switches this instrumentation off."""
 
@@ -37,18 +41,19 @@ def setup(
 
     What is left out comes from the standard variables: ``OTEL_SERVICE_NAME``, ``OTEL_RESOURCE_ATTRIBUTES``,
     ``OTEL_EXPORTER_OTLP_ENDPOINT`` and its relatives, ``OTEL_TRACES_SAMPLER``, ``OTEL_BSP_*``, ``OTEL_SDK_DISABLED``.
-    The endpoint defaults to ``http://localhost:4317``, where the Collector listens. Spans are flushed when the process exits.
+    The endpoint defaults to ``http://localhost:4317``, where the Collector listens. Spans are
+    flushed when the process exits.
 
     Where the application has set a provider already, that one is used and nothing is added to it. A second call does
     nothing more.
     """
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
-        provider = _provider(service_name, resource_attributes, OTLPSpanExporter(endpoint, insecure, headers=headers))
+        provider = _provider(service_name, resource_attributes, _exporter(endpoint, insecure, headers))
         trace.set_tracer_provider(provider)
     instrumentor = MilvusInstrumentor()
     if _is_disabled():
-        _LOG.info("pymilvus is not traced: %s", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS)
+        _logger.info("pymilvus is not traced: %s", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS)
     elif not instrumentor.is_instrumented_by_opentelemetry:
         instrumentor.instrument(
             rpc_spans=rpc_spans,
@@ -57,6 +62,10 @@ def setup(
             response_hook=response_hook,
         )
     return provider
+
+
+def _exporter(endpoint: str | None, insecure: bool | None, headers: Mapping[str, str] | None) -> OTLPSpanExporter:
+    return OTLPSpanExporter(endpoint, insecure, headers=None if headers is None else dict(headers))
 
 
 def _provider(

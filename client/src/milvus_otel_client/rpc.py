@@ -1,9 +1,9 @@
 """The rpc level: every request to Milvus carries the trace context, in a span of its own unless that is turned off.
 
-pymilvus calls ``handler._stub.Search(...)``. The stub is looked at anew at each call, so a stand-in for it sees the rpcs
-of every client, made before or after instrumenting, through whatever channel and interceptors it has. OpenTelemetry's
-gRPC instrumentation works on channels: it misses those that exist, and sends flags that Milvus rejects. Where the
-application uses it too, it is suppressed for rpcs to Milvus, since the span here takes the place of its own.
+pymilvus calls ``handler._stub.Search(...)``. The stub is looked at anew at each call, so a stand-in for it sees the
+rpcs of every client, made before or after instrumenting, through whatever channel and interceptors it has.
+OpenTelemetry's gRPC instrumentation works on channels: it misses those that exist, and sends flags that Milvus rejects.
+Where the application uses it too, it is suppressed for rpcs to Milvus, since the span here takes the place of its own.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from __future__ import annotations
 import functools
 import logging
 import weakref
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from opentelemetry import context as context_api
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span, set_span_in_context
 
 from milvus_otel_client import attributes
 from milvus_otel_client.propagation import inject
-from milvus_otel_client.telemetry import Telemetry
 
-_LOG = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_client.telemetry import Telemetry
+
+_logger = logging.getLogger(__name__)
 _SUPPRESS = "suppress_instrumentation"
 """The key that every version of OpenTelemetry's instrumentations looks at."""
 _METADATA_POSITION = 2
@@ -48,7 +50,7 @@ class StubView:
 
 
 class StubAttribute:
-    """A data descriptor for ``handler._stub``: what is set is kept where it would be without it, what is read is a view.
+    """A data descriptor for ``handler._stub``: what is set is kept where it would be anyway, what is read is a view.
 
     Taking the descriptor off the class leaves each handler as it was.
     """
@@ -122,7 +124,7 @@ class _RpcBase:
             else:
                 kwargs["metadata"] = inject(current.get_span_context(), context, kwargs.get("metadata"))
         except Exception:
-            _LOG.exception("no trace context for the rpc %s", self._path)
+            _logger.exception("no trace context for the rpc %s", self._path)
         return args, span
 
     def _start(self, start: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -138,7 +140,7 @@ class _Rpc(_RpcBase):
     """A unary rpc of a sync channel."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not is_instrumentation_enabled():
+        if not self._telemetry.is_wanted():
             return self._target(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
@@ -151,7 +153,7 @@ class _Rpc(_RpcBase):
 
     def future(self, *args: Any, **kwargs: Any) -> Any:
         """Start the rpc; the span ends when the answer is there."""
-        if not is_instrumentation_enabled():
+        if not self._telemetry.is_wanted():
             return self._target.future(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
@@ -168,7 +170,7 @@ class _AioRpc(_RpcBase):
     """A unary rpc of an asyncio channel."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not is_instrumentation_enabled():
+        if not self._telemetry.is_wanted():
             return await self._target(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
@@ -189,7 +191,7 @@ class _Stream(_RpcBase):
         return args, None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not is_instrumentation_enabled() or len(args) > _METADATA_POSITION:
+        if not self._telemetry.is_wanted() or len(args) > _METADATA_POSITION:
             return self._target(*args, **kwargs)
         args, _ = self._prepare(args, kwargs)
         return self._start(self._target, args, kwargs)
@@ -229,7 +231,7 @@ def _end(span: Span | None, error: Any = None) -> None:
             _set_status(span, error)
         span.end()
     except Exception:
-        _LOG.exception("could not end the span of an rpc")
+        _logger.exception("could not end the span of an rpc")
 
 
 def _set_status(span: Span, error: Any) -> None:

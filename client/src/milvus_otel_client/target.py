@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from milvus_otel_client import attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @lru_cache(maxsize=64)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
-from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, TracerProvider, get_tracer, set_span_in_context
 
 from milvus_otel_client import attributes, errors
-from milvus_otel_client.extractors import filter_text
-from milvus_otel_client.operations import Compound, Operation, Response
-from milvus_otel_client.options import Options
+from milvus_otel_client.extractors import client_request_id, filter_text
 from milvus_otel_client.target import target_of
 from milvus_otel_client.version import __version__
 
-_LOG = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.context import Context
+
+    from milvus_otel_client.operations import Compound, Operation, Response
+    from milvus_otel_client.options import Options
+
+_logger = logging.getLogger(__name__)
 _SCHEMA_URL = "https://opentelemetry.io/schemas/1.33.0"
 _DURATION_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 """Seconds; the conventions ask for these for ``db.client.operation.duration``."""
@@ -40,6 +45,8 @@ class Telemetry:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.options = options
+        self.is_active = True
+        """False once undone: a wrapper that is left somewhere does nothing any more."""
         self.clock = clock
         self.tracer = get_tracer("milvus_otel_client", __version__, tracer_provider, _SCHEMA_URL)
         self.duration = get_meter("milvus_otel_client", __version__, meter_provider, _SCHEMA_URL).create_histogram(
@@ -49,6 +56,10 @@ class Telemetry:
             explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
         )
 
+    def is_wanted(self) -> bool:
+        """Tell whether a call that is about to be made is to be traced."""
+        return self.is_active and is_instrumentation_enabled()
+
     def begin(self, operation: Operation, handler: Any, arguments: Mapping[str, Any]) -> Call | None:
         """Start an operation's span and make it the current one; None when that fails, which is logged."""
         try:
@@ -57,7 +68,7 @@ class Telemetry:
             call.describe(operation, arguments)
             call.enter(arguments)
         except Exception:
-            _LOG.exception("no span for the operation %s", operation.name)
+            _logger.exception("no span for the operation %s", operation.name)
             return None
         return call
 
@@ -68,7 +79,7 @@ class Telemetry:
             call = Call(self, compound.name, _identity(compound.name, collection), compound)
             call.enter(arguments)
         except Exception:
-            _LOG.exception("no span for the operation %s", compound.name)
+            _logger.exception("no span for the operation %s", compound.name)
             return None
         return call
 
@@ -110,6 +121,8 @@ class Call:
         if not self.span.is_recording():
             return
         found: dict[str, Any] = {}
+        if (request_id := client_request_id(arguments)) is not None:
+            found[attributes.MILVUS_CLIENT_REQUEST_ID] = request_id
         for name, extract in operation.request:
             value = extract(arguments)
             if value is not None:
@@ -132,7 +145,7 @@ class Call:
             if compound.main == method:
                 self.describe(operation, arguments)
         except Exception:
-            _LOG.exception("could not describe the operation %s", self._name)
+            _logger.exception("could not describe the operation %s", self._name)
         return compound.main == method
 
     def take_result(self, operation: Operation, result: Any) -> None:
@@ -140,7 +153,7 @@ class Call:
         try:
             self.describe_result(operation.response, result)
         except Exception:
-            _LOG.exception("could not describe the result of %s", self._name)
+            _logger.exception("could not describe the result of %s", self._name)
 
     def _locate(self, operation: Operation, handler: Any, arguments: Mapping[str, Any]) -> None:
         """Take what a compound cannot know from the first method that it calls on the handler."""
@@ -167,7 +180,7 @@ class Call:
             try:
                 CURRENT.reset(self._current_token)
             except ValueError:  # a coroutine that was closed from outside of its task
-                _LOG.debug("the operation %s ended in another context", self._name)
+                _logger.debug("the operation %s ended in another context", self._name)
             self._current_token = None
         if self._context_token is not None:
             context_api.detach(self._context_token)
@@ -179,7 +192,7 @@ class Call:
             self.describe_result(response, result)
             _run_hook(self._telemetry.options.response_hook, self.span, self._name, result)
         except Exception:
-            _LOG.exception("could not describe the result of %s", self._name)
+            _logger.exception("could not describe the result of %s", self._name)
         self.end({})
 
     def fail(self, error: BaseException) -> None:
@@ -190,7 +203,7 @@ class Call:
             errors.set_failed(self.span, found, errors.message_of(error))
             errors.add_trace_id(error, self.span)
         except Exception:
-            _LOG.exception("could not describe the failure of %s", self._name)
+            _logger.exception("could not describe the failure of %s", self._name)
         self.end(found)
 
     def fail_with_code(self, code: int, message: str) -> None:
@@ -208,7 +221,7 @@ class Call:
             self._telemetry.duration.record(max(elapsed, 0.0), {**self._identity, **error_attributes}, context)
             self.span.end()
         except Exception:
-            _LOG.exception("could not end the span of %s", self._name)
+            _logger.exception("could not end the span of %s", self._name)
 
 
 def _identity(name: str, collection: Any) -> dict[str, Any]:
@@ -230,4 +243,4 @@ def _run_hook(hook: Callable[[Span, str, Any], None] | None, span: Span, name: s
     try:
         hook(span, name, value)
     except Exception:
-        _LOG.exception("the hook %r failed for the operation %s", hook, name)
+        _logger.exception("the hook %r failed for the operation %s", hook, name)

@@ -1,6 +1,7 @@
 """What stands in for a method of pymilvus: the same call, inside a span.
 
-Nothing here may change what the application sees: whatever goes wrong on the way to a span is logged, and the call goes on.
+Nothing here may change what the application sees: whatever goes wrong on the way to a span is logged, and the call goes
+on.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from milvus_otel_client.arguments import Arguments, positions_of
 from milvus_otel_client.futures import end_with_future
@@ -54,7 +53,7 @@ class _HandlerMethod:
     telemetry: Telemetry
 
     def begin(self, instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
-        if not is_instrumentation_enabled():
+        if not self.telemetry.is_wanted():
             return None
         return self.telemetry.begin(self.operation, instance, Arguments(self.positions, args, kwargs))
 
@@ -70,7 +69,7 @@ class _CompoundMethod:
     telemetry: Telemetry
 
     def begin(self, _instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
-        if not is_instrumentation_enabled():
+        if not self.telemetry.is_wanted():
             return None
         return self.telemetry.begin_compound(self.compound, Arguments(self.positions, args, kwargs))
 
@@ -79,7 +78,9 @@ class _CompoundMethod:
 
 
 def _wrap(method: Method, traced: _Traced) -> Method:
-    return _async(method, traced) if inspect.iscoroutinefunction(method) else _sync(method, traced)
+    # in pymilvus 2.5 the decorators of an async method are plain functions that return its coroutine
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(method))
+    return _async(method, traced) if is_async else _sync(method, traced)
 
 
 def _sync(method: Method, traced: _Traced) -> Method:

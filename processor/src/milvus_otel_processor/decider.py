@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -26,9 +27,15 @@ if TYPE_CHECKING:
 POLICY_KEY = "tailsampling.policy"
 """The attribute that names on each kept span the policy that kept its trace, as the Collector's feature gate does on scopes."""
 
+_log = logging.getLogger(__name__)
+
 _PASSED = Verdict(Decision.SAMPLED, None)  # where no sampling is configured
 MALFORMED = "malformed"
 """The decision over a trace of which no span is valid protobuf."""
+DISCARDED = "discarded"
+"""What stands for the decision over a trace that still waited at the end, and was not to be decided."""
+FAILED = "failed"
+"""The decision over a trace at which the enricher or a policy failed: a fault of this program."""
 LATE_SAMPLED, LATE_NOT_SAMPLED = "sampled", "not_sampled"
 
 
@@ -69,22 +76,46 @@ class Decider:
             cache_settings.non_sampled_cache_size if remembers else 0,
         )
         self._tallies: dict[int, tuple[Verdict, Tally]] = {}
-        self.seals = sampler is not None and sampler.seals
+        self._unasked: set[bytes] = set()  # traces whose roots came before the sampler did
+        self.seals = self._may_seal(cache_settings)
         """Whether a root span can settle a decision at once."""
+
+    def replace_sampler(
+        self, sampler: Sampler, cache_settings: DecisionCacheSettings, waiting: Iterable[bytes]
+    ) -> None:
+        """Decide by another sampler from now on, the traces with these ids, which wait already, as well.
+
+        Late spans go on to follow what was decided by the sampler before.
+        """
+        self._sampler = sampler
+        self._unasked = set(waiting)
+        self._cache.resize(cache_settings.sampled_cache_size, cache_settings.non_sampled_cache_size)
+        self._tallies.clear()
+        self.seals = self._may_seal(cache_settings)
+
+    def _may_seal(self, cache_settings: DecisionCacheSettings) -> bool:
+        # Where decisions are not remembered, spans behind their root would be taken for a trace of their own.
+        return self._sampler is not None and self._sampler.seals and cache_settings.non_sampled_cache_size > 0
 
     def decide(self, traces: Iterable[Trace]) -> None:
         """Decide these traces and pass on what is kept of them."""
         for trace in traces:
-            self._telemetry.waiting_spans -= len(trace.spans)
-            self._telemetry.waiting_bytes -= sum(map(len, trace.spans))
+            self._no_longer_waits(trace)
             self._decide(trace)
+            self._unasked.discard(trace.id)
+
+    def discard(self, traces: Iterable[Trace]) -> None:
+        """Lose these traces, undecided."""
+        for trace in traces:
+            self._no_longer_waits(trace)
+            self._lose(trace, DISCARDED, Lost.SHUTDOWN)
 
     def seal(self, trace_id: bytes, root_name: bytes, spans: int) -> bool:
         """Drop a trace at once if a root span of this name settles that, whatever else arrives; tell whether it did.
 
         `spans` is how many of its spans have arrived.
         """
-        verdict = self._sampler.sealed_by_root(root_name) if self._sampler is not None else None
+        verdict = self._sampler.sealed_by_root(root_name) if self._sampler is not None and self.seals else None
         if verdict is None:
             return False
         self._cache.put_not_sampled(trace_id, verdict.decision)
@@ -104,18 +135,33 @@ class Decider:
         self._export([group], [span + facts], kept.reason)
         return True
 
+    def _no_longer_waits(self, trace: Trace) -> None:
+        self._telemetry.waiting_spans -= len(trace.spans)
+        self._telemetry.waiting_bytes -= sum(map(len, trace.spans))
+
+    def _lose(self, trace: Trace, decision: str, reason: Lost) -> None:
+        self._telemetry.tally(decision).add(len(trace.spans))
+        self._telemetry.lost(reason, len(trace.spans), queued=False)
+
     def _decide(self, trace: Trace) -> None:
-        arrived = len(trace.spans)
+        whole, arrived = trace, len(trace.spans)
         try:
-            verdict, common = self._judge(trace)
-        except DecodeError:
-            trace = trace.without_malformed()
-            if not trace.spans:
-                self._telemetry.tally(MALFORMED).add(arrived)
-                self._telemetry.lost(Lost.MALFORMED, arrived, queued=False)
-                return
-            verdict, common = self._judge(trace)
+            try:
+                verdict, common = self._judge(trace)
+            except DecodeError:
+                trace = trace.without_malformed()
+                if not trace.spans:
+                    self._lose(whole, MALFORMED, Lost.MALFORMED)
+                    return
+                verdict, common = self._judge(trace)
+        except Exception:  # noqa: BLE001 - see below
+            # A fault in one decision must not end all later ones, nor take spans with it uncounted.
+            _log.exception("deciding failed, the trace is lost: trace_id=%s spans=%d", trace.id.hex(), arrived)
+            self._lose(whole, FAILED, Lost.FAILED)
+            return
         self._tally(verdict).add(arrived)
+        if self._sampler is not None and self._sampler.has_shadows and verdict.decision is not Decision.DROPPED:
+            self._count_shadows(self._sampler, trace, verdict, arrived)
         if verdict.decision is not Decision.SAMPLED:
             self._cache.put_not_sampled(trace.id, verdict.decision)
             return
@@ -124,6 +170,18 @@ class Decider:
         reason = _policy_attribute(verdict.policy) if verdict.policy is not None else b""
         self._cache.put_sampled(trace.id, _Kept(reason, common))
         self._export(trace.groups, trace.spans, reason)
+
+    def _count_shadows(self, sampler: Sampler, trace: Trace, verdict: Verdict, arrived: int) -> None:
+        try:
+            try:
+                shadows = sampler.shadow_verdicts(trace)
+            except DecodeError:
+                shadows = sampler.shadow_verdicts(trace.without_malformed())
+        except Exception:  # noqa: BLE001 - what does nothing must not cost a trace either
+            _log.exception("policies with mode: shadow failed: trace_id=%s", trace.id.hex())
+            return
+        for would, policy in (shadow.key for shadow in shadows):
+            self._telemetry.shadow_tally(policy, would, verdict.decision.value).add(arrived)
 
     def _tally(self, verdict: Verdict) -> Tally:
         # By identity, because to hash an Enum costs more than all else here; the verdict is held so that its id stays its own.
@@ -134,10 +192,14 @@ class Decider:
 
     def _judge(self, trace: Trace) -> tuple[Verdict, Encoded | None]:
         common = self._enricher.enrich(trace) if self._enricher is not None else None
-        return self._sampler.decide(trace) if self._sampler is not None else _PASSED, common
+        if self._sampler is None:
+            return _PASSED, common
+        return self._sampler.decide(trace, roots_were_asked=self.seals and trace.id not in self._unasked), common
 
     def _export(self, groups: list[Group], spans: list[bytes], reason: bytes) -> None:
-        good = [(group, _with(span, reason)) for group, span in zip(groups, spans, strict=True) if well_formed(span)]
+        good = [(group, span) for group, span in zip(groups, spans, strict=True) if well_formed(span)]
+        if reason:
+            good = [(group, span + reason if _POLICY_KEY not in span else _with(span, reason)) for group, span in good]
         if len(good) < len(spans):
             # One of them in a request, and its receiver refuses all the others with it.
             self._telemetry.lost(Lost.MALFORMED, len(spans) - len(good), queued=False)
@@ -155,6 +217,4 @@ _POLICY_KEY = POLICY_KEY.encode()
 
 def _with(span: bytes, reason: bytes) -> bytes:
     # A sampler in front of this one may have left its own name; keys are unique, and what is there stays.
-    if reason and _POLICY_KEY in span and attributes.find(span, _POLICY_KEY) is not None:
-        return span
-    return span + reason
+    return span if attributes.find(span, _POLICY_KEY) is not None else span + reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import grpc
@@ -27,11 +28,23 @@ _MIB = 1024 * 1024
 _THREADS = 4  # a request is handled under one lock; more threads would only wait for it
 
 
+class ServerTlsSettings(Settings):
+    """How the receiver secures its connections (the Collector's `configtls`, server side)."""
+
+    cert_file: str = Field(min_length=1, description="PEM file of the receiver's own certificate.")
+    key_file: str = Field(min_length=1, description="PEM file of the key of `cert_file`.")
+    client_ca_file: str | None = Field(
+        default=None,
+        description="PEM file of the authority whose certificates senders have to show; without it none is asked for.",
+    )
+
+
 class GrpcSettings(Settings):
     """The gRPC protocol of the `otlp` receiver."""
 
     endpoint: Address = Field(default="127.0.0.1:4317", description="host:port to listen on.")
     max_recv_msg_size_mib: int = Field(default=64, gt=0, description="The largest request that is taken; MiB.")
+    tls: ServerTlsSettings | None = Field(default=None, description="Take TLS alone; without it, plain text alone.")
 
 
 class ProtocolsSettings(Settings):
@@ -88,10 +101,17 @@ class Receiver:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
     def start(self) -> str:
-        """Listen, and return the endpoint with the port that was bound. Raises PortError where that is impossible."""
+        """Listen, and return the endpoint with the port that was bound.
+
+        Raises PortError where that is impossible, and where a file of the TLS settings is not what it should be.
+        """
         host, _, port = self._settings.endpoint.rpartition(":")
+        tls = self._settings.tls
         try:
-            bound = self._server.add_insecure_port(self._settings.endpoint)
+            if tls is None:
+                bound = self._server.add_insecure_port(self._settings.endpoint)
+            else:
+                bound = self._server.add_secure_port(self._settings.endpoint, _credentials(tls))
         except RuntimeError:
             bound = 0
         if not bound:
@@ -125,10 +145,26 @@ class Receiver:
         return b""
 
     def _refuse(self, request: bytes, context: grpc.ServicerContext, why: str) -> NoReturn:
-        self._telemetry.refused_requests[Refused.MALFORMED_REQUEST] += 1
+        self._telemetry.refused_request(Refused.MALFORMED_REQUEST)
         _log.warning("refused a request that is not valid protobuf: peer=%s bytes=%d", context.peer(), len(request))
         context.abort(grpc.StatusCode.INVALID_ARGUMENT, why)
         raise AssertionError  # abort has raised already
+
+
+def _credentials(tls: ServerTlsSettings) -> grpc.ServerCredentials:
+    pair = (_content("key_file", tls.key_file), _content("cert_file", tls.cert_file))
+    authority = None if tls.client_ca_file is None else _content("client_ca_file", tls.client_ca_file)
+    return grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
+
+
+def _content(setting: str, file: str) -> bytes:
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise PortError(f"receivers.otlp.protocols.grpc.tls.{setting}: cannot read {file}: {error.strerror}") from None
+    if b"-----BEGIN " not in content:  # gRPC would only say that the port cannot be listened on
+        raise PortError(f"receivers.otlp.protocols.grpc.tls.{setting}: {file} is not a PEM file")
+    return content
 
 
 def _partial_success(refused: int) -> bytes:

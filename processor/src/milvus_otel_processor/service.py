@@ -6,36 +6,35 @@ import gc
 import logging
 from random import Random
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Protocol
 
+from milvus_otel_processor import metrics
 from milvus_otel_processor.buffer import Buffer
-from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
-from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.receiver import PortError, Receiver
-from milvus_otel_processor.sampling.sampler import Sampler
-from milvus_otel_processor.sampling.settings import DecisionCacheSettings
-from milvus_otel_processor.telemetry import Lost, Telemetry
+from milvus_otel_processor.sampling.policies import Clock
+from milvus_otel_processor.telemetry import Telemetry
+from milvus_otel_processor.wiring import Processors, gathering_time, rewire, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from wsgiref.simple_server import WSGIServer
 
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.metrics import MetricsSettings
     from milvus_otel_processor.receiver import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 _log = logging.getLogger(__name__)
 
-_UNBOUNDED = 1 << 62
 _RECEIVER_SHARE = 0.25  # of the time there is for stopping, for requests under way
-_GENERATIONS = (100_000, 50, 100)
 
 
-class Configuration(Protocol):
+class Configuration(Processors, Protocol):
     """What a service is made from: the settings of the components that its pipeline has."""
 
     @property
@@ -43,16 +42,12 @@ class Configuration(Protocol):
         """The `otlp` receiver."""
 
     @property
-    def milvus(self) -> MilvusSettings | None:
-        """The `milvus` processor, if it takes part."""
-
-    @property
-    def tail_sampling(self) -> TailSamplingSettings | None:
-        """The `tail_sampling` processor, if it takes part."""
-
-    @property
     def exporter(self) -> ExporterSettings:
         """The `otlp` exporter."""
+
+    @property
+    def metrics(self) -> MetricsSettings:
+        """The processor's own metrics."""
 
 
 class StartError(Exception):
@@ -73,12 +68,22 @@ class Service:
             self._exporter = OtlpExporter(config.exporter, self.telemetry, clock=clock)
         except OSError as error:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
-        self._buffer = Buffer(_wait(config))
+        self._clock = Clock(clock, time_ns)
+        self._buffer = Buffer(gathering_time(config))
         self._enrichment = self._enrich(config.milvus, clock) if config.milvus is not None else None
-        self._pipeline = self._wire(config, clock)
+        self._pipeline = wire(
+            config,
+            buffer=self._buffer,
+            enricher=self._enrichment.enricher if self._enrichment is not None else None,
+            exporter=self._exporter,
+            telemetry=self.telemetry,
+            clock=self._clock,
+        )
         access_log = self._enrichment.access_log if self._enrichment is not None else None
         self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry, access_log)
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
+        self._metrics = config.metrics
+        self._metric_servers: list[WSGIServer] = []
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
@@ -88,10 +93,27 @@ class Service:
             self.endpoint = self._receiver.start()
         except PortError as error:
             raise StartError(str(error)) from None
+        self._serve_metrics()
         self._exporter.start()
         self._ticker.start()
         if self._enrichment is not None:
             self._enrichment.start()
+
+    def _serve_metrics(self) -> None:
+        for endpoint in self._metrics.endpoints:
+            try:
+                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot)[0])
+            except OSError as error:
+                self._receiver.stop(0)
+                raise StartError(
+                    f"service.telemetry.metrics.readers: cannot listen on {endpoint.host}:{endpoint.port}: {error.strerror}; "
+                    "name another port, or take the reader out"
+                ) from None
+
+    def replace_rules(self, sampling: TailSamplingSettings) -> None:
+        """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
+        rewire(self._pipeline, sampling, self._clock)
+        self._drops_pending = sampling.drop_pending_traces_on_shutdown
 
     def stop(self, grace_seconds: float) -> None:
         """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost."""
@@ -100,12 +122,15 @@ class Service:
         self._stopping.set()
         self._ticker.join(max(0.0, deadline - monotonic()))
         if self._drops_pending:
-            self.telemetry.lost(Lost.SHUTDOWN, self._pipeline.discard(), queued=False)
+            self._pipeline.discard()
         else:
             self._pipeline.drain()
         self._exporter.stop(max(0.0, deadline - monotonic()))
         if self._enrichment is not None:
             self._enrichment.stop(max(0.0, deadline - monotonic()))
+        for server in self._metric_servers:
+            server.shutdown()
+            server.server_close()
 
     def _enrich(self, settings: MilvusSettings, clock: Callable[[], float]) -> Enrichment:
         waiting = self._buffer.entries
@@ -122,24 +147,6 @@ class Service:
         except OSError as error:
             raise StartError(f"processors.milvus.tls: cannot read {error.filename}: {error.strerror}") from None
 
-    def _wire(self, config: Configuration, clock: Callable[[], float]) -> Pipeline:
-        sampling = config.tail_sampling
-        decider = Decider(
-            enricher=self._enrichment.enricher if self._enrichment is not None else None,
-            sampler=Sampler(sampling) if sampling is not None else None,
-            cache_settings=sampling.decision_cache if sampling is not None else DecisionCacheSettings(),
-            exporter=self._exporter,
-            telemetry=self.telemetry,
-        )
-        return Pipeline(
-            buffer=self._buffer,
-            num_traces=sampling.num_traces if sampling is not None else _UNBOUNDED,
-            wait_after_root=sampling.decision_wait_after_root_received if sampling is not None else 0.0,
-            decider=decider,
-            telemetry=self.telemetry,
-            clock=clock,
-        )
-
     def _tick(self) -> None:
         while not self._stopping.wait(self._buffer.tick):
             try:
@@ -149,19 +156,12 @@ class Service:
                 _log.exception("deciding failed, going on with the next traces")
 
 
-def _wait(config: Configuration) -> float:
-    """Return how long traces are gathered: for sampling, else for enrichment alone, else not at all; seconds."""
-    if config.tail_sampling is not None:
-        return config.tail_sampling.decision_wait
-    return config.milvus.wait_duration if config.milvus is not None else 0.0
-
-
 def tune_garbage_collection() -> None:
-    """Make Python's cyclic garbage collector look seldom, and never at what is there at the start.
+    """Turn Python's cyclic garbage collector off, for a program that is this service alone.
 
-    For a program that is this service alone. Waiting traces are many containers without cycles, and to look through them
-    again and again costs more than all that the service does with them (measured: docs/decisions.md).
+    Waiting traces are many containers without cycles: to look through them again and again is a seventh of all that the
+    service costs, and neither a request nor a decision leaves a cycle behind (measured: docs/decisions.md).
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_GENERATIONS)
+    gc.disable()

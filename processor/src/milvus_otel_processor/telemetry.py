@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from threading import Lock
+from typing import TypeVar
+
+K = TypeVar("K")
 
 
 class Refused(Enum):
@@ -18,6 +21,7 @@ class Refused(Enum):
 class Lost(Enum):
     """Why a span that was taken in, and not dropped by a rule, did not reach the exporter's peer."""
 
+    FAILED = "failed"
     MALFORMED = "malformed"
     QUEUE_FULL = "queue_full"
     REJECTED = "rejected"
@@ -52,8 +56,11 @@ class Tally:
 class Snapshot:
     """The counters at one moment, since the start. The keys of `decisions` are a decision and the name of a policy, or "".
 
-    A span that came in is in exactly one of `refused_spans`, `decisions`, `late_spans` and `waiting_spans`. One that was decided
-    `sampled` or `malformed`, or came late to a sampled trace, is in one of `exported_spans`, `lost_spans` and `queued_spans`.
+    A span that came in is in exactly one of `refused_spans`, `decisions`, `late_spans` and `waiting_spans`. One whose decision
+    is not `not_sampled` or `dropped`, or that came late to a sampled trace, is in one of `exported_spans`, `lost_spans` and
+    `queued_spans`.
+
+    The keys of `shadow_decisions` are a policy with `mode: shadow`, what it would have decided, and what was decided.
     """
 
     received_requests: int = 0
@@ -61,6 +68,7 @@ class Snapshot:
     refused_spans: dict[str, int] = field(default_factory=dict)
     refused_requests: dict[str, int] = field(default_factory=dict)
     decisions: dict[tuple[str, str], Amount] = field(default_factory=dict)
+    shadow_decisions: dict[tuple[str, str, str], Amount] = field(default_factory=dict)
     late_spans: dict[str, int] = field(default_factory=dict)
     early_decisions: dict[str, int] = field(default_factory=dict)
     enriched_spans: dict[str, int] = field(default_factory=dict)
@@ -80,16 +88,16 @@ class Snapshot:
 class Telemetry:
     """The counters themselves.
 
-    What the pipeline counts is plain attributes, changed under the pipeline's own lock; what the exporter's threads count goes
-    through methods that lock.
+    What the pipeline counts is plain attributes, changed under the pipeline's own lock; what the receiver's and the exporter's
+    threads count goes through methods that lock.
     """
 
     def __init__(self) -> None:
         self.received_requests = 0
         self.received_spans = 0
         self.refused_spans: Counter[Refused] = Counter()
-        self.refused_requests: Counter[Refused] = Counter()
         self._decisions: dict[tuple[str, str], Tally] = {}
+        self._shadow_decisions: dict[tuple[str, str, str], Tally] = {}
         self.late_spans: Counter[str] = Counter()
         self.early_decisions: Counter[str] = Counter()
         self.enriched_spans: Counter[str] = Counter()
@@ -101,6 +109,7 @@ class Telemetry:
         self.waiting_spans = 0
         self.waiting_bytes = 0
         self._lock = Lock()
+        self._refused_requests: Counter[Refused] = Counter()
         self._exported_spans = 0
         self._lost_spans: Counter[Lost] = Counter()
         self._retries = 0
@@ -109,6 +118,15 @@ class Telemetry:
     def tally(self, decision: str, policy: str = "") -> Tally:
         """Return the counts of this decision by this policy, to be added to; the policy is empty where none decided."""
         return self._decisions.setdefault((decision, policy), Tally())
+
+    def refused_request(self, reason: Refused) -> None:
+        """Count a request that was refused whole; may be called from any thread."""
+        with self._lock:
+            self._refused_requests[reason] += 1
+
+    def shadow_tally(self, policy: str, would: str, decision: str) -> Tally:
+        """Return the counts of what this policy with `mode: shadow` would have decided, where this was decided."""
+        return self._shadow_decisions.setdefault((policy, would, decision), Tally())
 
     def queued(self, spans: int) -> None:
         """Count spans that were given to the exporter."""
@@ -140,12 +158,9 @@ class Telemetry:
                 received_requests=self.received_requests,
                 received_spans=self.received_spans,
                 refused_spans=_by_value(self.refused_spans),
-                refused_requests=_by_value(self.refused_requests),
-                decisions={
-                    key: Amount(tally.traces, tally.spans)
-                    for key, tally in list(self._decisions.items())
-                    if tally.traces
-                },
+                refused_requests=_by_value(self._refused_requests),
+                decisions=_amounts(self._decisions),
+                shadow_decisions=_amounts(self._shadow_decisions),
                 late_spans=dict(self.late_spans),
                 early_decisions=dict(self.early_decisions),
                 enriched_spans=dict(self.enriched_spans),
@@ -161,6 +176,10 @@ class Telemetry:
                 waiting_bytes=self.waiting_bytes,
                 queued_spans=self._queued_spans,
             )
+
+
+def _amounts(tallies: dict[K, Tally]) -> dict[K, Amount]:
+    return {key: Amount(tally.traces, tally.spans) for key, tally in list(tallies.items()) if tally.traces}
 
 
 def _by_value(counts: Counter[Refused] | Counter[Lost]) -> dict[str, int]:

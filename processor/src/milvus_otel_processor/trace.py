@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp import attributes
-from milvus_otel_processor.otlp.schema import DecodeError, HeadView, SpanView
+from milvus_otel_processor.otlp.attributes import error_status
+from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, HeadView, SpanView
 from milvus_otel_processor.otlp.span import NO_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from milvus_otel_processor.otlp.envelope import Group
-    from milvus_otel_processor.otlp.schema import AnyValue, Head
+    from milvus_otel_processor.otlp.schema import AnyValue, Event, Head
+
+_EVENT_TAG = b"\x5a"  # field 11, length-delimited
+
+
+_TRACE_ID_LENGTHS, _SPAN_ID_LENGTHS = (0, 16), (0, 8)  # an id may be missing
 
 
 class Trace:
@@ -23,7 +28,7 @@ class Trace:
     `without_malformed` is the way on from there.
     """
 
-    __slots__ = ("_bytes", "_heads", "_roots", "groups", "id", "spans")
+    __slots__ = ("_attributes", "_bytes", "_heads", "_roots", "_span_values", "groups", "id", "spans")
 
     def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes]) -> None:
         self.id = trace_id
@@ -32,6 +37,8 @@ class Trace:
         self._heads: list[Head] | None = None
         self._roots: list[Head] | None = None
         self._bytes: bytes | None = None
+        self._attributes: list[dict[bytes, AnyValue] | None] | None = None
+        self._span_values: dict[bytes, list[AnyValue]] = {}
 
     @property
     def heads(self) -> list[Head]:
@@ -47,6 +54,17 @@ class Trace:
         if self._roots is None:
             self._roots = [head for head in self.heads if head.parent_span_id in NO_PARENT]
         return self._roots
+
+    @property
+    def complete(self) -> bool:
+        """Whether a root is there, and the parent of every other span; not where a span is not valid protobuf."""
+        try:
+            spans = {head.span_id for head in self.heads}
+            return bool(self.roots) and all(
+                head.parent_span_id in spans or head.parent_span_id in NO_PARENT for head in self.heads
+            )
+        except DecodeError:
+            return False
 
     def may_hold(self, text: bytes) -> bool:
         """Tell whether these bytes occur anywhere in the trace's spans: False is a sure no, True only a maybe."""
@@ -65,6 +83,8 @@ class Trace:
         """Tell that this was put behind some of the spans directly; once is enough, however many spans they were."""
         if self._bytes is not None:
             self._bytes += encoded
+        self._attributes = None
+        self._span_values.clear()
 
     def set_error(self, index: int, message: str) -> None:
         """Give the span at `index` the status ERROR, with a description, behind the status that it has.
@@ -72,10 +92,25 @@ class Trace:
         A field that comes again overwrites, part by part, what came before: so protobuf has it, and so do its decoders in Go
         (the Collector's pdata), Python and C++.
         """
-        status = attributes.error_status(message)
+        status = error_status(message)
         self.append(index, status)
         if self._heads is not None:
             self._heads[index].MergeFromString(status)
+
+    def attributes(self, index: int) -> dict[bytes, AnyValue]:
+        """Return the attributes of the span at `index` by key, decoded once; of a key that comes twice the first counts."""
+        if self._attributes is None:
+            self._attributes = [None] * len(self.spans)
+        found = self._attributes[index]
+        if found is None:
+            pairs = AttributesView.FromString(self.spans[index]).attributes
+            found = self._attributes[index] = {pair.key: pair.value for pair in reversed(pairs)}
+        return found
+
+    def events(self, index: int) -> Sequence[Event]:
+        """Return the events of the span at `index`; a span without the tag of one is not decoded."""
+        span = self.spans[index]
+        return EventsView.FromString(span).events if _EVENT_TAG in span else ()
 
     def values(self, key: bytes) -> Iterator[AnyValue]:
         """Yield the values of the attribute with this key: of each resource that has it, then of each span that has it."""
@@ -85,13 +120,18 @@ class Trace:
                 yield value
         yield from self.span_values(key)
 
-    def span_values(self, key: bytes) -> Iterator[AnyValue]:
-        """Yield the values of the attribute with this key of each span that has it."""
-        if self.may_hold(key):
-            for span in self.spans:
-                value = attributes.find(span, key)
-                if value is not None:
-                    yield value
+    def span_values(self, key: bytes) -> list[AnyValue]:
+        """Return the values of the attribute with this key of each span that has it."""
+        found = self._span_values.get(key)
+        if found is None:
+            found = []
+            if self.may_hold(key):
+                for index, span in enumerate(self.spans):
+                    value = self.attributes(index).get(key) if key in span else None
+                    if value is not None:
+                        found.append(value)
+            self._span_values[key] = found
+        return found
 
     def without_malformed(self) -> Trace:
         """Return this trace without the spans that are not valid protobuf."""
@@ -100,9 +140,17 @@ class Trace:
 
 
 def well_formed(span: bytes) -> bool:
-    """Tell whether the span is valid protobuf down to the last attribute, so that whoever receives it can decode it."""
+    """Tell whether the span is valid protobuf down to the last attribute, and its ids have their lengths.
+
+    The Collector's pdata, and with it Jaeger, refuses a whole request for one span that has not.
+    """
     try:
-        SpanView.FromString(span)
+        whole = SpanView.FromString(span)
     except DecodeError:
         return False
-    return True
+    if len(whole.span_id) not in _SPAN_ID_LENGTHS or len(whole.parent_span_id) not in _SPAN_ID_LENGTHS:
+        return False
+    links = whole.links
+    return not links or all(
+        len(link.trace_id) in _TRACE_ID_LENGTHS and len(link.span_id) in _SPAN_ID_LENGTHS for link in links
+    )

@@ -172,7 +172,7 @@ def test_a_bad_regular_expression_is_named_with_its_own_line_and_the_reason(fold
     (problem,) = folder.problems()
     assert problem.startswith("sampling.yaml:16: processors.tail_sampling.policies[2].string_attribute")
     assert "gr(een" in problem
-    assert "unterminated subpattern" in problem
+    assert "missing )" in problem
 
 
 def test_a_rule_inside_and_is_found_by_its_own_path(folder: ConfigFolder) -> None:
@@ -348,3 +348,17 @@ def test_an_address_is_a_host_and_a_port(folder: ConfigFolder, address: str) -> 
     assert folder.load([f"exporters.otlp.endpoint='http://{address}'"]).exporter.endpoint == f"http://{address}"
     sets = [f"receivers.otlp.protocols.grpc.endpoint='{address}'"]
     assert folder.load(sets).receiver.protocols.grpc.endpoint == address
+
+
+def test_a_value_that_may_be_of_two_types_is_one_problem(folder: ConfigFolder) -> None:
+    rule = "  - {name: n, type: numeric_attribute, numeric_attribute: {key: k, min_value: few}}\n"
+    folder.write("sampling.yaml", SAMPLING + rule)
+    path = "processors.tail_sampling.policies[2].numeric_attribute.min_value"
+    assert folder.problems() == [f'sampling.yaml:9: {path}: "few" is a string, expected a number']
+
+
+def test_what_means_nothing_here_is_accepted_with_a_warning_at_its_line(folder: ConfigFolder) -> None:
+    folder.write("sampling.yaml", f"sampling_strategy: span-ingest\nblock_on_overflow: true\n{SAMPLING}")
+    overflow, strategy = folder.warnings()
+    assert overflow.startswith("sampling.yaml:2: processors.tail_sampling.block_on_overflow: means nothing here")
+    assert strategy.startswith("sampling.yaml:1: processors.tail_sampling.sampling_strategy: span-ingest means nothing")

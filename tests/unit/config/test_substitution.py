@@ -32,7 +32,7 @@ def substituted(text: str, **environ: str) -> Any:
         ("${env:EMPTY:-full}", None),
         ("${env:LIST}", ["a", 2]),
         ("${env:NOT_YAML}", "[a"),
-        ("${env:QUOTED}", "0123"),
+        ("${env:QUOTED}", '"0123"'),
         ("${env:UNICODE}", "Größe 測試"),
         ("0.0.0.0:${env:PORT}", "0.0.0.0:4317"),
         ("${PORT}${PORT}", "43174317"),
@@ -137,7 +137,11 @@ def test_a_file_that_is_no_yaml_is_text_unless_its_name_says_yaml(tmp_path: Path
     (tmp_path / "a.yaml").write_text("x: ${file:token}\nz: Bearer ${file:token}")
     (tmp_path / "token").write_text("@abc: [\n")
     assert plain(Substitution({}).file(tmp_path / "a.yaml")) == {"x": "@abc: [", "z": "Bearer @abc: ["}
+    (tmp_path / "token").write_text('"quoted" # all of it\r\n')
+    assert plain(Substitution({}).file(tmp_path / "a.yaml"))["x"] == '"quoted" # all of it'
     (tmp_path / "a.yaml").write_text("x: ${file:b.yaml}")
+    (tmp_path / "b.yaml").write_text('"quoted" # a comment')
+    assert plain(Substitution({}).file(tmp_path / "a.yaml")) == {"x": "quoted"}
     (tmp_path / "b.yaml").write_text("ok: 1\nx: [\n")
     substitution = Substitution({})
     substitution.file(tmp_path / "a.yaml")

@@ -10,7 +10,9 @@ import click
 SUBCOMMANDS = {
     "run": "Receive, enrich, sample and export traces.",
     "validate": "Check a configuration and say all that is wrong with it.",
+    "replay": "Run recorded traffic through the rules and say what they keep.",
     "config": "Print the built-in configuration.",
+    "health": "Ask whether a processor or a Collector is healthy.",
     "demo": "Show it at work, on a real Milvus in a temporary folder.",
 }
 """The subcommands and what they are for; they are listed without being imported, so that `--help` is quick."""

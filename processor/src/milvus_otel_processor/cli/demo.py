@@ -33,12 +33,12 @@ def command(export: str | None, *, serve: bool) -> None:
     Starts Milvus 2.3.5 and a small application that uses it, lets the processor sample their traces by its built-in
     rules, and shows what was kept and why. Nothing is left behind, whenever it is ended.
     """
+    _end_on_signals()
     try:
         from milvus_otel_processor.demo.run import run_demo  # noqa: PLC0415 - needs the extra `demo`
     except ModuleNotFoundError as error:
         click.echo(f"{error}; the demo needs more packages: pip install 'milvus-otel-processor[demo]'", err=True)
         sys.exit(1)
-    _end_on_signals()
     try:
         run_demo(Console(), export=export, serve=serve)
     except DemoError as error:

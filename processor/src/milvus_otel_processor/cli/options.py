@@ -35,10 +35,15 @@ def config_options(command: Callable[..., None]) -> Callable[..., None]:
     return config_option(set_option(command))
 
 
-def load_or_exit(path: Path | None, overrides: Sequence[str]) -> LoadedConfig:
-    """Return the configuration; if there is none to be had, say all that is wrong and end with status 1."""
+def load_or_exit(
+    path: Path | None, overrides: Sequence[str], on_read: Callable[[Path], None] = lambda _: None
+) -> LoadedConfig:
+    """Return the configuration; if there is none to be had, say all that is wrong and end with status 1.
+
+    `on_read` is called with each file that takes part, right before it is read.
+    """
     try:
-        return load_config(path, overrides=overrides, environ=os.environ)
+        return load_config(path, overrides=overrides, environ=os.environ, on_read=on_read)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(1)

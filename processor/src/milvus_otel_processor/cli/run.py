@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from threading import Timer
+from functools import partial
+from threading import Event, Thread, Timer
 from typing import TYPE_CHECKING
 
 import click
 
 from milvus_otel_processor.cli.log import log_to_stderr
 from milvus_otel_processor.cli.options import config_options, load_or_exit
-from milvus_otel_processor.cli.signals import EndingSignals
+from milvus_otel_processor.cli.signals import Signals
+from milvus_otel_processor.config import load_config
+from milvus_otel_processor.reload import Reloader, WatchedFiles
 from milvus_otel_processor.service import Service, StartError, tune_garbage_collection
 
 if TYPE_CHECKING:
+    import signal
     from pathlib import Path
-    from signal import Signals
 
     from milvus_otel_processor.config import Config
     from milvus_otel_processor.telemetry import Snapshot
@@ -37,12 +40,17 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
 
     SIGTERM and SIGINT stop receiving, decide what waits, send it, and end with status 0 within 10 s. A second signal
     ends it at once.
+
+    A file of the configuration that changes is read again, and on SIGHUP all of them are: its rules take effect, the rest
+    needs a restart. A broken one changes nothing.
     """
-    loaded = load_or_exit(path, overrides)
+    files = WatchedFiles()
+    loaded = load_or_exit(path, overrides, files.note)
     log_to_stderr(loaded.config.service.telemetry.logs.level)
     for warning in loaded.warnings:
         logger.warning("%s", warning)
-    signals = EndingSignals(_ended_at_once)
+    asked = Event()
+    signals = Signals(on_hangup=asked.set, on_second=_ended_at_once)
     try:
         service = Service(loaded.config)
         service.start()
@@ -51,6 +59,9 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
         sys.exit(1)
     tune_garbage_collection()
     _log_start(service.endpoint, path, loaded.config)
+    load = partial(load_config, path, overrides=overrides, environ=os.environ, on_read=files.note)
+    reloader = Reloader(loaded.config, files, load, service.replace_rules)
+    Thread(target=reloader.run, args=[asked], name="reload", daemon=True).start()
     signals.wait()
     _stop(service)
 
@@ -90,5 +101,5 @@ def _out_of_time(service: Service) -> None:
     os._exit(1)
 
 
-def _ended_at_once(second: Signals) -> None:
+def _ended_at_once(second: signal.Signals) -> None:
     logger.warning("a second signal: stopped at once, what waits is lost", extra={"signal": second.name})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from milvus_otel_processor.config.builtin import default_config_path
 from milvus_otel_processor.config.model import COMPONENTS, Config, ServiceSettings
 from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain
+from milvus_otel_processor.config.notes import notes
 from milvus_otel_processor.config.overrides import override, read_override
 from milvus_otel_processor.config.pipeline import (
     check_pipeline,
@@ -23,8 +24,8 @@ from milvus_otel_processor.config.validation import validate
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from collections.abc import Mapping as EnvironMapping
-    from collections.abc import Sequence
 
     from pydantic import BaseModel
 
@@ -41,12 +42,19 @@ class LoadedConfig:
     warnings: tuple[Problem, ...]
 
 
-def load_config(path: Path | None, *, overrides: Sequence[str] = (), environ: EnvironMapping[str, str]) -> LoadedConfig:
+def load_config(
+    path: Path | None,
+    *,
+    overrides: Sequence[str] = (),
+    environ: EnvironMapping[str, str],
+    on_read: Callable[[Path], None] = lambda _: None,
+) -> LoadedConfig:
     """Return the configuration in the file at `path`, by default the built-in one, with each `key.path=value` applied.
 
+    `on_read` is called with each file that takes part right before it is read, also with one that cannot be.
     Raises ConfigError with every problem there is, as far as one does not hide the next.
     """
-    substitution = Substitution(environ)
+    substitution = Substitution(environ, on_read)
     root = substitution.file(path or default_config_path())
     for argument in overrides:
         try:
@@ -58,7 +66,8 @@ def load_config(path: Path | None, *, overrides: Sequence[str] = (), environ: En
         raise ConfigError(substitution.problems)
     if not isinstance(root, Mapping):
         raise ConfigError([Problem(root.place, "", _no_mapping(root))])
-    return LoadedConfig(_checked(root), (*substitution.warnings, *unused_components(root)))
+    config = _checked(root)
+    return LoadedConfig(config, (*substitution.warnings, *unused_components(root), *notes(root, config)))
 
 
 def _no_mapping(root: Node) -> str:

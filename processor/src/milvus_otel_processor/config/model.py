@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.metrics import MetricsSettings
 from milvus_otel_processor.receiver import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import Settings
@@ -32,6 +33,7 @@ class TelemetrySettings(Settings):
     """`service.telemetry`: what the processor says of itself."""
 
     logs: LogsSettings = Field(default=LogsSettings(), description="The log on stderr.")
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="The processor's own metrics.")
 
 
 class PipelineSettings(Settings):
@@ -64,6 +66,11 @@ class Config(Settings):
     processors: dict[str, MilvusSettings | TailSamplingSettings]
     exporters: dict[str, ExporterSettings]
     service: ServiceSettings
+
+    @property
+    def metrics(self) -> MetricsSettings:
+        """The processor's own metrics."""
+        return self.service.telemetry.metrics
 
     @property
     def receiver(self) -> ReceiverSettings:

@@ -6,6 +6,7 @@ twice is an error, as it is for the Collector; so is a value that contains itsel
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,6 +21,7 @@ from milvus_otel_processor.config.problems import ConfigError, Place, Problem, s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_OLD_OCTAL = re.compile(r"0[0-7]+")
 _TAG = "tag:yaml.org,2002:"
 _MAX_NODES = 100_000
 """Values in one file, aliases counted each time: some kilobytes of nested aliases would mean gigabytes."""
@@ -173,7 +175,7 @@ class _Reader:
                 # a date is a string for every field that there is, and `=` and `<<` outside of keys are just text
                 case "str" | "timestamp" | "value" | "merge":
                     return text
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, OverflowError):
             raise self.fail(raw, f"{shown(text)} is tagged !!{kind} and is none") from None
         raise self.fail(raw, f"unknown tag {raw.tag}; plain YAML values need no tag")
 
@@ -205,6 +207,10 @@ class _Reader:
             yield node
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> float:
+    """Return the number as Go's YAML does: 017 is octal, and what 64 bits cannot hold becomes a float."""
     digits = text.replace("_", "")
-    return int(digits, 0) if digits.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else int(digits)
+    unsigned = digits.lstrip("+-").lower()
+    base = 0 if unsigned[:2] in ("0x", "0o", "0b") else 8 if _OLD_OCTAL.fullmatch(unsigned) else 10
+    number = int(digits, base)
+    return number if -(1 << 63) <= number < 1 << 64 else float(number)

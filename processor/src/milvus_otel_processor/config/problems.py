@@ -37,7 +37,9 @@ class Problem:
     def __str__(self) -> str:
         """Return the one line that the user sees."""
         path = "" if self.place.source == f"--set {self.path}" else self.path
-        return ": ".join(part for part in (str(self.place), path, self.message) if part)
+        text = ": ".join(part for part in (str(self.place), path, self.message) if part)
+        # keys and values are the user's: a line break in one must not make two lines of a message
+        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class ConfigError(Exception):

@@ -32,7 +32,8 @@ with file, line and the nearest valid name.
 - `${env:NAME}`, or `${NAME}`, is an environment variable, `${env:NAME:-default}` one with a default. One that is not set
   is empty, with a warning, as in the Collector. `$$` is a dollar sign.
 - `${file:path}` is the content of a file. A relative path begins at the file that names it. (The Collector's begins at the
-  working directory.)
+  working directory.) A file that is not named `.yaml` or `.yml`, such as a secret, may hold any text; its last line break
+  is cut off.
 - A value that is nothing but one of these takes its type from what it stands for; inside a longer text it is text.
   Inside `{ }` and `[ ]` YAML wants quotes around it.
 - `--set key.path=value` goes over the file, `::` may stand for `.`. The value is YAML; a mapping is joined with what is
@@ -106,8 +107,9 @@ def _words(annotation: Any) -> Iterator[str]:
     elif origin is Literal:
         yield from (f"`{value}`" for value in get_args(annotation))
     elif origin in (Union, types.UnionType):
-        for member in get_args(annotation):
-            if member is not type(None):
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        for member in members:
+            if member is not int or float not in members:
                 yield from _words(member)
     else:
         yield {str: "string", SecretStr: "string", int: "whole number", float: "number", bool: "`true` or `false`"}.get(

@@ -6,7 +6,8 @@ longer text it is text. What comes in is itself searched for substitutions. All 
 
 - a relative ``${file:path}`` is looked for beside the file that names it, not in the working directory, so that a
   folder of configuration works from wherever it is mounted or cloned;
-- an included ``.yaml`` or ``.yml`` file that is no valid YAML is an error; the Collector takes its text for a string;
+- an included ``.yaml`` or ``.yml`` file that is no valid YAML is an error, and one that holds a string is that string;
+  the Collector takes its text as it is spelled. Of other files, such as secrets, so do we, less the last line break;
 - an escaped ``$${`` does not stop the substitutions after it.
 """
 
@@ -22,6 +23,7 @@ from milvus_otel_processor.config.nodes import Entry, Mapping, Node, Scalar, Seq
 from milvus_otel_processor.config.problems import ConfigError, Place, Problem, did_you_mean, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping as EnvironMapping
 
 _REFERENCE = re.compile(r"(?P<dollars>\$+)\{(?P<body>(?:(?!\$\{)[^}])*)\}", re.DOTALL)
@@ -52,11 +54,14 @@ class Substitution:
     """Replaces the references in a tree; collects what is wrong and what is worth a warning."""
 
     environ: EnvironMapping[str, str]
+    on_read: Callable[[Path], None] = lambda _: None
+    """Called with each file right before it is read."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
     def file(self, path: Path, files: tuple[Path, ...] = ()) -> Node:
         """Return the content of a YAML file with all references replaced. Raises ConfigError if it can't be read."""
+        self.on_read(path)
         return self.tree(read_yaml(read_file(path), str(path)), path.parent, (*files, _identity(path)))
 
     def tree(self, node: Node, folder: Path, files: tuple[Path, ...] = ()) -> Node:
@@ -96,7 +101,7 @@ class Substitution:
                 parsed = _parsed(value, node.place)
                 if not (isinstance(parsed, Scalar) and isinstance(parsed.value, str)):
                     return self.tree(parsed, folder, files)
-                value = parsed.value
+                # a string is taken as it is spelled, quotes and all, as in the Collector
             text = text[:start] + (value or "") + text[start + len(body) + 3 :]
         raise ConfigError([Problem(node.place, "", "a substitution here leads back to itself")])
 
@@ -113,6 +118,7 @@ class Substitution:
             path = folder / rest
             if not rest:
                 raise ConfigError([Problem(place, "", "${file:} names no file, expected ${file:path}")])
+            self.on_read(path)
             return read_file(path, place), path
         hint = f'; did you mean "${{env:{body}}}"?' if rest.startswith("-") else did_you_mean(scheme, ("env", "file"))
         what = f"unknown source {shown(scheme)} in ${{{body}}}, expected ${{env:NAME}} or ${{file:path}}{hint}"
@@ -141,10 +147,11 @@ class Substitution:
         except ConfigError:
             if path.suffix in (".yaml", ".yml"):
                 raise
-            content = Scalar(text.rstrip("\r\n"), place)
+            content = Scalar("", place)
         if isinstance(content, Scalar):
-            spelled = content.value if isinstance(content.value, str) else text.strip()
-            content = replace(content, text=spelled)
+            spelled = text.rstrip("\r\n")
+            is_text = isinstance(content.value, str) and path.suffix not in (".yaml", ".yml")
+            content = replace(content, value=spelled if is_text else content.value, text=spelled)
         return self.tree(content, path.parent, (*files, _identity(path)))
 
 

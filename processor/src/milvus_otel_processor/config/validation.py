@@ -47,9 +47,11 @@ def validate(model: type[M], node: Node, path: str, problems: list[Problem]) -> 
     try:
         return model.model_validate(typed(node, shape))
     except ValidationError as error:
-        problems.extend(
+        found = [
             _problem(details, follow(details["loc"], node, shape, path)) for details in error.errors(include_url=False)
-        )
+        ]
+        # of a value that may be one of two things pydantic says that it is not the first, and that it is not the second
+        problems.extend({(problem.place, problem.path): problem for problem in found}.values())
         return None
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ruamel.yaml import YAML
 
 from milvus_otel_processor.demo import wheel
-from milvus_otel_processor.demo.errors import MilvusStartError
+from milvus_otel_processor.demo.errors import MilvusStartError, MilvusStoppedError
 from milvus_otel_processor.demo.guarded import Guarded
 from milvus_otel_processor.enrichment.access_log.line import FORMAT as ACCESS_LOG_FORMAT
 
@@ -63,8 +63,8 @@ class EmbeddedMilvus:
 
     `folder` holds everything it writes: a new temporary one, removed at the end, or the given one, which is kept and
     can be started again, which takes Milvus half a minute or more where a new start takes 2-3 s: it waits for the
-    sessions of its former self to expire. `start` raises MilvusUnavailableError or MilvusStartError. `uri`,
-    `access_log` and `folder` can be read once it has started.
+    sessions of its former self to expire. `start` raises MilvusUnavailableError, MilvusStartError or
+    MilvusStoppedError. `uri`, `access_log` and `folder` can be read once it has started.
     """
 
     uri: str
@@ -126,6 +126,12 @@ class EmbeddedMilvus:
             self._guarded.stop(grace_seconds)
             self._guarded = None
 
+    def check(self) -> None:
+        """Raise MilvusStoppedError when Milvus, once started, has ended by itself."""
+        returncode = self._guarded.returncode() if self._guarded is not None else None
+        if returncode is not None:
+            raise MilvusStoppedError(f"Milvus ended with status {returncode}{self._log_tail()}")
+
     def _prepare(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
@@ -134,7 +140,10 @@ class EmbeddedMilvus:
         port = self._settings.proxy_port
         if port is not None and _answers(port):
             raise MilvusStartError(f"port {port} on 127.0.0.1 is taken: end what listens there, or give Milvus another")
-        config = wheel.render_template(self.folder, {} if port is None else {"proxy_port": port})
+        config = wheel.render_template(self.folder)
+        if port is not None:
+            # Not through the wheel, which takes a port that a Milvus has just left for one in use.
+            config["proxy"]["port"] = port
         _merge(config, self._overrides())
         _merge(config, self._settings.overrides)
         self._log.touch()
@@ -171,16 +180,15 @@ class EmbeddedMilvus:
     def _wait_until_healthy(self, health_port: int) -> None:
         deadline = time.monotonic() + self._deadline_seconds
         port = int(self.uri.rsplit(":", 1)[1])
-        assert self._guarded is not None
         while not (_is_healthy(health_port) and _answers(port)):
-            returncode = self._guarded.returncode()
-            if returncode is not None:
-                raise MilvusStartError(f"Milvus ended with status {returncode} while starting{self._log_tail()}")
+            self.check()
             if time.monotonic() > deadline:
                 raise MilvusStartError(f"Milvus was not healthy within {self._deadline_seconds:g} s{self._log_tail()}")
             time.sleep(_POLL_SECONDS)
 
     def _log_tail(self) -> str:
+        if not self._log.exists():
+            return ""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         # A panic is followed by the stack of every goroutine: its first lines tell, not its last.
         panic = next((number for number, line in enumerate(lines) if line.startswith("panic")), None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from milvus_otel_processor.demo.waterfall import most_telling, title, waterfall
+from milvus_otel_processor.demo.waterfall import most_telling, summary, waterfall
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ def show(outcome: Outcome, console: Console) -> None:
     trace = most_telling(outcome.traces)
     if trace is not None:
         console.print()
-        console.print(title(trace), highlight=False)
+        console.print(Text("One kept trace: ").append(summary(trace)), highlight=False)
         console.print(waterfall(trace, console))
 
 
@@ -69,13 +69,17 @@ def _decisions(snapshot: Snapshot) -> Table:
     rows = sorted(snapshot.decisions.items(), key=_by_decision_and_size)
     for (decision, policy), amount in rows:
         shown = decision.replace("_", " ")
-        table.add_row(shown, policy or "-", f"{amount.traces:,}", f"{amount.spans:,}", style=_STYLES.get(decision))
-    traces, spans = snapshot.waiting_traces, snapshot.waiting_spans
-    if traces:
-        table.add_row("waiting", "-", f"{traces:,}", f"{spans:,}", style="dim")
-    traces += sum(amount.traces for _, amount in rows)
-    spans += sum(amount.spans for _, amount in rows)
-    table.add_section()
+        table.add_row(
+            shown, policy or "(none wanted it)", f"{amount.traces:,}", f"{amount.spans:,}", style=_STYLES.get(decision)
+        )
+    for decision, spans in sorted(snapshot.late_spans.items()):
+        table.add_row(
+            decision.replace("_", " "), "(late, as their trace)", "", f"{spans:,}", style=_STYLES.get(decision)
+        )
+    if snapshot.waiting_traces:
+        table.add_row("waiting", "", f"{snapshot.waiting_traces:,}", f"{snapshot.waiting_spans:,}", style="dim")
+    traces = snapshot.waiting_traces + sum(amount.traces for _, amount in rows)
+    spans = snapshot.received_spans - sum(snapshot.refused_spans.values())
     table.add_row("in", "", f"{traces:,}", f"{spans:,}", style="bold")
     return table
 
@@ -90,8 +94,6 @@ def _remarks(outcome: Outcome) -> list[Text]:
     remarks = []
     if snapshot.enriched_spans:
         remarks.append(Text(f"Spans enriched with their collection, by source: {_listed(snapshot.enriched_spans)}."))
-    if snapshot.late_spans:
-        remarks.append(Text(f"Spans that came after the decision on their trace: {_listed(snapshot.late_spans)}."))
     if snapshot.refused_spans:
         remarks.append(Text(f"Spans refused: {_listed(snapshot.refused_spans)}.", style="red"))
     if snapshot.lost_spans:

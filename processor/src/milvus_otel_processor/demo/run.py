@@ -6,10 +6,7 @@ import os
 import socket
 import time
 from contextlib import ExitStack, contextmanager
-from threading import Event
 from typing import TYPE_CHECKING
-
-from rich.markup import escape
 
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.demo import wheel
@@ -17,6 +14,7 @@ from milvus_otel_processor.demo.application import Progress, run_application
 from milvus_otel_processor.demo.errors import DemoError
 from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
 from milvus_otel_processor.demo.report import Outcome, show
+from milvus_otel_processor.demo.serve import serve_until_interrupted
 from milvus_otel_processor.demo.sink import Sink
 from milvus_otel_processor.demo.steps import step
 from milvus_otel_processor.service import Service, StartError
@@ -34,39 +32,49 @@ _EXPORT_DELAY = {"OTEL_BSP_SCHEDULE_DELAY": "500"}
 """Milliseconds after which the application and the Go part of Milvus send their spans; 5 s would be the default."""
 _MARGIN_SECONDS = 1.0
 _STOP_SECONDS = 5.0
-_OTLP_PORT, _MILVUS_PORT = 14317, 19530
+_OTLP_PORT, _MILVUS_PORT, _METRICS_PORT = 14317, 19530, 18888
 
 
-def run_demo(console: Console, *, export: str | None = None, serve: bool = False) -> None:
-    """Run the demo, and print what it does and what came out.
+def run_demo(console: Console, *, export: str | None = None, serve: bool = False) -> Outcome:
+    """Run the demo, print what it does and what came out, and return what came out.
 
     `export` is a `host:port` that gets what is kept as well; with `serve` all keeps running until a KeyboardInterrupt.
     Raises DemoError where it cannot go on. Whatever ends it, no process and no temporary folder is left.
     """
-    milvus_port = _port(_MILVUS_PORT)
-    with Sink(export) as sink, _processor(_config(sink.endpoint, milvus_port)) as service:
+    milvus_port, metrics_port = _port(_MILVUS_PORT), _port(_METRICS_PORT)
+    with Sink(export) as sink, _processor(_config(sink.endpoint, milvus_port, metrics_port)) as service:
         settings = MilvusSettings(otlp_endpoint=service.endpoint, proxy_port=milvus_port, environ=_EXPORT_DELAY)
         with _started(settings, console) as milvus:
             done = _application(milvus, service.endpoint, console)
             _wait_for_decisions(service, console)
             if serve:
                 show(_outcome(service, sink, done), console)
-                _serve(console, service.endpoint, milvus.uri, export)
+                places = {
+                    "Milvus": milvus.uri,
+                    "OTLP endpoint": f"http://{service.endpoint}",
+                    "metrics": f"http://127.0.0.1:{metrics_port}/metrics",
+                    **({"kept traces also to": export} if export else {}),
+                }
+                serve_until_interrupted(console, sink, milvus, places)
         service.stop(grace_seconds=_STOP_SECONDS)
-        show(_outcome(service, sink, done), console)
+        outcome = _outcome(service, sink, done)
+        show(outcome, console)
+    return outcome
 
 
 def _outcome(service: Service, sink: Sink, done: Progress) -> Outcome:
     return Outcome(service.telemetry.snapshot(), sink.traces(), done.operations, done.failures, sink.not_forwarded)
 
 
-def _config(sink: str, milvus_port: int) -> Config:
+def _config(sink: str, milvus_port: int, metrics_port: int) -> Config:
     """Return the built-in configuration with the demo's addresses and its shorter wait."""
+    reader = f"{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics_port}}}}}}}}}"
     overrides = [
         f"receivers.otlp.protocols.grpc.endpoint=127.0.0.1:{_port(_OTLP_PORT)}",
         f"exporters.otlp.endpoint={sink}",
         f"processors.milvus.uri=http://127.0.0.1:{milvus_port}",
         f"processors.tail_sampling.decision_wait={DECISION_WAIT_SECONDS}s",
+        f"service.telemetry.metrics.readers=[{reader}]",
     ]
     return load_config(None, overrides=overrides, environ=os.environ).config
 
@@ -114,19 +122,6 @@ def _wait_for_decisions(service: Service, console: Console) -> None:
             update(f"Each trace is gathered for {DECISION_WAIT_SECONDS} s: {waiting} waiting, {left:.0f} s to go")
             time.sleep(min(left, 0.2))
         update(f"Each trace was gathered for {DECISION_WAIT_SECONDS} s, then decided")
-
-
-def _serve(console: Console, endpoint: str, uri: str, export: str | None) -> None:
-    lines = {
-        "Milvus": uri,
-        "OTLP endpoint": f"http://{endpoint}",
-        "from the application": f'milvus_otel_client.setup(service_name="my-app", endpoint="http://{endpoint}")',
-        **({"what is kept goes to": export} if export else {}),
-    }
-    console.print("\nAll of it keeps running, until Ctrl-C:", style="bold")
-    for name, value in lines.items():
-        console.print(f"  {name}: {escape(value)}", highlight=False, soft_wrap=True)
-    Event().wait()
 
 
 def _port(usual: int) -> int:

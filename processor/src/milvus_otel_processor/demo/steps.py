@@ -27,4 +27,4 @@ def step(text: str, console: Console, clock: Callable[[], float] = time.monotoni
             status.update(escape(new))
 
         yield update
-    console.print(f"{latest} [dim]({clock() - started:.1f} s)[/dim]", highlight=False)
+    console.print(f"{escape(latest)} [dim]({clock() - started:.1f} s)[/dim]", highlight=False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
 _SERVICE_COLUMNS, _DURATION_COLUMNS, _COLLECTION_COLUMNS = 10, 9, 10
 _GAPS = 4  # one blank between each two of the five columns
-_SMALLEST_BAR = 12
+_SMALLEST_BAR, _LARGEST_BAR = 12, 60
 POLICY_KEY = "tailsampling.policy"
 
 
@@ -44,8 +44,8 @@ def _is_search(trace: list[KeptSpan]) -> bool:
     return searches and not any(span.is_error for span in trace)
 
 
-def title(trace: list[KeptSpan]) -> Text:
-    """Return what the trace is, how long it took, and why it was kept."""
+def summary(trace: list[KeptSpan]) -> Text:
+    """Return what the trace is, how long it took, and why it was kept: `search products (2.30 ms, 11 spans, ...)`."""
     root, _ = next(in_tree_order(trace))
     policy = root.attributes.get(POLICY_KEY)
     facts = [
@@ -53,17 +53,17 @@ def title(trace: list[KeptSpan]) -> Text:
         f"{len(trace)} spans",
         *([f"kept by {policy}"] if policy else []),
     ]
-    return Text.assemble((f"One kept trace: {short_name(root.name)}", "bold"), f" ({', '.join(facts)})")
+    return Text.assemble((short_name(root.name), "bold"), f" ({', '.join(facts)})")
 
 
 def waterfall(trace: list[KeptSpan], console: Console) -> Table:
-    """Return the trace as a table that fills the console's width: service, span, time, duration, collection."""
+    """Return the trace as a table no wider than the console: service, span, time, duration, collection."""
     free = console.width - _SERVICE_COLUMNS - _DURATION_COLUMNS - _COLLECTION_COLUMNS - _GAPS
     longest = max(len(_indented(span, depth)) for span, depth in in_tree_order(trace))
-    bar_columns = max(_SMALLEST_BAR, free * 2 // 5, free - longest)
+    bar_columns = min(max(_SMALLEST_BAR, free * 2 // 5, free - longest), _LARGEST_BAR)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("service", width=_SERVICE_COLUMNS, no_wrap=True)
-    table.add_column("span", width=free - bar_columns, no_wrap=True)
+    table.add_column("span", width=min(longest, free - bar_columns), no_wrap=True)
     table.add_column("time", width=bar_columns, no_wrap=True)
     table.add_column("duration", width=_DURATION_COLUMNS, justify="right", no_wrap=True)
     table.add_column("collection", width=_COLLECTION_COLUMNS, no_wrap=True)

@@ -1,6 +1,6 @@
 """The demo's application: a shop with products and articles in Milvus, whose calls are traced by one line.
 
-Run as a process of its own, as an application is: `python -m milvus_otel_processor.demo.workload URI ENDPOINT`. What it
+Run as a process of its own, as an application is: `python -m milvus_otel_processor.demo.workload URI [ENDPOINT]`. What it
 does is told on standard output, one JSON object a line: `{"doing": ..., "operations": ..., "failures": ...}`.
 """
 
@@ -101,9 +101,15 @@ def _tell(what: str, operations: int, failures: int) -> None:
     sys.stdout.flush()
 
 
-def main(uri: str, endpoint: str) -> None:
-    """Run the application against the Milvus at the uri, its traces going to the OTLP endpoint (`host:port`)."""
-    milvus_otel_client.setup(service_name=SERVICE_NAME, endpoint=f"http://{endpoint}", insecure=True)
+def main(uri: str, endpoint: str | None = None) -> None:
+    """Run the application against the Milvus at the uri, its traces going to the OTLP endpoint (`host:port`).
+
+    Without an endpoint they go where the variables `OTEL_EXPORTER_OTLP_*` say.
+    """
+    if endpoint is None:
+        milvus_otel_client.setup(service_name=SERVICE_NAME)
+    else:
+        milvus_otel_client.setup(service_name=SERVICE_NAME, endpoint=f"http://{endpoint}", insecure=True)
     # pymilvus logs each failure with its stack trace; the failures here are on purpose.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     client = MilvusClient(uri)

@@ -150,6 +150,8 @@ def _is_of_milvus(span: bytes) -> bool:
 def _connect(heads: Sequence[Head], found: dict[int, Request]) -> list[Request]:
     """Give each span to its nearest request, join the two spans of one call, and find what each call was made for."""
     place = {head.span_id: index for index, head in enumerate(heads)}
+    for no_id in NO_PARENT:
+        place.pop(no_id, None)  # else a span that lacks its id would be the parent of every root
     owners = _owners(heads, place, found)
     joined: dict[Request, Request] = {}
     for index, request in found.items():

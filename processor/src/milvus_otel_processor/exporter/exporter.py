@@ -12,7 +12,7 @@ import grpc
 
 from milvus_otel_processor.exporter.client import Client
 from milvus_otel_processor.exporter.queue import SpanQueue
-from milvus_otel_processor.exporter.retry import may_pass, pauses, requested_pause
+from milvus_otel_processor.exporter.retry import may_be_one_span, may_pass, pauses, requested_pause
 from milvus_otel_processor.otlp.envelope import join
 from milvus_otel_processor.telemetry import Lost
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Spans = list[tuple[Group, bytes]]
 
 _log = logging.getLogger(__name__)
+
+_MIB = 1024 * 1024
+_REFUSALS_LOOKED_INTO = 64  # of one batch: enough to find four or five bad spans among thousands
 
 
 class OtlpExporter:
@@ -49,6 +52,7 @@ class OtlpExporter:
         self._random = random
         self._queue = SpanQueue(settings.sending_queue, clock)
         self._client = Client(settings)
+        self._largest = settings.sending_queue.batch.max_size_mib * _MIB
         self._giving_up = Event()
         self._failing = False
         self._full = False
@@ -64,11 +68,11 @@ class OtlpExporter:
 
     def put(self, spans: Spans) -> None:
         """Take spans over; where the queue is full they are lost, and counted."""
+        self._telemetry.queued(len(spans))  # before a thread of ours can have sent them
         if self._queue.put(spans):
-            self._telemetry.queued(len(spans))
             self._full = False
             return
-        self._telemetry.lost(Lost.QUEUE_FULL, len(spans), queued=False)
+        self._telemetry.lost(Lost.QUEUE_FULL, len(spans))
         if not self._full:
             self._full = True
             _log.error(
@@ -94,39 +98,62 @@ class OtlpExporter:
     def _send_batches(self) -> None:
         while (spans := self._queue.take()) is not None:
             try:
-                self._send(spans)
-            except Exception:  # noqa: BLE001 - see below
-                # Whatever it was, the spans must not vanish uncounted, nor the thread with them.
-                _log.exception("kept spans are lost: spans=%d", len(spans))
-                self._telemetry.lost(Lost.REJECTED, len(spans))
+                self._send_in_parts(spans)
             finally:
                 self._queue.done(spans)
 
-    def _send(self, spans: Spans) -> None:
-        request = join(spans)
+    def _send_in_parts(self, spans: Spans) -> None:
+        """Send a batch as one request if that is not too large, nor refused for what may be the fault of one span."""
+        parts, refusals = [spans], 0
+        while parts:
+            part = parts.pop()
+            half = len(part) // 2
+            request = join(part)
+            if half and len(request) > self._largest:
+                parts += (part[half:], part[:half])
+                continue
+            refusal = self._send(request, len(part))
+            if refusal is None:
+                continue
+            refusals += 1
+            if half and refusals <= _REFUSALS_LOOKED_INTO and may_be_one_span(refusal):
+                parts += (part[half:], part[:half])
+            else:
+                self._lose(len(part), Lost.REJECTED, refusal)
+
+    def _send(self, request: bytes, count: int) -> grpc.RpcError | None:
+        """Send one request until it is taken, or lost and counted; return the error where the peer refused it for good."""
+        try:
+            return self._try(request, count)
+        except Exception:  # noqa: BLE001 - see below
+            # Whatever it was, the spans must not vanish uncounted, nor the thread with them.
+            _log.exception("kept spans are lost: spans=%d", count)
+            self._telemetry.lost(Lost.REJECTED, count)
+            return None
+
+    def _try(self, request: bytes, count: int) -> grpc.RpcError | None:
         tries = pauses(self._settings.retry_on_failure, self._clock, self._random)
         while True:
             try:
                 answer = self._client.send(request)
             except grpc.RpcError as error:
                 if not may_pass(error):
-                    self._lose(spans, Lost.REJECTED, error)
-                    return
+                    return error
                 pause = next(tries, None)
                 if pause is None:
-                    self._lose(spans, Lost.RETRIES_EXHAUSTED, error)
-                    return
+                    self._lose(count, Lost.RETRIES_EXHAUSTED, error)
+                    return None
                 self._failed(error)
                 if self._giving_up.wait(max(pause, requested_pause(error))):
-                    self._lose(spans, Lost.SHUTDOWN, error)
-                    return
+                    self._lose(count, Lost.SHUTDOWN, error)
+                    return None
                 self._telemetry.retried()
             else:
-                self._sent(len(spans), answer)
-                return
+                self._sent(count, answer)
+                return None
 
     def _sent(self, count: int, answer: PartialSuccess | None) -> None:
-        rejected = min(answer.rejected_spans, count) if answer is not None else 0
+        rejected = max(0, min(answer.rejected_spans, count)) if answer is not None else 0
         if answer is not None:
             message = answer.error_message.decode("utf-8", "replace")
             _log.warning(
@@ -145,12 +172,12 @@ class OtlpExporter:
             self._failing = True
             _log.warning("exporting failed, trying again: endpoint=%s %s", self._settings.endpoint, _reason(error))
 
-    def _lose(self, spans: Spans, reason: Lost, error: grpc.RpcError) -> None:
-        self._telemetry.lost(reason, len(spans))
+    def _lose(self, count: int, reason: Lost, error: grpc.RpcError) -> None:
+        self._telemetry.lost(reason, count)
         _log.error(
             "kept spans are lost: reason=%s spans=%d endpoint=%s %s",
             reason.value,
-            len(spans),
+            count,
             self._settings.endpoint,
             _reason(error),
         )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from milvus_otel_processor.settings import Duration, Settings, Target
+
+# What gRPC sends as metadata; it fails at others with every request. Names that end in -bin have no text for a value.
+_HEADER_NAME = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
+_HEADER_VALUE = re.compile(r"[ -~]*")
 
 
 class TlsSettings(Settings):
@@ -32,6 +37,11 @@ class BatchSettings(Settings):
 
     flush_timeout: Duration = Field(default=0.2, description="How long a span waits for others to go with it; seconds.")
     min_size: int = Field(default=8192, gt=0, description="Spans with which a request goes out at once.")
+    max_size_mib: int = Field(
+        default=4,
+        gt=0,
+        description="What makes more is sent as several requests; gRPC servers take no larger ones unless told to; MiB.",
+    )
 
 
 class QueueSettings(Settings):
@@ -78,6 +88,16 @@ class ExporterSettings(Settings):
     timeout: Duration = Field(default=5.0, description="How long one request may take; seconds.")
     sending_queue: QueueSettings = Field(default=QueueSettings(), description="What waits to be sent.")
     retry_on_failure: RetrySettings = Field(default=RetrySettings(), description="What happens when a request fails.")
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name.lower()):
+                raise ValueError(f"expected a header name of letters, digits, '-', '_' and '.', not {name!r}")
+            if not _HEADER_VALUE.fullmatch(value):  # which may be a secret, and is not shown
+                raise ValueError(f"expected printable ASCII characters alone as the value of the header {name!r}")
+        return headers
 
     @property
     def target(self) -> str:

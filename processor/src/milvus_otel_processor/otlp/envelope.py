@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp.schema import RequestView, ResourceSpansView, ResourceView, ScopeSpansView
+from milvus_otel_processor.otlp.schema import RequestView, ResourceSpansView, ResourceView, ScopeSpansView, ScopeView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +50,7 @@ class GroupRegistry:
     def split(self, request: bytes) -> list[tuple[Group, list[bytes]]]:
         """Cut a serialized ExportTraceServiceRequest into groups of serialized spans.
 
-        Raises DecodeError where the request is not valid protobuf; the spans themselves are not looked into.
+        Raises DecodeError where the request, a resource or a scope is not valid protobuf; spans are not looked into.
         """
         parts = []
         for resource_spans in RequestView.FromString(request).resource_spans:
@@ -67,6 +67,9 @@ class GroupRegistry:
     def _group(self, resource: bytes, scope: bytes) -> Group:
         group = self._groups.get((resource, scope))
         if group is None:
+            # Malformed ones are refused here: in a request that goes out they would take other senders' spans with them.
+            ResourceView.FromString(resource)
+            ScopeView.FromString(scope)
             if len(self._groups) >= self._limit:
                 self._groups.clear()
             group = self._groups[resource, scope] = Group(resource, scope)
@@ -82,6 +85,23 @@ def join(spans: Iterable[tuple[Group, bytes]]) -> bytes:
     for resource, by_scope in by_resource.items():
         request.resource_spans.append(_resource_spans(resource, by_scope))
     return request.SerializeToString()
+
+
+def joined_size(spans: Iterable[tuple[Group, bytes]]) -> int:
+    """Return how many bytes `join` would make of these spans, without making them."""
+    by_resource: dict[bytes, dict[bytes, int]] = {}
+    for group, span in spans:
+        by_scope = by_resource.setdefault(group.resource, {})
+        by_scope[group.scope] = by_scope.get(group.scope, len(group.scope)) + _field_size(len(span))
+    return sum(
+        _field_size(len(resource) + sum(map(_field_size, by_scope.values())))
+        for resource, by_scope in by_resource.items()
+    )
+
+
+def _field_size(size: int) -> int:
+    """Return the bytes of a field of `size` bytes with its tag, of one byte, and its length, of seven bits to a byte."""
+    return 1 + max(1, -(-size.bit_length() // 7)) + size
 
 
 def _resource_spans(resource: bytes, by_scope: dict[bytes, list[bytes]]) -> ResourceSpans:

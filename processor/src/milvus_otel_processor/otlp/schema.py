@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     class Resource(_Message, Protocol):
         resource: Attributes
 
+    class Scope(_Message, Protocol):
+        scope: Attributes
+
     class Status(_Message, Protocol):
         message: bytes
         code: int
@@ -72,6 +75,46 @@ if TYPE_CHECKING:
         start_time_unix_nano: int
         end_time_unix_nano: int
         status: Status
+
+    class Context(_Message, Protocol):
+        trace_state: bytes
+        flags: int
+
+    class Event(_Message, Protocol):
+        time_unix_nano: int
+        name: bytes
+        attributes: Sequence[KeyValue]
+        dropped_attributes_count: int
+
+    class Events(_Message, Protocol):
+        events: Sequence[Event]
+
+    class Link(_Message, Protocol):
+        trace_id: bytes
+        span_id: bytes
+
+    class Span(Head, Attributes, Context, Protocol):
+        dropped_attributes_count: int
+        events: Sequence[Event]
+        dropped_events_count: int
+        links: Sequence[Link]
+        dropped_links_count: int
+
+    class ScopeBody(Attributes, Protocol):
+        name: bytes
+        version: bytes
+        dropped_attributes_count: int
+
+    class ScopeHeader(_Message, Protocol):
+        scope: ScopeBody
+        schema_url: bytes
+
+    class ResourceAttributes(Attributes, Protocol):
+        dropped_attributes_count: int
+
+    class ResourceHeader(_Message, Protocol):
+        resource: ResourceAttributes
+        schema_url: bytes
 
     class PartialSuccess(_Message, Protocol):
         rejected_spans: int
@@ -113,7 +156,9 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
     "ResourceSpans": [("scope_spans", 2, "ScopeSpans*")],
     "ScopeSpans": [("spans", 2, "bytes*")],
     "Resource": [("resource", 1, "Attributes1")],
+    "Scope": [("scope", 1, "Attributes3")],
     "Attributes1": [("attributes", 1, "KeyValue*")],
+    "Attributes3": [("attributes", 3, "KeyValue*")],
     "Attributes9": [("attributes", 9, "KeyValue*")],
     "KeyValue": [("key", 1, "bytes"), ("value", 2, "AnyValue")],
     "KeyValueList": [("values", 1, "KeyValue*")],
@@ -138,7 +183,14 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
         ("end_time_unix_nano", 8, "fixed64"),
         ("status", 15, "Status"),
     ],
-    "Event": [("time_unix_nano", 1, "fixed64"), ("name", 2, "bytes"), ("attributes", 3, "KeyValue*")],
+    "Context": [("trace_state", 3, "bytes"), ("flags", 16, "fixed32")],
+    "Event": [
+        ("time_unix_nano", 1, "fixed64"),
+        ("name", 2, "bytes"),
+        ("attributes", 3, "KeyValue*"),
+        ("dropped_attributes_count", 4, "uint32"),
+    ],
+    "Events": [("events", 11, "Event*")],
     "Link": [
         ("trace_id", 1, "bytes"),
         ("span_id", 2, "bytes"),
@@ -158,10 +210,21 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
         ("attributes", 9, "KeyValue*"),
         ("dropped_attributes_count", 10, "uint32"),
         ("events", 11, "Event*"),
+        ("dropped_events_count", 12, "uint32"),
         ("links", 13, "Link*"),
+        ("dropped_links_count", 14, "uint32"),
         ("status", 15, "Status"),
         ("flags", 16, "fixed32"),
     ],
+    "ResourceAttributes": [("attributes", 1, "KeyValue*"), ("dropped_attributes_count", 2, "uint32")],
+    "ResourceHeader": [("resource", 1, "ResourceAttributes"), ("schema_url", 3, "bytes")],
+    "ScopeBody": [
+        ("name", 1, "bytes"),
+        ("version", 2, "bytes"),
+        ("attributes", 3, "KeyValue*"),
+        ("dropped_attributes_count", 4, "uint32"),
+    ],
+    "ScopeHeader": [("scope", 1, "ScopeBody"), ("schema_url", 3, "bytes")],
     "PartialSuccess": [("rejected_spans", 1, "int64"), ("error_message", 2, "bytes")],
     "Response": [("partial_success", 1, "PartialSuccess")],
     "LogRecord": [("body", 5, "AnyValue")],
@@ -205,12 +268,22 @@ ScopeSpansView = cast("type[ScopeSpans]", _view("ScopeSpans"))
 """A ScopeSpans: only its spans are looked at, as bytes."""
 ResourceView = cast("type[Resource]", _view("Resource"))
 """A ResourceSpans of which only the resource's attributes are looked at."""
+ScopeView = cast("type[Scope]", _view("Scope"))
+"""A ScopeSpans of which only the scope's attributes are looked at."""
 HeadView = cast("type[Head]", _view("Head"))
 """The fields of a Span that nearly every trace is decided by: ids, name, kind, times, status."""
 AttributesView = cast("type[Attributes]", _view("Attributes9"))
 """A Span of which only the attributes are looked at."""
-SpanView = cast("type[Head]", _view("Span"))
+SpanView = cast("type[Span]", _view("Span"))
 """A whole Span, decoded to the bottom: what proves that it is well formed."""
+ContextView = cast("type[Context]", _view("Context"))
+"""The W3C trace state and flags of a Span."""
+EventsView = cast("type[Events]", _view("Events"))
+"""A Span of which only the events are looked at."""
+ResourceHeaderView = cast("type[ResourceHeader]", _view("ResourceHeader"))
+"""A ResourceSpans without its spans, all of it."""
+ScopeHeaderView = cast("type[ScopeHeader]", _view("ScopeHeader"))
+"""A ScopeSpans without its spans, all of it."""
 KeyValueView = cast("type[KeyValue]", _view("KeyValue"))
 """One attribute."""
 ResponseView = cast("type[Response]", _view("Response"))
@@ -220,14 +293,19 @@ LogsRequestView = cast("type[LogsRequest]", _view("LogsRequest"))
 
 __all__ = [
     "AttributesView",
+    "ContextView",
     "DecodeError",
+    "EventsView",
     "HeadView",
     "KeyValueView",
     "LogsRequestView",
     "RequestView",
+    "ResourceHeaderView",
     "ResourceSpansView",
     "ResourceView",
     "ResponseView",
+    "ScopeHeaderView",
     "ScopeSpansView",
+    "ScopeView",
     "SpanView",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.policies import Policy
+from milvus_otel_processor.sampling.policies.base import notes_of
+from milvus_otel_processor.sampling.shadow import check_shadows
 from milvus_otel_processor.settings import Duration, Settings
 
 
@@ -47,7 +49,33 @@ class TailSamplingSettings(Settings):
     )
     sample_on_first_match: bool = Field(
         default=False,
-        description="Accepted for the Collector's sake; a policy that samples is always the last that is asked.",
+        description="The first policy that samples a trace is the last that is asked. It changes something only for policies "
+        "with a memory, such as rate limits: those behind it are not charged.",
+    )
+    block_on_overflow: bool = Field(
+        default=False,
+        description="Accepted for the Collector's sake: traces beyond `num_traces` are decided early, and never dropped unseen.",
+    )
+    sampling_strategy: Literal["trace-complete", "span-ingest"] = Field(
+        default="trace-complete",
+        description="Accepted for the Collector's sake: decisions are made over whole traces.",
+    )
+    maximum_trace_size_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="A trace that grows beyond this is decided at once, by the policies, and its later spans follow that; "
+        "bytes. 0 means no limit.",
+    )
+    max_memory_mib: int = Field(
+        default=0,
+        ge=0,
+        description="How much memory waiting traces take at the most; beyond it the oldest are decided early; MiB. 0 means no "
+        "limit. Not in the Collector.",
+    )
+    decision_wait_after_complete: Duration = Field(
+        default=0.0,
+        description="If not 0s, a trace is decided when its root and every span's parent have arrived, and nothing more for "
+        "this long. Milvus' C++ core sends its spans every 5s: less than that decides without them. Not in the Collector.",
     )
     drop_pending_traces_on_shutdown: bool = Field(
         default=False, description="Drop, undecided, what waits when the processor stops."
@@ -56,10 +84,33 @@ class TailSamplingSettings(Settings):
         min_length=1, description="The rules, of which one has to sample a trace to keep it."
     )
 
+    def notes(self) -> list[str]:
+        """Return what is accepted for the Collector's sake and means nothing here, each with its key."""
+        notes = []
+        if self.block_on_overflow:
+            notes.append(
+                "block_on_overflow: means nothing here; beyond num_traces the oldest traces are decided early by the policies, "
+                "while the sender waits"
+            )
+        if self.expected_new_traces_per_sec:
+            notes.append("expected_new_traces_per_sec: means nothing here; no memory is allocated ahead")
+        if self.sampling_strategy == "span-ingest":
+            notes.append(
+                "sampling_strategy: span-ingest means nothing here; decisions are made over whole traces, as with trace-complete"
+            )
+        return notes + notes_of(self.policies, "policies")
+
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
+        if not all(policy.name for policy in self.policies):
+            raise ValueError("policy name cannot be empty")
         counts = Counter(policy.name for policy in self.policies)
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"duplicate policy name {twice[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _shadows_are_beside_others(self) -> Self:
+        check_shadows(self.policies)
         return self

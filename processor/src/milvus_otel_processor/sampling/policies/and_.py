@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ class AndSettings(Settings):
     and_sub_policy: list[SubPolicy] = Field(min_length=1, description="The policies that all have to sample the trace.")
 
 
-class And:
+class And(Evaluator):
     """Samples traces that all of its evaluators sample."""
 
     def __init__(self, evaluators: list[Evaluator]) -> None:
         self._evaluators = evaluators
+        self.stateful = any(evaluator.stateful for evaluator in evaluators)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where every sub-policy does; the first that does not ends the search."""
@@ -41,6 +42,10 @@ class AndPolicy(PolicySettings):
     type: Literal["and"]
     and_: AndSettings = Field(alias="and")
 
-    def evaluator(self) -> Evaluator:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""
-        return And([policy.evaluator() for policy in self.and_.and_sub_policy])
+        return And([policy.evaluator(clock) for policy in self.and_.and_sub_policy])
+
+    def notes(self) -> list[str]:
+        """Return what means nothing in this policy and in those inside."""
+        return super().notes() + notes_of(self.and_.and_sub_policy, "and.and_sub_policy")

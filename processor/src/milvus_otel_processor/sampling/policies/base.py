@@ -3,24 +3,69 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from time import monotonic, time_ns
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from milvus_otel_processor.sampling.decision import Decision
     from milvus_otel_processor.trace import Trace
+
+_COLLECTOR_BLOCKS = frozenset(
+    {
+        "and",
+        "boolean_attribute",
+        "bytes_limiting",
+        "composite",
+        "drop",
+        "latency",
+        "not",
+        "numeric_attribute",
+        "ottl_condition",
+        "probabilistic",
+        "rate_limiting",
+        "span_count",
+        "status_code",
+        "string_attribute",
+        "trace_state",
+    }
+)
+"""The blocks that the Collector knows under every policy, whatever its type."""
+
+
+class Clock(NamedTuple):
+    """The time, for policies that need it."""
+
+    monotonic: Callable[[], float]
+    """Seconds that never run backwards, from any origin."""
+    time_ns: Callable[[], int]
+    """Nanoseconds since the epoch."""
+
+
+SYSTEM_CLOCK = Clock(monotonic, time_ns)
+
+
+class EvaluationError(Exception):
+    """A policy cannot answer: for the Collector, too, the trace is then one that this policy did not sample."""
 
 
 class Evaluator(Protocol):
     """Decides over one trace at a time."""
 
+    stateful: bool = False
+    """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
+
+    @abstractmethod
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED or NOT_SAMPLED (a `drop` policy: DROPPED or NOT_SAMPLED).
 
-        The answer depends on the whole trace, never on the order of its spans. Raises DecodeError at a malformed span.
+        The answer depends on the whole trace, never on the order of its spans. Raises DecodeError at a malformed span, and
+        EvaluationError where there is no answer.
         """
 
 
@@ -28,9 +73,35 @@ class PolicySettings(Settings):
     """The head of each entry under `policies`."""
 
     name: str = Field(
-        min_length=1, description="Name of the policy: in metrics, and on kept spans as `tailsampling.policy`."
+        default="",
+        description="Name of the policy: in metrics, and on kept spans as `tailsampling.policy`. Has to be there, and to be "
+        "unique, directly under `policies`; inside other policies it is for the reader.",
     )
+    mode: Literal["shadow"] | None = Field(
+        default=None,
+        description="With `shadow`, what the policy would have done is counted, and it does nothing; directly under `policies`.",
+    )
+    _unused: tuple[str, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _other_blocks_are_unused(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, dict):
+            return handler(data)
+        unused = tuple(key for key in data if key in _COLLECTOR_BLOCKS and key != data.get("type"))
+        settings = handler({key: value for key, value in data.items() if key not in unused} if unused else data)
+        settings._unused = unused  # noqa: SLF001 - its own
+        return settings
 
     @abstractmethod
-    def evaluator(self) -> Evaluator:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""
+
+    def notes(self) -> list[str]:
+        """Return what is accepted for the Collector's sake and means nothing, here or there."""
+        return [f"{block}: is not looked at, the type is {getattr(self, 'type', '')}" for block in self._unused]
+
+
+def notes_of(policies: list[Any], path: str) -> list[str]:
+    """Return the notes of these policies, each behind the place of its policy in the YAML: `path[0]` and so on."""
+    return [f"{path}[{index}].{note}" for index, policy in enumerate(policies) for note in policy.notes()]

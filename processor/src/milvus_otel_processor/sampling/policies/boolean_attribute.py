@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class BooleanAttributeSettings(Settings):
     )
 
 
-class BooleanAttribute:
+class BooleanAttribute(Evaluator):
     """Samples traces with an attribute, of a resource or a span, that has the value."""
 
     def __init__(self, settings: BooleanAttributeSettings) -> None:
@@ -53,6 +53,6 @@ class BooleanAttributePolicy(PolicySettings):
     type: Literal["boolean_attribute"]
     boolean_attribute: BooleanAttributeSettings
 
-    def evaluator(self) -> Evaluator:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
         return BooleanAttribute(self.boolean_attribute)

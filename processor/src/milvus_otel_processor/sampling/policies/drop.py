@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
 from milvus_otel_processor.sampling.policies.span_name import SpanName
 from milvus_otel_processor.settings import Settings
 
@@ -24,11 +24,12 @@ class DropSettings(Settings):
     )
 
 
-class Drop:
+class Drop(Evaluator):
     """Drops traces that all of its evaluators sample."""
 
     def __init__(self, evaluators: list[Evaluator]) -> None:
         self._evaluators = evaluators
+        self.stateful = any(evaluator.stateful for evaluator in evaluators)
         self._root_matches = [
             evaluator.matches
             for evaluator in evaluators
@@ -59,6 +60,10 @@ class DropPolicy(PolicySettings):
     type: Literal["drop"]
     drop: DropSettings
 
-    def evaluator(self) -> Drop:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Drop:
         """Return the evaluator that these settings describe."""
-        return Drop([policy.evaluator() for policy in self.drop.drop_sub_policy])
+        return Drop([policy.evaluator(clock) for policy in self.drop.drop_sub_policy])
+
+    def notes(self) -> list[str]:
+        """Return what means nothing in this policy and in those inside."""
+        return super().notes() + notes_of(self.drop.drop_sub_policy, "drop.drop_sub_policy")

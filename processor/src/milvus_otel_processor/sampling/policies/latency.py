@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,15 +19,13 @@ _NANOSECONDS_PER_MS = 1_000_000
 class LatencySettings(Settings):
     """Settings of `latency`."""
 
-    threshold_ms: int = Field(
-        default=0, ge=0, description="Traces that took longer than this are sampled; milliseconds."
-    )
+    threshold_ms: int = Field(default=0, description="Traces that took longer than this are sampled; milliseconds.")
     upper_threshold_ms: int = Field(
-        default=0, ge=0, description="If not 0, traces that took longer than this are not sampled; milliseconds."
+        default=0, description="If not 0, traces that took longer than this are not sampled; milliseconds."
     )
 
 
-class Latency:
+class Latency(Evaluator):
     """Samples traces by the time from their earliest start to their latest end.
 
     With an upper bound the Collector's policy answers at the first span with which the part of the trace read so far is
@@ -47,7 +45,9 @@ class Latency:
         else:
             start = min([head.start_time_unix_nano for head in heads], default=0)
             nanoseconds = max([head.end_time_unix_nano for head in heads], default=0) - start
-        duration = nanoseconds // _NANOSECONDS_PER_MS
+        # As in Go, the fraction is cut off, so that -0.5 ms are 0 ms.
+        milliseconds = abs(nanoseconds) // _NANOSECONDS_PER_MS
+        duration = milliseconds if nanoseconds >= 0 else -milliseconds
         if duration > self._more_than and (self._at_most is None or duration <= self._at_most):
             return Decision.SAMPLED
         return Decision.NOT_SAMPLED
@@ -59,6 +59,6 @@ class LatencyPolicy(PolicySettings):
     type: Literal["latency"]
     latency: LatencySettings
 
-    def evaluator(self) -> Evaluator:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
         return Latency(self.latency)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from milvus_otel_processor.sampling.expressions import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,15 +14,7 @@ if TYPE_CHECKING:
 def check_expressions(expressions: Sequence[str]) -> None:
     """Raise ValueError, naming the expression and the reason, where one is not a regular expression."""
     for expression in expressions:
-        try:
-            _compile(expression)
-        except re.error as error:
-            raise ValueError(f"{expression!r} is not a regular expression: {error}") from None
-
-
-def _compile(expression: str) -> re.Pattern[str]:
-    # As in Go's RE2: \d, \w, \s and \b know ASCII alone, and a dot stands for a character, not for a byte.
-    return re.compile(expression, re.ASCII)
+        compiled(expression)
 
 
 def matcher(values: Sequence[str], *, regex: bool, cache_max_size: int) -> Callable[[bytes], bool]:
@@ -32,11 +25,10 @@ def matcher(values: Sequence[str], *, regex: bool, cache_max_size: int) -> Calla
     """
     if not regex:
         return frozenset(value.encode() for value in values if value).__contains__
-    searches = [_compile(value).search for value in values]
+    searches = [compiled(value) for value in values]
 
     @lru_cache(maxsize=cache_max_size)
     def matches(text: bytes) -> bool:
-        decoded = text.decode("utf-8", "replace")
-        return any(search(decoded) for search in searches)
+        return any(search(text) for search in searches)
 
     return matches

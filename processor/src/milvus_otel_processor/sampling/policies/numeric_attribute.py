@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class NumericAttributeSettings(Settings):
         return self
 
 
-class NumericAttribute:
+class NumericAttribute(Evaluator):
     """Samples traces with an attribute, of a resource or a span, that is a number within the bounds.
 
     Differs from the Collector's policy, which reads every double as 0 and takes a bound of 0 for none: here a double is
@@ -65,6 +65,6 @@ class NumericAttributePolicy(PolicySettings):
     type: Literal["numeric_attribute"]
     numeric_attribute: NumericAttributeSettings
 
-    def evaluator(self) -> Evaluator:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
         return NumericAttribute(self.numeric_attribute)

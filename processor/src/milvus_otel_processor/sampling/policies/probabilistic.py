@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.fnv import fnv1a
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
     from milvus_otel_processor.trace import Trace
 
 _DEFAULT_SALT = "default-hash-seed"  # the Collector's
-_FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
 _MAX_UINT64 = (1 << 64) - 1
 _PERCENT = 100
 
@@ -34,7 +34,7 @@ class ProbabilisticSettings(Settings):
     )
 
 
-class Probabilistic:
+class Probabilistic(Evaluator):
     """Samples the traces whose id hashes below a threshold: with the same salt the same traces as the Collector.
 
     The hash is FNV-1a with 64 bits over the salt and the 16 bytes of the trace id, the threshold the share of the greatest
@@ -48,13 +48,6 @@ class Probabilistic:
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the hash of the trace id is not above the threshold."""
         return Decision.SAMPLED if fnv1a(trace.id, self._basis) <= self._threshold else Decision.NOT_SAMPLED
-
-
-def fnv1a(data: bytes, basis: int = _FNV_OFFSET) -> int:
-    """Return the 64-bit FNV-1a hash of the data, going on from `basis`, the hash of what comes before it."""
-    for byte in data:
-        basis = (basis ^ byte) * _FNV_PRIME & _MAX_UINT64
-    return basis
 
 
 def threshold(ratio: float) -> int:
@@ -76,6 +69,6 @@ class ProbabilisticPolicy(PolicySettings):
     type: Literal["probabilistic"]
     probabilistic: ProbabilisticSettings
 
-    def evaluator(self) -> Evaluator:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
         return Probabilistic(self.probabilistic)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
 
@@ -34,7 +34,7 @@ class SpanNameSettings(Settings):
         return self
 
 
-class SpanName:
+class SpanName(Evaluator):
     """Samples traces in which the name of a span, or of a root span alone, matches."""
 
     def __init__(self, settings: SpanNameSettings) -> None:
@@ -62,6 +62,6 @@ class SpanNamePolicy(PolicySettings):
     type: Literal["span_name"]
     span_name: SpanNameSettings
 
-    def evaluator(self) -> SpanName:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> SpanName:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
         return SpanName(self.span_name)

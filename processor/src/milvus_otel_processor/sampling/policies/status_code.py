@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class StatusCodeSettings(Settings):
     )
 
 
-class StatusCode:
+class StatusCode(Evaluator):
     """Samples traces in which a span has one of the statuses."""
 
     def __init__(self, settings: StatusCodeSettings) -> None:
@@ -45,6 +45,6 @@ class StatusCodePolicy(PolicySettings):
     type: Literal["status_code"]
     status_code: StatusCodeSettings
 
-    def evaluator(self) -> Evaluator:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
         return StatusCode(self.status_code)

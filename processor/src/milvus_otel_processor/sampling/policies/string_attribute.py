@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
 
@@ -38,7 +38,7 @@ class StringAttributeSettings(Settings):
         return self
 
 
-class StringAttribute:
+class StringAttribute(Evaluator):
     """Samples traces with an attribute, of a resource or a span, whose text matches."""
 
     def __init__(self, settings: StringAttributeSettings) -> None:
@@ -77,6 +77,6 @@ class StringAttributePolicy(PolicySettings):
     type: Literal["string_attribute"]
     string_attribute: StringAttributeSettings
 
-    def evaluator(self) -> Evaluator:
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
         return StringAttribute(self.string_attribute)

@@ -1,0 +1,37 @@
+"""The parts of a compiled condition that have a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from milvus_otel_processor.sampling.ottl.values import Value
+
+
+@dataclass(frozen=True)
+class Operand:
+    """Something with a value: `get` reads it from a SpanContext or an EventContext. Raises OttlError where there is none."""
+
+    get: Callable[[Any], Value]
+    is_converter: bool = False
+
+
+class Literal(Operand):
+    """A value that is there from the start."""
+
+    def __init__(self, value: Value) -> None:
+        super().__init__(lambda _: value)
+        object.__setattr__(self, "value", value)
+
+    value: Value
+
+
+def known(name: str, names: Iterable[str]) -> str:
+    """Return what there is, for a message about a name that there is not, and which of them may be meant."""
+    names = sorted(names)
+    close = get_close_matches(name, names, n=1)
+    return f"there is {', '.join(names)}" + (f"; did you mean {close[0]}?" if close else "")
