@@ -114,6 +114,35 @@ METRICS = (
         lambda now: _by(now.enriched_spans),
     ),
     Description(
+        "processor_enriched_requests",
+        _COUNTER,
+        ("source",),
+        "Milvus requests by the source that named their collection; `no_collection` where there is none to name, "
+        "`unknown` where no source knew.",
+        lambda now: _by(now.enriched_requests),
+    ),
+    Description(
+        "processor_access_log_lines",
+        _COUNTER,
+        ("state",),
+        "Lines of Milvus' access log: `received`; `evicted` of these, too many to hold; `doubled`; `malformed`.",
+        lambda now: _by(now.access_log_lines),
+    ),
+    Description(
+        "processor_catalogue_refreshes",
+        _COUNTER,
+        ("result",),
+        "Readings of Milvus' collections: `ok`, or the reason why not, such as `unauthenticated`.",
+        lambda now: _by(now.catalogue_refreshes),
+    ),
+    Description(
+        "processor_source_failures",
+        _COUNTER,
+        ("source",),
+        "Exceptions raised by sources of the user's own.",
+        lambda now: _by(now.source_failures),
+    ),
+    Description(
         "processor_decided_traces",
         _COUNTER,
         ("decision", "policy"),
