@@ -114,15 +114,16 @@ class Enricher:
         at_own = (written.own if request.parent is None else names).without(has)
         # Milvus gives its own spans no such attributes; where something else does, it gives them to the request's span as well.
         free = names.without(has) is names.all
+        unchanged = 0
         for index in request.spans:
-            if index == own:
-                spans[index] += at_own
-            elif free and is_milvus(groups[index]):
+            if free and is_milvus(groups[index]) and index != own:
                 spans[index] += names.all
-            else:
-                spans[index] += names.missing(spans[index])
+                continue
+            missing = at_own if index == own else names.missing(spans[index])
+            spans[index] += missing
+            unchanged += not missing
         trace.appended(written.own.all)
-        self._spans[known[2]] += len(request.spans)
+        self._spans[known[2]] += len(request.spans) - unchanged
         if known[0].error_type is not None and request.server is not None:
             self._mark_failed(trace, request.server, known[0].error_message, written.failure)
 
@@ -169,6 +170,8 @@ def _share(requests: Sequence[Request], facts: list[Facts], origins: list[str]) 
         above = facts[operation]
         names = Facts(above.collection, above.namespace, above.operation)
         for place in made:
+            if requests[place].method is None and facts[place].collection is not None:
+                continue  # an operation within another speaks for itself
             if above.collection is not None or not origins[place]:
                 origins[place] = origins[operation]
             facts[place] = filled(names, facts[place])

@@ -67,7 +67,7 @@ def find_requests(trace: Trace) -> list[Request]:
         if method is not None:
             found[index] = Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
     for index in foreign:
-        if index not in found and heads[index].kind != _SERVER and _is_of_milvus(spans[index]):
+        if index not in found and _is_of_milvus(spans[index]):
             found[index] = Request(None, client=index)
     if not found:
         return []
