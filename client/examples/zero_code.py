@@ -1,7 +1,7 @@
 """The same without a word about tracing in the code.
 
-    pip install milvus-otel-client pymilvus
-    OTEL_SERVICE_NAME=shop opentelemetry-instrument --exporter_otlp_protocol grpc python zero_code.py
+pip install milvus-otel-client pymilvus
+OTEL_SERVICE_NAME=shop opentelemetry-instrument --exporter_otlp_protocol grpc python zero_code.py
 """
 
 import os
