@@ -15,6 +15,7 @@ from tests.stack.engine import Docker
 from tests.stack.load import SERVICE, Load
 
 SHOP = "demo-shop"
+ERROR = 2  # Status.STATUS_CODE_ERROR
 MEGABYTE, MEBIBYTE = 1_000_000, 1024 * 1024
 
 Spans = list[dict[str, Any]]
@@ -124,6 +125,28 @@ def test_no_heartbeat_of_milvus_is_kept(stack: Stack, shop: dict[str, Spans]):
     assert stack.jaeger.services() == sorted({SHOP, "standalone", "segcore"})
     for service in ("standalone", "segcore"):
         assert set(stack.jaeger.traces(service)) <= set(shop)
+
+
+def test_a_failed_request_of_an_application_without_any_tracing_is_kept_with_its_collection(stack: Stack):
+    ask = "from pymilvus import MilvusClient; MilvusClient('http://milvus:19530').search('absent', [[0.5, 0.5]])"
+    with pytest.raises(RuntimeError, match="collection not found"):
+        stack.compose("--profile", "demo", "run", "--rm", "--entrypoint", "python", "demo", "-c", ask)
+    search = "milvus.proto.milvus.MilvusService/Search"
+    wanted = {"db.collection.name": "absent"}
+    found = wait_until(
+        lambda: stack.jaeger.traces("standalone", operation=search, attributes=wanted), "the trace in Jaeger", 40, 0.5
+    )
+    (spans,) = found.values()
+    facts = attributes_of(root(spans))
+    assert (facts["milvus.enrichment"], facts["db.response.status_code"]) == ("access_log", "100")
+    assert root(spans)["status"]["code"] == ERROR
+    assert policies(spans) == {"errors"}
+
+
+def test_the_collector_hands_everything_over(stack: Stack):
+    said = stack.compose("logs", "--no-color", "collector")
+    assert "Exporting failed" not in said
+    assert "deprecated" not in said
 
 
 def test_traces_survive_a_restart_of_jaeger(stack: Stack, shop: dict[str, Spans]):
