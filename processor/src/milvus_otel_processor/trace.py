@@ -179,6 +179,11 @@ def _values_behind(key: bytes, joined: bytes) -> set[bytes] | None:
     return found
 
 
+def field_of(key: bytes, encoded: bytes) -> bytes:
+    """Return how the key and this value, one of `Trace.values_behind`, stand in a span."""
+    return key + bytes((_VALUE_TAG, len(encoded))) + encoded
+
+
 def well_formed(span: bytes) -> bool:
     """Tell whether the span is valid protobuf down to the last attribute, so that whoever receives it can decode it."""
     try:
