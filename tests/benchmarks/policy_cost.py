@@ -58,7 +58,7 @@ TWENTY = [
     policy("tenant", "string_attribute", key="tenant", values=["gold", "platinum"]),
     policy("route", "string_attribute", key="http.route", values=["^/admin"], enabled_regex_matching=True),
     policy("service", "string_attribute", key="service.name", values=["payment"]),
-    policy("drops", "string_attribute", key="rpc.method", values=["DropCollection", "DropPartition"]),
+    policy("drops", "string_attribute", key="rpc.method", values=["DropIndex", "DropAlias"]),
     policy(
         "creates", "string_attribute", key="rpc.method", values=["^Alter", "^Transfer"], enabled_regex_matching=True
     ),
@@ -71,7 +71,7 @@ TWENTY = [
     _both("slow imports", policy("200 ms", "latency", threshold_ms=200), COLLECTION),
     _both("a tenth of gold", TENTH, policy("gold", "string_attribute", key="tenant", values=["gold"])),
     policy("slow roots", "ottl_condition", span=['IsRootSpan() and end_time - start_time > Duration("400ms")']),
-    policy("exceptions", "ottl_condition", spanevent=['name == "exception"']),
+    policy("unhandled", "ottl_condition", spanevent=['name == "unhandled"']),
     TENTH,
 ]
 
