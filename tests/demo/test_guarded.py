@@ -129,8 +129,9 @@ def test_litter_is_removed_where_it_belongs_to_the_command_and_nowhere_else(tmp_
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["theirs", "theirs/run.pid"]
 
 
-def test_a_guarded_process_that_never_starts_a_command_leaves_nothing() -> None:
+def test_a_guarded_process_that_never_starts_a_command_leaves_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     with Guarded("guarded-test-") as guarded:
         folder = guarded.folder
     assert folder is not None
     assert not folder.exists()
+    assert capfd.readouterr().err == ""

@@ -1,13 +1,17 @@
 """The pipeline without its two ends: requests are put in by hand, kept spans are recorded, the clock is turned by hand."""
 
 from collections.abc import Mapping
+from random import Random
 
 from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.decider import Decider
+from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.limits import limits_of
 from milvus_otel_processor.otlp.envelope import Group
 from milvus_otel_processor.pipeline import Pipeline
+from milvus_otel_processor.sampling.policies import Clock as Clocks
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.telemetry import Snapshot, Telemetry
@@ -30,6 +34,12 @@ def drop_roots(*names: str, name: str = "heartbeats") -> dict[str, object]:
 def sampling(*policies: Mapping[str, object], **settings: object) -> TailSamplingSettings:
     """A `tail_sampling` block; everything is sampled if no policy is given."""
     return TailSamplingSettings.model_validate({"policies": list(policies) or [ALWAYS], **settings})
+
+
+def enricher(telemetry: Telemetry, clock: Clock, buffer: Buffer) -> Enricher:
+    """The built-in sources, and a catalogue that stays empty."""
+    waiting = buffer.entries.__contains__
+    return Enrichment(MilvusSettings(), telemetry, clock=clock, random=Random(0), is_waiting=waiting).enricher
 
 
 class RecordingExporter:
@@ -64,8 +74,8 @@ class Harness:
         self.exporter = RecordingExporter(self.telemetry)
         self.buffer = Buffer(settings.decision_wait)
         self.decider = Decider(
-            enricher=Enricher(self.telemetry.enriched_spans) if enrich else None,
-            sampler=Sampler(settings),
+            enricher=enricher(self.telemetry, self.clock, self.buffer) if enrich else None,
+            sampler=Sampler(settings, Clocks(self.clock, lambda: int(self.clock.now * 1e9))),
             cache_settings=settings.decision_cache,
             exporter=self.exporter,
             telemetry=self.telemetry,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 
 import grpc
@@ -58,6 +59,8 @@ class Peer:
         self.endpoint = ""
         self.requests: list[bytes] = []
         self.metadata: list[dict[str, str]] = []
+        self.refuses = b""
+        """A request that holds these bytes is refused as a server in Go refuses what it cannot decode."""
         self._answers = answers or (accept,)
         self._lock = Lock()
 
@@ -66,18 +69,25 @@ class Peer:
             answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
             self.requests.append(request)
             self.metadata.append({key: str(value) for key, value in context.invocation_metadata()})
+        if self.refuses and self.refuses in request:
+            context.abort(grpc.StatusCode.INTERNAL, "error unmarshalling request")
         return answer(context)
 
 
 @contextmanager
-def peer(*answers: Answer) -> Iterator[Peer]:
-    """A Peer listening on a free port of 127.0.0.1, named by its `endpoint`."""
+def peer(*answers: Answer, certificate: Path | None = None, key: Path | None = None) -> Iterator[Peer]:
+    """A Peer listening on a free port of 127.0.0.1, named by its `endpoint`; with a certificate, over TLS."""
     made = Peer(answers)
     service, method = METHOD.strip("/").split("/")
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
     handlers = {method: grpc.unary_unary_rpc_method_handler(made.export)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-    made.endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    if certificate is not None and key is not None:
+        credentials = grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
+    made.endpoint = f"127.0.0.1:{port}"
     server.start()
     try:
         yield made

@@ -40,15 +40,24 @@ steps = st.lists(
 
 
 @given(
-    steps,
-    st.sampled_from([0.0, 3.0]),
-    st.sampled_from([2, 100]),
-    st.sampled_from([0, 1, 100]),
-    st.sampled_from([True, False]),
+    steps=steps,
+    after_root=st.sampled_from([0.0, 3.0]),
+    after_complete=st.sampled_from([0.0, 1.0]),
+    num_traces=st.sampled_from([2, 100]),
+    largest=st.sampled_from([0, 150]),
+    cached=st.sampled_from([0, 1, 100]),
+    enrich=st.booleans(),
 )
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_span_is_in_one_place_at_every_moment(
-    steps: list[tuple[str, bytes]], after_root: float, num_traces: int, cached: int, enrich: bool
+    *,
+    steps: list[tuple[str, bytes]],
+    after_root: float,
+    after_complete: float,
+    num_traces: int,
+    largest: int,
+    cached: int,
+    enrich: bool,
 ) -> None:
     harness = Harness(
         sampling(
@@ -56,7 +65,9 @@ def test_every_span_is_in_one_place_at_every_moment(
             ERRORS,
             decision_wait=10.0,
             decision_wait_after_root_received=after_root,
+            decision_wait_after_complete=after_complete,
             num_traces=num_traces,
+            maximum_trace_size_bytes=largest,
             decision_cache={"sampled_cache_size": cached, "non_sampled_cache_size": cached},
         ),
         enrich=enrich,

@@ -22,6 +22,43 @@ def kept(harness: Harness) -> list[int]:
     return [Span.FromString(each).trace_id[-1] for each in harness.exporter.spans]
 
 
+class TestTooManyTraces:
+    """`num_traces`."""
+
+    def test_the_oldest_are_decided_early_by_their_rules(self) -> None:
+        harness = Harness(sampling(ERRORS, num_traces=2))
+        harness.put(span(1, 1, status=ERROR), span(2, 1))
+        harness.put(span(3, 1, status=ERROR), span(4, 1, status=ERROR))
+        assert [Span.FromString(kept).trace_id[-1] for kept in harness.exporter.spans] == [1]
+        after = harness.snapshot()
+        assert after.early_decisions == {"num_traces": 2}
+        assert (after.waiting_traces, after.waiting_spans) == (2, 2)
+        assert_accounted(after)
+
+    def test_as_many_as_allowed_wait(self) -> None:
+        harness = Harness(sampling(num_traces=2))
+        harness.put(span(1), span(2))
+        assert harness.snapshot().waiting_traces == 2
+        assert harness.snapshot().early_decisions == {}
+
+    def test_one_request_may_hold_more_than_fit(self) -> None:
+        harness = Harness(sampling(num_traces=2))
+        harness.put(*[span(trace) for trace in range(1, 11)])
+        assert len(harness.exporter.spans) == 8
+        assert harness.snapshot().waiting_traces == 2
+
+    def test_traces_that_arrive_after_an_early_decision_wait_their_time(self) -> None:
+        harness = Harness(sampling(num_traces=1, decision_wait=10.0))
+        harness.put(span(1))
+        harness.put(span(2))
+        harness.advance(5)
+        harness.put(span(3))
+        harness.advance(9.9)
+        assert len(harness.exporter.spans) == 2
+        harness.advance(0.2 + harness.buffer.tick)
+        assert len(harness.exporter.spans) == 3
+
+
 class TestMaxMemory:
     """`max_memory_mib`."""
 
@@ -94,9 +131,7 @@ class TestCompleteTraces:
     """`decision_wait_after_complete`."""
 
     def settled(self, **settings: object) -> Harness:
-        return Harness(
-            sampling(ERRORS, decision_wait=30.0, decision_wait_after_complete=2.0, **settings)  # type: ignore[arg-type]
-        )
+        return Harness(sampling(ERRORS, decision_wait=30.0, decision_wait_after_complete=2.0, **settings))
 
     def test_a_complete_trace_does_not_wait_on(self) -> None:
         harness = self.settled()

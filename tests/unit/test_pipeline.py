@@ -1,5 +1,7 @@
 """Spans in, held by trace, out when their trace is due."""
 
+from collections.abc import Callable
+
 import pytest
 from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.sampling.decision import Decision
@@ -112,6 +114,43 @@ def test_a_malformed_span_is_lost_and_counted_and_the_rest_of_its_trace_is_not()
     assert_accounted(harness.snapshot())
 
 
+def _with_short_span_id(one: Span) -> None:
+    one.span_id = b"short"
+
+
+def _with_long_parent(one: Span) -> None:
+    one.parent_span_id = b"123456789"
+
+
+def _with_short_link(one: Span) -> None:
+    one.links.add(trace_id=bytes(16), span_id=b"short")
+
+
+def _with_long_linked_trace(one: Span) -> None:
+    one.links.add(trace_id=bytes(17), span_id=bytes(8))
+
+
+@pytest.mark.parametrize("damage", [_with_short_span_id, _with_long_parent, _with_short_link, _with_long_linked_trace])
+def test_a_span_with_an_id_of_another_length_is_malformed(damage: Callable[[Span], None]) -> None:
+    damaged = span(1, 2, parent=1)
+    damage(damaged)
+    harness = Harness(sampling(ERRORS))
+    harness.put(span(1, 1, status=ERROR), damaged)
+    harness.decide_all()
+    assert len(harness.exporter.spans) == 1
+    assert harness.snapshot().lost_spans == {"malformed": 1}
+    assert_accounted(harness.snapshot())
+
+
+def test_ids_that_are_missing_are_not_malformed() -> None:
+    bare = Span(trace_id=span(1).trace_id)
+    bare.links.add()
+    harness = Harness()
+    harness.put(bare)
+    harness.decide_all()
+    assert len(harness.exporter.spans) == 1
+
+
 def test_a_trace_of_malformed_spans_alone_is_decided_malformed() -> None:
     harness = Harness(sampling(ERRORS))
     cut_off = span(1).SerializeToString() + b"\x4a\x7f"
@@ -128,6 +167,29 @@ def test_a_duplicated_span_is_carried_through_twice() -> None:
     harness.put(span(1, 1))
     harness.decide_all()
     assert len(harness.exporter.spans) == 3
+
+
+def test_policies_see_what_enrichment_has_added() -> None:
+    by_collection = {
+        "name": "products",
+        "type": "string_attribute",
+        "string_attribute": {"key": "db.collection.name", "values": ["products"]},
+    }
+    harness = Harness(sampling(by_collection), enrich=True)
+    written = {"db.system": "milvus", "db.milvus.search.collection_name": "products"}
+    harness.put(span(1, 1, attributes=written), span(1, 2, 1))
+    harness.put(span(2, 1, attributes=written | {"db.milvus.search.collection_name": "articles"}), span(2, 2, 1))
+    harness.decide_all()
+    assert [attributes_of(kept)["db.collection.name"] for kept in harness.exporter.spans] == ["products"] * 2
+
+
+def test_a_name_that_another_sampler_left_stays() -> None:
+    harness = Harness()
+    named = {"tailsampling.policy": "by the Collector"}
+    harness.put(span(1, 1, attributes=named), span(1, 2, 1), span(1, 3, 1, name="tailsampling.policy"))
+    harness.decide_all()
+    ours = {"tailsampling.policy": "everything"}
+    assert [attributes_of(kept) for kept in harness.exporter.spans] == [named, ours, ours]
 
 
 class TestLateSpans:
@@ -289,43 +351,6 @@ class TestAfterTheRoot:
         harness.decide_all()
         assert len(harness.exporter.spans) == 2
         assert_accounted(harness.snapshot())
-
-
-class TestTooManyTraces:
-    """`num_traces`."""
-
-    def test_the_oldest_are_decided_early_by_their_rules(self) -> None:
-        harness = Harness(sampling(ERRORS, num_traces=2))
-        harness.put(span(1, 1, status=ERROR), span(2, 1))
-        harness.put(span(3, 1, status=ERROR), span(4, 1, status=ERROR))
-        assert [Span.FromString(kept).trace_id[-1] for kept in harness.exporter.spans] == [1]
-        after = harness.snapshot()
-        assert after.early_decisions == {"num_traces": 2}
-        assert (after.waiting_traces, after.waiting_spans) == (2, 2)
-        assert_accounted(after)
-
-    def test_as_many_as_allowed_wait(self) -> None:
-        harness = Harness(sampling(num_traces=2))
-        harness.put(span(1), span(2))
-        assert harness.snapshot().waiting_traces == 2
-        assert harness.snapshot().early_decisions == {}
-
-    def test_one_request_may_hold_more_than_fit(self) -> None:
-        harness = Harness(sampling(num_traces=2))
-        harness.put(*[span(trace) for trace in range(1, 11)])
-        assert len(harness.exporter.spans) == 8
-        assert harness.snapshot().waiting_traces == 2
-
-    def test_traces_that_arrive_after_an_early_decision_wait_their_time(self) -> None:
-        harness = Harness(sampling(num_traces=1, decision_wait=10.0))
-        harness.put(span(1))
-        harness.put(span(2))
-        harness.advance(5)
-        harness.put(span(3))
-        harness.advance(9.9)
-        assert len(harness.exporter.spans) == 2
-        harness.advance(0.2 + harness.buffer.tick)
-        assert len(harness.exporter.spans) == 3
 
 
 def test_a_policy_that_fails_costs_only_the_trace_it_fails_at(

@@ -123,6 +123,14 @@ def test_the_health_service_says_that_it_serves(running: Running, service: str) 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
+def test_at_the_end_the_health_service_says_that_it_serves_no_more() -> None:
+    receiver = Receiver(receiver_settings(), Harness().pipeline, Telemetry())
+    receiver.start()
+    receiver.stop(0.0)
+    answer = receiver._health.Check(health_pb2.HealthCheckRequest(), None)
+    assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
 class TestWhereItListens:
     def test_a_port_of_its_own_choice_is_told(self, running: Running) -> None:
         host, _, port = running.service.endpoint.rpartition(":")

@@ -114,6 +114,35 @@ METRICS = (
         lambda now: _by(now.enriched_spans),
     ),
     Description(
+        "processor_enriched_requests",
+        _COUNTER,
+        ("source",),
+        "Milvus requests in decided traces, by the source that knew their collection: the coverage of enrichment. `no_collection` "
+        "are requests that name none, `unknown` those that no source knew.",
+        lambda now: _by(now.enriched_requests),
+    ),
+    Description(
+        "processor_access_log_lines",
+        _COUNTER,
+        ("outcome",),
+        "Lines of Milvus' access log that came in, by what became of them.",
+        lambda now: _by(now.access_log_lines),
+    ),
+    Description(
+        "processor_catalogue_refreshes",
+        _COUNTER,
+        ("outcome",),
+        "Times that the collections were read from Milvus, by how it went.",
+        lambda now: _by(now.catalogue_refreshes),
+    ),
+    Description(
+        "processor_source_failures",
+        _COUNTER,
+        ("source",),
+        "Traces at which a source of the user's own failed.",
+        lambda now: _by(now.source_failures),
+    ),
+    Description(
         "processor_decided_traces",
         _COUNTER,
         ("decision", "policy"),
@@ -133,6 +162,13 @@ METRICS = (
         ("policy", "would", "decision"),
         "Traces that a policy with `mode: shadow` would have decided, with what was decided instead.",
         lambda now: {key: amount.traces for key, amount in now.shadow_decisions.items()},
+    ),
+    Description(
+        "processor_invalid_trace_states",
+        _COUNTER,
+        (),
+        "Kept spans whose trace state is not valid, so that `adjusted_counts` left it as it was.",
+        lambda now: _one(now.invalid_trace_states),
     ),
     Description(
         "processor_late_spans",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import logging
+from random import Random
 from threading import Event, Thread
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Protocol
 
 from milvus_otel_processor import metrics
 from milvus_otel_processor.buffer import Buffer
-from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.enrichment.component import Enrichment
+from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.receiver import PortError, Receiver
 from milvus_otel_processor.sampling.policies import Clock
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from wsgiref.simple_server import WSGIServer
 
+    from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.metrics import MetricsSettings
     from milvus_otel_processor.receiver import ReceiverSettings
@@ -54,7 +57,7 @@ class StartError(Exception):
 class Service:
     """One processor: receiver, pipeline and exporter, from `start` to `stop`.
 
-    Raises StartError where a file that the exporter's TLS settings name cannot be read.
+    Raises StartError where a file that TLS settings name cannot be read, or a source of the user's own cannot be had.
     """
 
     def __init__(self, config: Configuration, *, clock: Callable[[], float] = monotonic) -> None:
@@ -67,15 +70,17 @@ class Service:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
         self._clock = Clock(clock, time_ns)
         self._buffer = Buffer(gathering_time(config))
+        self._enrichment = self._enrich(config.milvus, clock) if config.milvus is not None else None
         self._pipeline = wire(
             config,
             buffer=self._buffer,
-            enricher=Enricher(self.telemetry.enriched_spans) if config.milvus is not None else None,
+            enricher=self._enrichment.enricher if self._enrichment is not None else None,
             exporter=self._exporter,
             telemetry=self.telemetry,
             clock=self._clock,
         )
-        self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry)
+        access_log = self._enrichment.access_log if self._enrichment is not None else None
+        self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry, access_log)
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
         self._metrics = config.metrics
         self._metric_servers: list[WSGIServer] = []
@@ -91,6 +96,8 @@ class Service:
         self._serve_metrics()
         self._exporter.start()
         self._ticker.start()
+        if self._enrichment is not None:
+            self._enrichment.start()
 
     def _serve_metrics(self) -> None:
         for endpoint in self._metrics.endpoints:
@@ -119,9 +126,26 @@ class Service:
         else:
             self._pipeline.drain()
         self._exporter.stop(max(0.0, deadline - monotonic()))
+        if self._enrichment is not None:
+            self._enrichment.stop(max(0.0, deadline - monotonic()))
         for server in self._metric_servers:
             server.shutdown()
             server.server_close()
+
+    def _enrich(self, settings: MilvusSettings, clock: Callable[[], float]) -> Enrichment:
+        waiting = self._buffer.entries
+        try:
+            return Enrichment(
+                settings,
+                self.telemetry,
+                clock=clock,
+                random=Random(),  # noqa: S311 - no secret
+                is_waiting=waiting.__contains__,
+            )
+        except SourceError as error:
+            raise StartError(str(error)) from None
+        except OSError as error:
+            raise StartError(f"processors.milvus.tls: cannot read {error.filename}: {error.strerror}") from None
 
     def _tick(self) -> None:
         while not self._stopping.wait(self._buffer.tick):

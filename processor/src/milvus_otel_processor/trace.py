@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.otlp.attributes import error_status
 from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, HeadView, SpanView
 from milvus_otel_processor.otlp.span import NO_PARENT
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _EVENT_TAG = b"\x5a"  # field 11, length-delimited
 _VALUE_TAG = 0x12  # field 2 of KeyValue, length-delimited
 _LONG = 0x80  # lengths from here on take more than one byte
+
+
+_TRACE_ID_LENGTHS, _SPAN_ID_LENGTHS = (0, 16), (0, 8)  # an id may be missing
 
 
 class Trace:
@@ -37,7 +41,10 @@ class Trace:
         "_values",
         "groups",
         "id",
+        "incoming_threshold",
+        "randomness",
         "spans",
+        "threshold",
     )
 
     def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes]) -> None:
@@ -52,6 +59,12 @@ class Trace:
         self._values: dict[bytes, set[bytes] | None] = {}
         self._distinct_groups: frozenset[Group] | None = None
         self._duration: int | None = None
+        self.randomness: int | None = None
+        """The number from 0 to 2**56 - 1 that probabilities are compared with, where its trace state says so."""
+        self.incoming_threshold = 0
+        """The highest sampling threshold that a span came with, see `sampling.thresholds`."""
+        self.threshold: int | None = None
+        """The threshold with which it was sampled, where that is to be told to whoever counts."""
 
     @property
     def heads(self) -> list[Head]:
@@ -118,10 +131,26 @@ class Trace:
     def append(self, index: int, encoded: bytes) -> None:
         """Add encoded attributes (see `otlp.attributes.span_attribute`) to the span at `index`."""
         self.spans[index] += encoded
-        self._bytes = None
+        self.appended(encoded)
+
+    def appended(self, encoded: bytes) -> None:
+        """Tell that this was put behind some of the spans directly; once is enough, however many spans they were."""
+        if self._bytes is not None:
+            self._bytes += encoded
         self._attributes = None
         self._span_values.clear()
         self._values.clear()
+
+    def set_error(self, index: int, message: str) -> None:
+        """Give the span at `index` the status ERROR, with a description, behind the status that it has.
+
+        A field that comes again overwrites, part by part, what came before: so protobuf has it, and so do its decoders in Go
+        (the Collector's pdata), Python and C++.
+        """
+        status = error_status(message)
+        self.append(index, status)
+        if self._heads is not None:
+            self._heads[index].MergeFromString(status)
 
     def attributes(self, index: int) -> dict[bytes, AnyValue]:
         """Return the attributes of the span at `index` by key, decoded once; of a key that comes twice the first counts."""
@@ -185,9 +214,17 @@ def field_of(key: bytes, encoded: bytes) -> bytes:
 
 
 def well_formed(span: bytes) -> bool:
-    """Tell whether the span is valid protobuf down to the last attribute, so that whoever receives it can decode it."""
+    """Tell whether the span is valid protobuf down to the last attribute, and its ids have their lengths.
+
+    The Collector's pdata, and with it Jaeger, refuses a whole request for one span that has not.
+    """
     try:
-        SpanView.FromString(span)
+        whole = SpanView.FromString(span)
     except DecodeError:
         return False
-    return True
+    if len(whole.span_id) not in _SPAN_ID_LENGTHS or len(whole.parent_span_id) not in _SPAN_ID_LENGTHS:
+        return False
+    links = whole.links
+    return not links or all(
+        len(link.trace_id) in _TRACE_ID_LENGTHS and len(link.span_id) in _SPAN_ID_LENGTHS for link in links
+    )

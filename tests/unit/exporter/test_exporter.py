@@ -1,6 +1,7 @@
 """Kept spans on their way to a real gRPC server in this process."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from milvus_otel_processor.otlp.envelope import Group
 from milvus_otel_processor.telemetry import Snapshot, Telemetry
 from pydantic import ValidationError
 
+from tests.peers.missing import require_command
 from tests.peers.otlp_sink import otlp_sink
 from tests.peers.waiting import wait_until
 from tests.support.peer import (
@@ -27,6 +29,7 @@ from tests.support.peer import (
 )
 from tests.support.processor import exporter_settings
 from tests.support.spans import span
+from tests.support.tcp import counting_proxy
 from tests.support.wire import spans_of
 
 GROUP = Group(b"", b"")
@@ -67,6 +70,17 @@ class Exporting:
         """The counters when nothing is queued any more."""
         wait_until(lambda: self.telemetry.snapshot().queued_spans == 0, "the queue to be empty", interval=0.005)
         return self.telemetry.snapshot()
+
+
+def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate for a host of this name, and its key."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    openssl = require_command("openssl", "a certificate to test TLS with")
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    command = [openssl, "req", "-x509", *curve, *subject, "-days", "1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
 
 
 @contextmanager
@@ -130,6 +144,34 @@ class TestBatches:
         assert (after.exported_spans, after.lost_spans) == (2, {"rejected": 1})
 
 
+class TestSpansThatThePeerRefuses:
+    """It refuses the whole request, and does not say for which span."""
+
+    @pytest.mark.parametrize("bad", [{0}, {99}, {37}, {3, 50, 51}], ids=str)
+    def test_they_alone_are_lost(self, bad: set[int]) -> None:
+        refused = span(name="refused").SerializeToString()
+        with peer() as server, exporting(server.endpoint) as out:
+            server.refuses = b"refused"
+            out.exporter.put([(GROUP, refused if number in bad else SPAN) for number in range(100)])
+            after = out.settled()
+        assert (after.exported_spans, after.lost_spans) == (100 - len(bad), {"rejected": len(bad)})
+        assert out.pauses.pauses == []
+
+    def test_a_peer_that_refuses_all_is_not_asked_without_end(self) -> None:
+        with peer() as server, exporting(server.endpoint) as out:
+            server.refuses = b"request"
+            out.put(1000)
+            assert out.settled().lost_spans == {"rejected": 1000}
+        assert len(server.requests) < 200
+
+    @pytest.mark.parametrize("code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED])
+    def test_a_refusal_of_us_is_not_taken_for_one_of_a_span(self, code: grpc.StatusCode) -> None:
+        with peer(fail(code)) as server, exporting(server.endpoint) as out:
+            out.put(100)
+            assert out.settled().lost_spans == {"rejected": 100}
+        assert len(server.requests) == 1
+
+
 class TestTheQueue:
     def test_what_does_not_fit_is_lost_and_counted_and_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
         made = Exporting("127.0.0.1:1", sending_queue={"queue_size": 5})
@@ -140,6 +182,12 @@ class TestTheQueue:
         assert (after.queued_spans, after.lost_spans) == (3, {"queue_full": 12})
         assert caplog.text.count("sending queue is full") == 1
         assert "endpoint=127.0.0.1:1 queue_size=5" in caplog.text
+
+    def test_when_it_is_full_again_that_is_said_again(self, caplog: pytest.LogCaptureFixture) -> None:
+        made = Exporting("127.0.0.1:1", sending_queue={"queue_size": 5})
+        for count in (4, 3, 1, 3):
+            made.put(count)
+        assert caplog.text.count("sending queue is full") == 2
 
 
 class TestRetries:
@@ -164,12 +212,12 @@ class TestRetries:
         self, code: grpc.StatusCode, caplog: pytest.LogCaptureFixture
     ) -> None:
         with peer(fail(code), accept) as server, exporting(server.endpoint) as out:
-            out.put(2)
-            assert out.settled().lost_spans == {"rejected": 2}
+            out.put(1)
+            assert out.settled().lost_spans == {"rejected": 1}
             out.put(1)
             assert out.settled().exported_spans == 1
         assert out.pauses.pauses == []
-        assert f"reason=rejected spans=2 endpoint={server.endpoint} code={code.name}" in caplog.text
+        assert f"reason=rejected spans=1 endpoint={server.endpoint} code={code.name}" in caplog.text
 
     def test_it_is_given_up_in_the_end(self) -> None:
         retry = {"initial_interval": 5.0, "max_elapsed_time": 1.0}
@@ -233,7 +281,8 @@ class TestTheEnd:
         assert (after.exported_spans, after.queued_spans, after.lost_spans) == (3, 0, {})
 
     def test_what_cannot_be_sent_in_time_is_lost_and_counted(self) -> None:
-        made = Exporting("127.0.0.1:1", sending_queue=batches(min_size=2, flush_timeout=3600.0))
+        queue = {"num_consumers": 1} | batches(min_size=2, flush_timeout=3600.0)  # one batch under way, others not
+        made = Exporting("127.0.0.1:1", sending_queue=queue)
         made.exporter._giving_up = Event()  # the pauses are real: what ends them is that time is over
         made.exporter.start()
         for _ in range(7):
@@ -269,12 +318,28 @@ class TestTheConnection:
         (problem,) = caught.value.errors()
         assert problem["msg"].endswith("printable ASCII characters alone as the value of the header 'Authorization'")
 
-    @pytest.mark.parametrize("compression", ["gzip", "none"])
-    def test_requests_arrive_whole_compressed_or_not(self, compression: str) -> None:
-        with peer() as server, exporting(server.endpoint, compression=compression) as out:
-            out.put(100)
-            out.settled()
-        assert lengths(server) == [100]
+    @pytest.mark.parametrize(("compression", "smaller"), [("gzip", True), ("none", False)])
+    def test_requests_arrive_whole_compressed_or_not(self, compression: str, smaller: bool) -> None:
+        repetitive = span(attributes={"text": "x" * 1000}).SerializeToString()
+        with peer() as server, counting_proxy(server.endpoint) as proxy:
+            with exporting(proxy.endpoint, compression=compression) as out:
+                out.put(100, repetitive)
+                assert out.settled().exported_spans == 100
+            assert lengths(server) == [100]
+            assert (proxy.sent < 20_000) is smaller
+
+    def test_over_tls_the_peers_certificate_is_checked(self, tmp_path: Path) -> None:
+        certificate, key = self_signed(tmp_path, "jaeger.example")
+        tls = {"insecure": False, "ca_file": str(certificate), "server_name_override": "jaeger.example"}
+        with peer(certificate=certificate, key=key) as server:
+            with exporting(server.endpoint, tls=tls) as out:
+                out.put()
+                assert out.settled().exported_spans == 1
+            for wrong in ({"server_name_override": "other.example"}, {"ca_file": None}):
+                with exporting(server.endpoint, tls=tls | wrong, retry_on_failure={"max_elapsed_time": 0.001}) as out:
+                    out.put()
+                    assert out.settled().lost_spans == {"retries_exhausted": 1}
+        assert len(server.requests) == 1
 
     @pytest.mark.parametrize("key", ["ca_file", "cert_file", "key_file"])
     def test_a_file_that_is_missing_is_an_error_from_the_start(self, key: str, tmp_path: Path) -> None:

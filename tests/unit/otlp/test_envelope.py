@@ -26,6 +26,7 @@ def test_a_registry_that_is_full_starts_anew_and_still_answers() -> None:
         ((group, spans),) = registry.split(encoded(span(), resource={"service.name": name}))
         assert group.resource_attributes[b"service.name"].string_value == name.encode()
         assert spans == [span().SerializeToString()]
+        assert len(registry._groups) <= 2
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import sys
 import types
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import SecretStr
+
 from milvus_otel_processor.config.model import COMPONENTS, ServiceSettings
 from milvus_otel_processor.config.shapes import DictShape, ListShape, ModelShape, Shape, UnionShape, shape_of_field
 from milvus_otel_processor.settings import Duration
@@ -110,7 +112,7 @@ def _words(annotation: Any) -> Iterator[str]:
             if member is not int or float not in members:
                 yield from _words(member)
     else:
-        yield {str: "string", int: "whole number", float: "number", bool: "`true` or `false`"}.get(
+        yield {str: "string", SecretStr: "string", int: "whole number", float: "number", bool: "`true` or `false`"}.get(
             annotation, getattr(annotation, "__name__", str(annotation))
         )
 
@@ -122,7 +124,7 @@ def _default(info: FieldInfo) -> str:
     if _is_duration(info):
         return f"`{value:g}s`"
     match value:
-        case None | "" | [] | () | {}:
+        case None | "" | [] | () | {} | SecretStr():
             return "none"
         case bool():
             return f"`{str(value).lower()}`"

@@ -32,7 +32,7 @@ _EXPORT_DELAY = {"OTEL_BSP_SCHEDULE_DELAY": "500"}
 """Milliseconds after which the application and the Go part of Milvus send their spans; 5 s would be the default."""
 _MARGIN_SECONDS = 1.0
 _STOP_SECONDS = 5.0
-_OTLP_PORT, _MILVUS_PORT = 14317, 19530
+_OTLP_PORT, _MILVUS_PORT, _METRICS_PORT = 14317, 19530, 18888
 
 
 def run_demo(console: Console, *, export: str | None = None, serve: bool = False) -> Outcome:
@@ -41,15 +41,21 @@ def run_demo(console: Console, *, export: str | None = None, serve: bool = False
     `export` is a `host:port` that gets what is kept as well; with `serve` all keeps running until a KeyboardInterrupt.
     Raises DemoError where it cannot go on. Whatever ends it, no process and no temporary folder is left.
     """
-    milvus_port = _port(_MILVUS_PORT)
-    with Sink(export) as sink, _processor(_config(sink.endpoint, milvus_port)) as service:
+    milvus_port, metrics_port = _port(_MILVUS_PORT), _port(_METRICS_PORT)
+    with Sink(export) as sink, _processor(_config(sink.endpoint, milvus_port, metrics_port)) as service:
         settings = MilvusSettings(otlp_endpoint=service.endpoint, proxy_port=milvus_port, environ=_EXPORT_DELAY)
         with _started(settings, console) as milvus:
             done = _application(milvus, service.endpoint, console)
             _wait_for_decisions(service, console)
             if serve:
                 show(_outcome(service, sink, done), console)
-                serve_until_interrupted(console, sink, endpoint=service.endpoint, uri=milvus.uri, export=export)
+                places = {
+                    "Milvus": milvus.uri,
+                    "OTLP endpoint": f"http://{service.endpoint}",
+                    "metrics": f"http://127.0.0.1:{metrics_port}/metrics",
+                    **({"kept traces also to": export} if export else {}),
+                }
+                serve_until_interrupted(console, sink, milvus, places)
         service.stop(grace_seconds=_STOP_SECONDS)
         outcome = _outcome(service, sink, done)
         show(outcome, console)
@@ -60,13 +66,15 @@ def _outcome(service: Service, sink: Sink, done: Progress) -> Outcome:
     return Outcome(service.telemetry.snapshot(), sink.traces(), done.operations, done.failures, sink.not_forwarded)
 
 
-def _config(sink: str, milvus_port: int) -> Config:
+def _config(sink: str, milvus_port: int, metrics_port: int) -> Config:
     """Return the built-in configuration with the demo's addresses and its shorter wait."""
+    reader = f"{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics_port}}}}}}}}}"
     overrides = [
         f"receivers.otlp.protocols.grpc.endpoint=127.0.0.1:{_port(_OTLP_PORT)}",
         f"exporters.otlp.endpoint={sink}",
         f"processors.milvus.uri=http://127.0.0.1:{milvus_port}",
         f"processors.tail_sampling.decision_wait={DECISION_WAIT_SECONDS}s",
+        f"service.telemetry.metrics.readers=[{reader}]",
     ]
     return load_config(None, overrides=overrides, environ=os.environ).config
 

@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from milvus_otel_processor.demo.milvus import EmbeddedMilvus
     from milvus_otel_processor.demo.sink import KeptSpan, Sink
 
 _POLL_SECONDS = 1.0
 
 
-def serve_until_interrupted(console: Console, sink: Sink, *, endpoint: str, uri: str, export: str | None) -> NoReturn:
-    """Print where things are, then each trace that the processor keeps, until an exception of a signal ends it."""
+def serve_until_interrupted(console: Console, sink: Sink, milvus: EmbeddedMilvus, places: dict[str, str]) -> NoReturn:
+    """Print where things are, then each trace that the processor keeps, until an exception of a signal ends it.
+
+    `places` are addresses by what is there; `OTLP endpoint` is one. Raises MilvusStoppedError when Milvus ends before.
+    """
     console.print("\nMilvus and the processor keep running, until Ctrl-C.", style="bold")
-    places = {
-        "Milvus": uri,
-        "OTLP endpoint": f"http://{endpoint}",
-        **({"kept traces also to": export} if export else {}),
-    }
     for name, value in places.items():
         console.print(f"  {name:<20}{escape(value)}", highlight=False, soft_wrap=True)
     console.print("In an application:", style="bold")
-    call = f'milvus_otel_client.setup("my-app", endpoint="http://{endpoint}")'
+    call = f'milvus_otel_client.setup("my-app", endpoint="{places["OTLP endpoint"]}")'
     console.print(f"  import milvus_otel_client\n  {call}", highlight=False, soft_wrap=True)
     console.print("What is kept of it:", style="bold")
     arrivals = Arrivals(sink.traces)
     while True:
         time.sleep(_POLL_SECONDS)
+        milvus.check()
         for trace in arrivals.settled():
             console.print(Text("  ").append(summary(trace)), highlight=False, soft_wrap=True)
 

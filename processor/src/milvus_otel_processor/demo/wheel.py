@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -20,6 +21,7 @@ from ruamel.yaml import YAML
 from milvus_otel_processor.demo.errors import MilvusUnavailableError
 
 WHEEL_VERSION = "2.3.5"
+_CHUNK_BYTES = 1 << 20
 
 
 def data_folder() -> Path:
@@ -60,11 +62,7 @@ def unpack(cache: Path) -> Path:
         with (cache / f"{target.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not target.is_dir():
-                partial = cache / f"{target.name}.partial"
-                shutil.rmtree(partial, ignore_errors=True)
-                partial.mkdir()
-                _unpack_all(source, partial)
-                partial.rename(target)
+                _unpack_at_once(source, target)
     except OSError as error:
         raise MilvusUnavailableError(
             f"cannot unpack Milvus into {cache}: {error}; it needs 246 MB there, XDG_CACHE_HOME chooses another place"
@@ -72,15 +70,35 @@ def unpack(cache: Path) -> Path:
     return target
 
 
+def _unpack_at_once(source: Path, target: Path) -> None:
+    """Unpack into a folder beside the target, which gets the target's name when all is there."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        _unpack_all(source, partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    partial.rename(target)
+
+
 def _unpack_all(source: Path, target: Path) -> None:
+    given_up = Event()
+
     def unpack_one(packed: Path) -> None:
         with lzma.open(packed) as compressed, (target / packed.stem).open("wb") as binary:
-            shutil.copyfileobj(compressed, binary, length=1 << 20)
+            while not given_up.is_set() and (chunk := compressed.read(_CHUNK_BYTES)):
+                binary.write(chunk)
         (target / packed.stem).chmod(0o755)
 
     largest_first = sorted(source.glob("*.lzma"), key=lambda packed: packed.stat().st_size, reverse=True)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(unpack_one, largest_first))
+        try:
+            list(pool.map(unpack_one, largest_first))
+        except BaseException:
+            given_up.set()  # leaving the block waits for what is under way
+            raise
 
 
 def render_template(folder: Path) -> dict[str, Any]:

@@ -1,46 +1,43 @@
-"""What can be known of one Milvus request, and how it is written on spans."""
+"""What can be known of one Milvus request."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from milvus_otel_processor.otlp.attributes import find, span_attribute
+if TYPE_CHECKING:
+    from milvus_otel_processor.otlp.attributes import Value
 
 MILVUS = "milvus"
 """The value of `db.system.name`: OpenTelemetry's list has none for Milvus."""
-
-_ENCODINGS_REMEMBERED = 4096
 
 
 class Facts(NamedTuple):
     """One Milvus request; None is what is not known.
 
     The names are those of OpenTelemetry's database conventions: `namespace` is the Milvus database, `operation` what the client
-    calls it (`search`, `SEARCH`) or, from the server, the method (`Search`).
+    calls it (`search`) or, from the server, the method (`Search`). `error_type` is what makes a request a failed one.
     """
 
-    collection: str
+    collection: str | None = None
     namespace: str | None = None
     operation: str | None = None
+    partitions: tuple[str, ...] | None = None
+    sdk_version: str | None = None
+    user: str | None = None
+    status_code: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    extra: tuple[tuple[str, Value | tuple[Value, ...]], ...] | None = None
+    """Attributes of a source's own, for the request's span: names and values."""
 
 
-class Encoded:
-    """The attributes of a request: each as its key and as the bytes that add it to a span."""
-
-    def __init__(self, facts: Facts) -> None:
-        pairs = (
-            ("db.system.name", MILVUS),
-            ("db.namespace", facts.namespace),
-            ("db.collection.name", facts.collection),
-            ("db.operation.name", facts.operation),
-        )
-        self.attributes = [(key.encode(), span_attribute(key, value)) for key, value in pairs if value is not None]
-
-    def missing(self, span: bytes) -> bytes:
-        """Return the attributes that a serialized span does not have yet: what has one is not overwritten."""
-        return b"".join(attribute for key, attribute in self.attributes if key not in span or find(span, key) is None)
+NOTHING = Facts()
 
 
-encoded = lru_cache(maxsize=_ENCODINGS_REMEMBERED)(Encoded)
-"""Return the attributes of a request; requests repeat themselves, so they are remembered."""
+def filled(first: Facts, other: Facts) -> Facts:
+    """Return `first`, with what it does not know from `other`, unless the two speak of different collections."""
+    if first is NOTHING:
+        return other
+    if first.collection is not None and other.collection not in (None, first.collection):
+        other = other._replace(namespace=None, partitions=None)
+    return Facts._make(mine if mine is not None else theirs for mine, theirs in zip(first, other, strict=True))

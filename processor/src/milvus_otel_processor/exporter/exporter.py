@@ -12,7 +12,7 @@ import grpc
 
 from milvus_otel_processor.exporter.client import Client
 from milvus_otel_processor.exporter.queue import SpanQueue
-from milvus_otel_processor.exporter.retry import may_pass, pauses, requested_pause
+from milvus_otel_processor.exporter.retry import may_be_one_span, may_pass, pauses, requested_pause
 from milvus_otel_processor.otlp.envelope import join
 from milvus_otel_processor.telemetry import Lost
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
+_REFUSALS_LOOKED_INTO = 64  # of one batch: enough to find four or five bad spans among thousands
 
 
 class OtlpExporter:
@@ -102,40 +103,54 @@ class OtlpExporter:
                 self._queue.done(spans)
 
     def _send_in_parts(self, spans: Spans) -> None:
-        request = join(spans)
-        if len(request) > self._largest and len(spans) > 1:
-            half = len(spans) // 2
-            self._send_in_parts(spans[:half])
-            self._send_in_parts(spans[half:])
-            return
+        """Send a batch as one request if that is not too large, nor refused for what may be the fault of one span."""
+        parts, refusals = [spans], 0
+        while parts:
+            part = parts.pop()
+            half = len(part) // 2
+            request = join(part)
+            if half and len(request) > self._largest:
+                parts += (part[half:], part[:half])
+                continue
+            refusal = self._send(request, len(part))
+            if refusal is None:
+                continue
+            refusals += 1
+            if half and refusals <= _REFUSALS_LOOKED_INTO and may_be_one_span(refusal):
+                parts += (part[half:], part[:half])
+            else:
+                self._lose(len(part), Lost.REJECTED, refusal)
+
+    def _send(self, request: bytes, count: int) -> grpc.RpcError | None:
+        """Send one request until it is taken, or lost and counted; return the error where the peer refused it for good."""
         try:
-            self._send(request, len(spans))
+            return self._try(request, count)
         except Exception:  # noqa: BLE001 - see below
             # Whatever it was, the spans must not vanish uncounted, nor the thread with them.
-            _log.exception("kept spans are lost: spans=%d", len(spans))
-            self._telemetry.lost(Lost.REJECTED, len(spans))
+            _log.exception("kept spans are lost: spans=%d", count)
+            self._telemetry.lost(Lost.REJECTED, count)
+            return None
 
-    def _send(self, request: bytes, count: int) -> None:
+    def _try(self, request: bytes, count: int) -> grpc.RpcError | None:
         tries = pauses(self._settings.retry_on_failure, self._clock, self._random)
         while True:
             try:
                 answer = self._client.send(request)
             except grpc.RpcError as error:
                 if not may_pass(error):
-                    self._lose(count, Lost.REJECTED, error)
-                    return
+                    return error
                 pause = next(tries, None)
                 if pause is None:
                     self._lose(count, Lost.RETRIES_EXHAUSTED, error)
-                    return
+                    return None
                 self._failed(error)
                 if self._giving_up.wait(max(pause, requested_pause(error))):
                     self._lose(count, Lost.SHUTDOWN, error)
-                    return
+                    return None
                 self._telemetry.retried()
             else:
                 self._sent(count, answer)
-                return
+                return None
 
     def _sent(self, count: int, answer: PartialSuccess | None) -> None:
         rejected = max(0, min(answer.rejected_spans, count)) if answer is not None else 0

@@ -24,12 +24,26 @@ _RETRYABLE = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
+# Servers in Go answer INTERNAL to what they cannot decode.
+_ABOUT_THE_REQUEST = frozenset(
+    {
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
 
 
 def may_pass(error: grpc.RpcError) -> bool:
     """Tell whether a request that failed so is to be sent again, by the OTLP specification."""
     code = error.code()
     return code in _RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and _retry_info(error) is not None)
+
+
+def may_be_one_span(error: grpc.RpcError) -> bool:
+    """Tell whether a request may have been refused for one of its spans alone: not decodable to the peer, or too large."""
+    return error.code() in _ABOUT_THE_REQUEST
 
 
 def requested_pause(error: grpc.RpcError) -> float:

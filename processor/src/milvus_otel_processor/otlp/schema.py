@@ -91,6 +91,7 @@ if TYPE_CHECKING:
 
     class Link(_Message, Protocol):
         trace_id: bytes
+        span_id: bytes
 
     class Span(Head, Attributes, Context, Protocol):
         dropped_attributes_count: int
@@ -121,6 +122,18 @@ if TYPE_CHECKING:
 
     class Response(_Message, Protocol):
         partial_success: PartialSuccess
+
+    class LogRecord(_Message, Protocol):
+        body: AnyValue
+
+    class ScopeLogs(_Message, Protocol):
+        log_records: Sequence[LogRecord]
+
+    class ResourceLogs(_Message, Protocol):
+        scope_logs: Sequence[ScopeLogs]
+
+    class LogsRequest(_Message, Protocol):
+        resource_logs: Sequence[ResourceLogs]
 
 
 _PACKAGE = "milvus_otel_processor"
@@ -214,6 +227,10 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
     "ScopeHeader": [("scope", 1, "ScopeBody"), ("schema_url", 3, "bytes")],
     "PartialSuccess": [("rejected_spans", 1, "int64"), ("error_message", 2, "bytes")],
     "Response": [("partial_success", 1, "PartialSuccess")],
+    "LogRecord": [("body", 5, "AnyValue")],
+    "ScopeLogs": [("log_records", 2, "LogRecord*")],
+    "ResourceLogs": [("scope_logs", 2, "ScopeLogs*")],
+    "LogsRequest": [("resource_logs", 1, "ResourceLogs*")],
 }
 
 
@@ -273,6 +290,8 @@ KeyValueView = cast("type[KeyValue]", _view("KeyValue"))
 """One attribute."""
 ResponseView = cast("type[Response]", _view("Response"))
 """An ExportTraceServiceResponse."""
+LogsRequestView = cast("type[LogsRequest]", _view("LogsRequest"))
+"""An ExportLogsServiceRequest of which only the bodies of the records are looked at."""
 
 __all__ = [
     "AnyValueView",
@@ -282,6 +301,7 @@ __all__ = [
     "EventsView",
     "HeadView",
     "KeyValueView",
+    "LogsRequestView",
     "RequestView",
     "ResourceHeaderView",
     "ResourceSpansView",

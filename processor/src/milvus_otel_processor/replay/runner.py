@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.buffer import Buffer
-from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.replay.clock import arrivals
 from milvus_otel_processor.replay.kept import KeptSpans
@@ -17,6 +18,7 @@ from milvus_otel_processor.wiring import gathering_time, wire
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.telemetry import Snapshot
     from milvus_otel_processor.wiring import Processors
@@ -55,13 +57,25 @@ class _Run:
         self._start_ns = 0
         self._now = 0.0  # seconds after that
         self._clock = Clock(lambda: self._now, lambda: self._start_ns + int(self._now * _NANOSECONDS))
+        enrichment = self._enrichment(config.milvus) if config.milvus is not None else None
+        self._access_log = enrichment.access_log if enrichment is not None else None
         self._pipeline = wire(
             config,
             buffer=self._buffer,
-            enricher=Enricher(self._telemetry.enriched_spans) if config.milvus is not None else None,
+            enricher=enrichment.enricher if enrichment is not None else None,
             exporter=self._kept,
             telemetry=self._telemetry,
             clock=self._clock,
+        )
+
+    def _enrichment(self, settings: MilvusSettings) -> Enrichment:
+        # Never started, so that Milvus is not asked.
+        return Enrichment(
+            settings,
+            self._telemetry,
+            clock=self._clock.monotonic,
+            random=Random(),  # noqa: S311 - no secret
+            is_waiting=self._buffer.entries.__contains__,
         )
 
     def advance_to(self, time_ns: int) -> None:
@@ -80,7 +94,10 @@ class _Run:
 
     def ingest(self, message: Message) -> None:
         try:
-            self._pipeline.ingest(message.request)
+            if not message.is_access_log:
+                self._pipeline.ingest(message.request)
+            elif self._access_log is not None:
+                self._access_log.ingest(message.request)
         except DecodeError as error:
             raise RecordingError(f"{message.place}: not an ExportTraceServiceRequest: {error}") from None
 

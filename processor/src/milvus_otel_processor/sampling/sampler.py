@@ -7,11 +7,13 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.sampling.adjusted_counts import read_incoming
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
 from milvus_otel_processor.sampling.policies.drop import Drop
 from milvus_otel_processor.sampling.prefilter import Candidate, Prefilter
 from milvus_otel_processor.sampling.shadow import SHADOW
+from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, UNKNOWN
 
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
@@ -52,7 +54,9 @@ class Sampler:
         self.seals = any(map(_may_be_sealed, self._drops))
         """Whether any root span can settle a verdict at once."""
         keeps = [rule for rule in rules if not isinstance(rule.evaluator, Drop)]
-        stops = settings.sample_on_first_match
+        self._stops = stops = settings.sample_on_first_match
+        self._adjusts = settings.adjusted_counts
+        self._keeps = keeps
         with_memory = [
             [] if stops else [later for later in keeps[place + 1 :] if later.evaluator.stateful]
             for place in range(len(keeps))
@@ -73,6 +77,8 @@ class Sampler:
         `roots_were_asked` says that the name of every root span of the trace was given to `sealed_by_root` when it came; rules
         on these names alone can then not match any more, and are not asked again.
         """
+        if self._adjusts:
+            return self._decide_with_threshold(trace, roots_were_asked=roots_were_asked)
         for rule, with_memory, drops, sealed in self._prefilter.rules(trace):
             if sealed and roots_were_asked:
                 continue
@@ -87,6 +93,37 @@ class Sampler:
                 self._tell(with_memory, trace)
                 return rule.sampled
         return NOT_SAMPLED
+
+    def _decide_with_threshold(self, trace: Trace, *, roots_were_asked: bool) -> Verdict:
+        """Ask all policies that may know of a higher probability than those before, and set the trace's threshold by it.
+
+        Their probabilities are compared with the same random number, so that the greatest is that of any of them sampling the
+        trace: the lowest threshold counts (tailsamplingprocessor/processor.go, v0.158, `makeDecision`). Of a trace that only
+        policies of unknown probability sampled it is unknown; the Collector takes it for certain.
+        """
+        read_incoming(trace)
+        for rule in self._drops:
+            if not (roots_were_asked and _may_be_sealed(rule)) and self._matches(rule, trace):
+                return rule.dropped
+        verdict, lowest = NOT_SAMPLED, NEVER
+        for rule in self._keeps:
+            evaluator, found = rule.evaluator, verdict is not NOT_SAMPLED
+            if found and (self._stops if evaluator.stateful else lowest == ALWAYS):
+                continue
+            if self._matches(rule, trace):
+                verdict = verdict if found else rule.sampled
+                threshold = evaluator.threshold(trace)
+                lowest = lowest if threshold == UNKNOWN else min(lowest, threshold)
+        if verdict is not NOT_SAMPLED:
+            trace.threshold = UNKNOWN if lowest == NEVER else lowest
+        return verdict
+
+    def _matches(self, rule: _Rule, trace: Trace) -> bool:
+        try:
+            return rule.evaluator.evaluate(trace) is not Decision.NOT_SAMPLED
+        except EvaluationError as error:
+            self._has_no_answer(rule, trace, error)
+            return False
 
     def shadow_verdicts(self, trace: Trace) -> list[Verdict]:
         """Return what policies with `mode: shadow` would have decided, those that would not have kept or dropped it left out.

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.policies import Policy
 from milvus_otel_processor.sampling.policies.base import notes_of
-from milvus_otel_processor.sampling.shadow import check_shadows
+from milvus_otel_processor.sampling.probabilities import check_probabilities
+from milvus_otel_processor.sampling.shadow import SHADOW, check_shadows
 from milvus_otel_processor.settings import Duration, Settings
 
 
@@ -83,6 +84,12 @@ class TailSamplingSettings(Settings):
         le=256,
         description="Accepted for the sake of the Collector's v0.159 and newer: one thread decides.",
     )
+    adjusted_counts: bool = Field(
+        default=False,
+        description="Say on each kept span, in its trace state, with which probability it was kept: `ot=th:…`, OpenTelemetry's "
+        "threshold. Traces that bring `rv` or `th` are then sampled by their own random number, as with the Collector's "
+        "feature gate `processor.tailsamplingprocessor.usetracestate`.",
+    )
     drop_pending_traces_on_shutdown: bool = Field(
         default=False, description="Drop, undecided, what waits when the processor stops."
     )
@@ -119,6 +126,13 @@ class TailSamplingSettings(Settings):
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"duplicate policy name {twice[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_can_be_adjusted(self) -> Self:
+        if self.adjusted_counts:
+            active = [policy for policy in self.policies if policy.mode != SHADOW]
+            check_probabilities(active, sample_on_first_match=self.sample_on_first_match)
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,9 @@
 """The expected numbers were computed with Go's hash/fnv and math/big, which the Collector uses."""
 
 import pytest
+from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.fnv import fnv1a
-from milvus_otel_processor.sampling.policies.probabilistic import threshold
+from milvus_otel_processor.sampling.policies.probabilistic import Probabilistic, ProbabilisticSettings, threshold
 
 from tests.support.policies import samples
 from tests.support.spans import span, trace_of
@@ -59,6 +60,14 @@ def test_a_trace_is_sampled_when_its_hash_is_not_above_the_threshold(
     trace.id = bytes.fromhex(trace_id)
     settings = {"sampling_percentage": percentage, "hash_salt": "" if salt == "default-hash-seed" else salt}
     assert samples(trace, "probabilistic", settings) is (hash_ <= dict(THRESHOLDS)[percentage])
+
+
+def test_a_hash_that_is_the_threshold_is_sampled() -> None:
+    trace = trace_of(span())
+    policy = Probabilistic(ProbabilisticSettings(sampling_percentage=50))
+    for above, decision in ((0, Decision.SAMPLED), (1, Decision.NOT_SAMPLED)):
+        policy._threshold = fnv1a(b"default-hash-seed" + trace.id) - above
+        assert policy.evaluate(trace) is decision
 
 
 def test_none_of_a_hundred_and_all_of_them() -> None:
