@@ -9,7 +9,7 @@ from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, Event
 from milvus_otel_processor.otlp.span import NO_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.otlp.schema import AnyValue, Event, Head
@@ -166,6 +166,14 @@ class Trace:
         """Return the events of the span at `index`; a span without the tag of one is not decoded."""
         span = self.spans[index]
         return EventsView.FromString(span).events if _EVENT_TAG in span else ()
+
+    def values(self, key: bytes) -> Iterator[AnyValue]:
+        """Yield the values of the attribute with this key: of each resource that has it, then of each span that has it."""
+        for group in dict.fromkeys(self.groups):
+            value = group.resource_attributes.get(key)
+            if value is not None:
+                yield value
+        yield from self.span_values(key)
 
     def values_behind(self, key: bytes) -> set[bytes] | None:
         """Return, encoded, the distinct values that follow the key's bytes anywhere; None where one is not plain to see.
