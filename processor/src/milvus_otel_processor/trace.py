@@ -9,7 +9,7 @@ from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, Event
 from milvus_otel_processor.otlp.span import NO_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.otlp.schema import AnyValue, Event, Head
@@ -167,6 +167,14 @@ class Trace:
         span = self.spans[index]
         return EventsView.FromString(span).events if _EVENT_TAG in span else ()
 
+    def values(self, key: bytes) -> Iterator[AnyValue]:
+        """Yield the values of the attribute with this key: of each resource that has it, then of each span that has it."""
+        for group in dict.fromkeys(self.groups):
+            value = group.resource_attributes.get(key)
+            if value is not None:
+                yield value
+        yield from self.span_values(key)
+
     def values_behind(self, key: bytes) -> set[bytes] | None:
         """Return, encoded, the distinct values that follow the key's bytes anywhere; None where one is not plain to see.
 
@@ -206,6 +214,11 @@ def _values_behind(key: bytes, joined: bytes) -> set[bytes] | None:
     except IndexError:
         return None
     return found
+
+
+def field_of(key: bytes, encoded: bytes) -> bytes:
+    """Return how the key and this value, one of `Trace.values_behind`, stand in a span."""
+    return key + bytes((_VALUE_TAG, len(encoded))) + encoded
 
 
 def well_formed(span: bytes) -> bool:

@@ -1,7 +1,9 @@
 import time
 
 import pytest
-from milvus_otel_processor.sampling.expressions import compiled, searcher
+from hypothesis import given
+from hypothesis import strategies as st
+from milvus_otel_processor.sampling.expressions import Searcher, compiled
 
 from tests.support.policies import samples
 from tests.support.spans import span, trace_of
@@ -41,9 +43,20 @@ def test_each_byte_that_is_not_utf_8_is_one_character() -> None:
 
 
 def test_texts_are_found_as_they_are_bytes_and_all() -> None:
-    found = searcher([b"a.b", b"\xff\x00", "ä".encode()])
-    assert found(b"xa.by")
-    assert not found(b"axb")
-    assert found(b"\xff\x00")
-    assert not found(b"\xff")
-    assert found("händler".encode())
+    texts = Searcher([b"a.b", b"\xff\x00", "ä".encode()])
+    assert texts.any_in(b"xa.by")
+    assert not texts.any_in(b"axb")
+    assert texts.any_in(b"\xff\x00")
+    assert not texts.any_in(b"\xff")
+    assert texts.any_in("händler".encode())
+
+
+letters = st.text("ab", min_size=1, max_size=4).map(str.encode)
+
+
+@given(texts=st.sets(letters, min_size=1, max_size=6), found=st.text("abc", max_size=30).map(str.encode))
+def test_all_texts_are_found_also_where_they_overlap(texts: set[bytes], found: bytes) -> None:
+    searcher = Searcher(texts)
+    there = {text for text in texts if text in found}
+    assert searcher.any_in(found) is bool(there)
+    assert searcher.all_in(found) == there

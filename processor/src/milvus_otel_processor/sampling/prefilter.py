@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from milvus_otel_processor.sampling.expressions import searcher
+from milvus_otel_processor.sampling.expressions import Searcher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,20 +50,21 @@ class Prefilter(Generic[R]):
 
     def rules(self, trace: Trace) -> list[R]:
         """Return the rules that may match the trace, in their order."""
-        if self._found is None:
+        if self._searcher is None:
             return self._all
         self._looks += 1
         if self._looks >= _LOOKS:
             self._learn()
-            if self._found is None:
+            if self._searcher is None:
                 return self._all
         joined = trace.joined
-        at = trace.distinct_groups, self._present(joined) if self._found(joined) else _NOTHING
+        at = trace.distinct_groups, self._present(joined) if self._searcher.any_in(joined) else _NOTHING
         plan = self._plans.get(at)
         return self._plan(*at) if plan is None else plan
 
     def _present(self, joined: bytes) -> frozenset[bytes]:
-        present = frozenset([text for text in self._hits if text in joined])
+        assert self._searcher is not None
+        present = self._searcher.all_in(joined)
         for text in present:
             self._hits[text] += 1
         return present
@@ -97,7 +98,7 @@ class Prefilter(Generic[R]):
         self._looks = 0
         self._hits = dict.fromkeys(texts, 0)
         worth = sum(chosen is not None for chosen in self._chosen) >= _FEWEST
-        self._found = searcher(texts) if worth else None
+        self._searcher = Searcher(texts) if worth else None
 
     def _choose(self, needles: Needles | None) -> frozenset[bytes] | None:
         sets = needles.sets if needles is not None else ()

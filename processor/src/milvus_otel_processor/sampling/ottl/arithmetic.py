@@ -16,12 +16,12 @@ _NUMBERS = (int, float)
 
 def calculate(operator: str, left: Value, right: Value) -> Value:
     """Return `left operator right`. Raises OttlError where the types do not go together, or at a division by zero."""
-    kinds = type(left), type(right)
-    if kinds == (int, int):
-        return _integer(operator, left, right)
-    if kinds[0] in _NUMBERS and kinds[1] in _NUMBERS:
+    kind, other = type(left), type(right)
+    if kind in _NUMBERS and other in _NUMBERS:
+        if kind is int and other is int:
+            return _integer(operator, left, right)
         return _double(operator, float(left), float(right))
-    result = _TIMES.get((operator, *kinds))
+    result = _TIMES.get((operator, kind, other))
     if result is None:
         raise OttlError(f"cannot calculate {type_name(left)} {operator} {type_name(right)}")
     return result(int64(left + right if operator == "+" else left - right))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.sampling.ottl.errors import OttlError
-from milvus_otel_processor.sampling.ottl.values import Duration, Time, Value, type_name
+from milvus_otel_processor.sampling.ottl.values import GREATEST_INT, LEAST_INT, Duration, Time, Value, type_name
 from milvus_otel_processor.sampling.text import decoded
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _INT = re.compile(rb"[+-]?\d+")
 _DOUBLE = re.compile(rb"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
-_LEAST_INT, _GREATEST_INT = -(1 << 63), (1 << 63) - 1
 _TRUTHS = {
     **dict.fromkeys((b"1", b"t", b"T", b"TRUE", b"true", b"True"), True),
     **dict.fromkeys((b"0", b"f", b"F", b"FALSE", b"false", b"False"), False),
@@ -93,11 +92,11 @@ def int_like(value: Value) -> Value:
         return int(value)
     if isinstance(value, bytes):
         parsed = int(value) if _INT.fullmatch(value) else None
-        return parsed if parsed is not None and _LEAST_INT <= parsed <= _GREATEST_INT else None
+        return parsed if parsed is not None and LEAST_INT <= parsed <= GREATEST_INT else None
     if isinstance(value, float):
         # Beyond int64 Go's result is the hardware's; on amd64 it is the least integer.
-        fits = math.isfinite(value) and _LEAST_INT <= value < -_LEAST_INT
-        return int(value) if fits else _LEAST_INT
+        fits = math.isfinite(value) and LEAST_INT <= value < -LEAST_INT
+        return int(value) if fits else LEAST_INT
     raise OttlError(f"cannot make an integer of {type_name(value)}")
 
 

@@ -24,18 +24,18 @@ from milvus_otel_processor.sampling.ottl.paths import (
     VERBATIM,
     trace_state_member,
 )
-from milvus_otel_processor.sampling.ottl.values import COMPARISONS, Value, equal, type_name
+from milvus_otel_processor.sampling.ottl.values import COMPARISONS, GREATEST_INT, Value, equal, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Node = Tree[Token] | Token
+    Test = Callable[[Any], bool]
 
 _ESCAPE = re.compile(
     rb"\\(?:([abfnrtv\\\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.?))", re.DOTALL
 )
 _ESCAPED = dict(zip(b'abfnrtv\\"', b'\a\b\f\n\r\t\v\\"', strict=True))
-_GREATEST_INT = (1 << 63) - 1
 
 
 def compile_condition(text: str, context: str, time_ns: Callable[[], int]) -> Truth:
@@ -94,7 +94,7 @@ class _Compiler:
         tests = [part.test for part in parts]
         needles = [part.needle for part in parts if part.needle is not None]
         return Truth(
-            lambda at: any(test(at) for test in tests),
+            _either(tests),
             needle=frozenset[bytes]().union(*needles) if len(needles) == len(parts) else None,
             root_only=all(part.root_only for part in parts),
             is_quiet=all(part.is_quiet for part in parts),
@@ -107,7 +107,7 @@ class _Compiler:
         loud = next((place for place, part in enumerate(parts) if not part.is_quiet), len(parts))
         telling = parts[: loud + 1]
         return Truth(
-            lambda at: all(test(at) for test in tests),
+            _both(tests),
             needle=next((part.needle for part in telling if part.needle is not None), None),
             root_only=any(part.root_only for part in telling),
             is_quiet=loud == len(parts),
@@ -184,7 +184,7 @@ class _Compiler:
 
     def _integer(self, children: list[Token]) -> Operand:
         value = int(children[0])
-        if value > _GREATEST_INT:
+        if value > GREATEST_INT:
             raise CompileError(f"{value} is beyond what an int64 holds")
         return Literal(value)
 
@@ -238,6 +238,22 @@ class _Compiler:
 
     def _keys(self, indexes: Sequence[Node]) -> list[Operand]:
         return [self.operand(index.children[0]) for index in indexes if isinstance(index, Tree)]
+
+
+def _both(tests: list[Test]) -> Test:
+    """Return whether all of the tests hold, asked in turn; two, which is what there mostly are, without a generator."""
+    if len(tests) == 2:
+        first, second = tests
+        return lambda at: first(at) and second(at)
+    return lambda at: all(test(at) for test in tests)
+
+
+def _either(tests: list[Test]) -> Test:
+    """Return whether one of the tests holds, asked in turn."""
+    if len(tests) == 2:
+        first, second = tests
+        return lambda at: first(at) or second(at)
+    return lambda at: any(test(at) for test in tests)
 
 
 def _needle(left: Operand, operator: str, value: Value) -> frozenset[bytes] | None:

@@ -41,10 +41,13 @@ class SpanId(bytes):
 
 
 _INT_BITS = 64
+LEAST_INT, GREATEST_INT = -(1 << 63), (1 << 63) - 1
 
 
 def int64(number: int) -> int:
     """Return the number as Go's int64 holds it: wrapped around."""
+    if LEAST_INT <= number <= GREATEST_INT:
+        return number
     number &= (1 << _INT_BITS) - 1
     return number - (1 << _INT_BITS) if number >> (_INT_BITS - 1) else number
 
