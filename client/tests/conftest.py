@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from milvus_otel_client import MilvusInstrumentor
@@ -16,6 +15,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pymilvus import MilvusClient
 
 from client.tests.fake_milvus import FakeMilvus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 class Telemetry:
@@ -78,9 +80,10 @@ def server() -> Iterator[FakeMilvus]:
 
 
 @pytest.fixture
-def milvus(server: FakeMilvus) -> FakeMilvus:
+def milvus(server: FakeMilvus) -> Iterator[FakeMilvus]:
     server.metadata.clear()
-    return server
+    yield server
+    server.release.set()
 
 
 @pytest.fixture

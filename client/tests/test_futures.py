@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.trace import StatusCode
 from pymilvus import Collection, MilvusException, connections
 
-from client.tests.conftest import Telemetry
-from client.tests.fake_milvus import FakeMilvus
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from client.tests.conftest import Telemetry
+    from client.tests.fake_milvus import FakeMilvus
 
 VECTOR = [0.1, 0.2, 0.3, 0.4]
 _PARAMETERS = {"metric_type": "L2"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pymilvus
 import pytest
@@ -14,8 +14,11 @@ from pymilvus import AsyncMilvusClient, Collection, MilvusClient
 from pymilvus.client.async_grpc_handler import AsyncGrpcHandler
 from pymilvus.client.grpc_handler import GrpcHandler
 
-from client.tests.conftest import Telemetry
-from client.tests.fake_milvus import FakeMilvus
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from client.tests.conftest import Telemetry
+    from client.tests.fake_milvus import FakeMilvus
 
 VECTOR = [0.1, 0.2, 0.3, 0.4]
 _PATCHED = (GrpcHandler, AsyncGrpcHandler, MilvusClient, AsyncMilvusClient, Collection)

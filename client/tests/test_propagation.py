@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -20,8 +19,11 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Trace
 from pymilvus import AsyncMilvusClient, MilvusClient
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
-from client.tests.conftest import Telemetry
-from client.tests.fake_milvus import FakeMilvus
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from client.tests.conftest import Telemetry
+    from client.tests.fake_milvus import FakeMilvus
 
 VECTOR = [0.1, 0.2, 0.3, 0.4]
 SAMPLED_AND_RANDOM = TraceFlags(0x03)

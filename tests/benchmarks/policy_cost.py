@@ -23,6 +23,9 @@ ROUNDS = 3
 GOAL = 1.5
 
 
+# They look at what is on every span, and keep little: what more kept traces cost is not the policies' cost.
+
+
 def policy(name: str, kind: str, **settings: object) -> Policy:
     """One entry under `policies`."""
     return {"name": name, "type": kind, kind: settings}
@@ -56,8 +59,10 @@ TWENTY = [
     policy("route", "string_attribute", key="http.route", values=["^/admin"], enabled_regex_matching=True),
     policy("service", "string_attribute", key="service.name", values=["payment"]),
     policy("drops", "string_attribute", key="rpc.method", values=["DropCollection", "DropPartition"]),
-    policy("creates", "string_attribute", key="rpc.method", values=["^Create"], enabled_regex_matching=True),
-    policy("deletes", "string_attribute", key="rpc.method", values=["Delete"]),
+    policy(
+        "creates", "string_attribute", key="rpc.method", values=["^Alter", "^Transfer"], enabled_regex_matching=True
+    ),
+    policy("renames", "string_attribute", key="rpc.method", values=["RenameCollection"]),
     policy("grpc codes", "numeric_attribute", key="rpc.grpc.status_code", min_value=1),
     policy("http codes", "numeric_attribute", key="http.response.status_code", min_value=500, max_value=599),
     policy("debug", "boolean_attribute", key="debug", value=True),
@@ -75,7 +80,7 @@ def cost(policies: Sequence[Policy], requests: Sequence[bytes], spans: int) -> f
     """CPU microseconds per span: the best of the rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
-        harness = Harness(sampling(*policies, num_traces=10_000_000, decision_wait="10s"))
+        harness = Harness(sampling(*policies, num_traces=10_000_000, decision_wait="10s"), enrich=True)
         put, started = harness.pipeline.ingest, time.process_time()
         for at, request in enumerate(requests):
             put(request)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pymilvus
 import pytest
-from milvus_otel_processor.demo.milvus import EmbeddedMilvus
-from opentelemetry.sdk.trace import ReadableSpan
 from pymilvus import MilvusClient
 
 from tests.client_e2e import sweep
 from tests.client_e2e.traces import Traces, attributes_of, is_error, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from milvus_otel_processor.demo.milvus import EmbeddedMilvus
+    from opentelemetry.sdk.trace import ReadableSpan
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 _WORKS_ON_MILVUS_2_3 = {

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 DEADLINE_SECONDS = 20
 
@@ -33,6 +36,7 @@ class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._spans: list[Any] = []
+        self._service_names: set[str] = set()
         self._server = grpc.server(ThreadPoolExecutor(4))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -49,6 +53,11 @@ class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
     def Export(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the service's own name
         with self._lock:
             for resource_spans in request.resource_spans:
+                self._service_names |= {
+                    attribute.value.string_value
+                    for attribute in resource_spans.resource.attributes
+                    if attribute.key == "service.name"
+                }
                 for scope_spans in resource_spans.scope_spans:
                     self._spans.extend(scope_spans.spans)
         return trace_service_pb2.ExportTraceServiceResponse()
@@ -56,6 +65,10 @@ class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
     def spans(self) -> list[Any]:
         with self._lock:
             return list(self._spans)
+
+    def service_names(self) -> set[str]:
+        with self._lock:
+            return set(self._service_names)
 
     def parents_of_requests(self) -> set[tuple[int, int]]:
         """Trace id and parent's span id of every server span of a request."""

@@ -122,7 +122,7 @@ def _composite(random: Random) -> Policy:
     names = [f"sub-{place}" for place in range(len(subs))]
     for name, sub in zip(names, subs, strict=True):
         sub["name"] = name
-    shares = [{"policy": name, "percent": random.choice((0, 30, 100))} for name in names if random.random() < 0.8]
+    shares = [{"policy": name, "percent": random.choice((0, 30, 100))} for name in names]
     settings: dict[str, object] = {"max_total_spans_per_second": _PLENTY, "policy_order": names[::-1]}
     return _policy("composite", settings | {"composite_sub_policy": subs, "rate_allocation": shares})
 

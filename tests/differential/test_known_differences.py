@@ -89,6 +89,24 @@ def schema_urls_in_conditions() -> Difference:
     )
 
 
+def a_share_that_is_not_named() -> Difference:
+    """The Collector gives nothing to a sub-policy that `rate_allocation` does not name; its v0.165 an equal share, as we do."""
+    composite = {
+        "max_total_spans_per_second": 1000,
+        "composite_sub_policy": [
+            {"name": "named", "type": "span_count", "span_count": {"min_spans": 2}},
+            {"name": "rest", "type": "always_sample"},
+        ],
+        "rate_allocation": [{"policy": "named", "percent": 50}],
+    }
+    return Difference(
+        {"type": "composite", "composite": composite},
+        [encoded(*spans(1, 1, trace=1), *spans(1, trace=2))],
+        collector={1},
+        ours={1, 2},
+    )
+
+
 def ids_of_zeros() -> Difference:
     """Spans without a valid trace id are one trace to the Collector; we refuse them, and tell their sender."""
     return Difference(
@@ -105,6 +123,7 @@ DIFFERENCES = [
     numbers_that_are_doubles,
     a_bound_of_zero,
     schema_urls_in_conditions,
+    a_share_that_is_not_named,
     ids_of_zeros,
 ]
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -66,8 +66,10 @@ def validate(
 
 
 @contextmanager
-def collector(configuration: str, folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Part]:
-    """Run the peer Collector with `configuration`, YAML text; its log and files are in `folder`.
+def collector(
+    configuration: str, folder: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+) -> Iterator[Part]:
+    """Run the peer Collector with `configuration`, YAML text, and `arguments`; its log and files are in `folder`.
 
     Ready when its `health_check` extension answers, which is added on a free port, and so must not be configured;
     the Collector's own metrics are switched off unless `configuration` has a `service.telemetry` block.
@@ -80,6 +82,6 @@ def collector(configuration: str, folder: Path, environment: Mapping[str, str] |
     service.setdefault("telemetry", {"metrics": {"level": "none"}})
     path = folder / f"collector-{port}.yaml"
     path.write_text(json.dumps(settings, indent=1), encoding="utf-8")  # JSON is YAML
-    command = [str(collector_binary()), "--config", str(path)]
+    command = [str(collector_binary()), "--config", str(path), *arguments]
     with running(command, path.with_suffix(".log"), f"http://127.0.0.1:{port}/", environment) as part:
         yield part

@@ -1,5 +1,6 @@
 """One engine with all images for the whole test session; a stack for each module that asks for one."""
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.jaeger import JaegerQuery
-from tests.stack.engine import Docker, engine
+from tests.stack.engine import ROOT, Docker, engine
 from tests.stack.standins import build_standins
 
 LONG = pytest.mark.timeout(1800)
@@ -20,11 +21,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(LONG)
 
 
+PROJECT = ("compose.yaml", ".env", ".dockerignore", "pyproject.toml", "collector", "compose", "client", "processor")
+
+
 @pytest.fixture(scope="session")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the stack is made of, as in a fresh clone: a test may change files in it."""
+    folder = tmp_path_factory.mktemp("project")
+    folder.chmod(0o755)
+    for name in PROJECT:
+        if (ROOT / name).is_dir():
+            leftovers = shutil.ignore_patterns("__pycache__", "certificates", ".*")
+            shutil.copytree(ROOT / name, folder / name, ignore=leftovers)
+        else:
+            shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Docker]:
     """An engine that has every image of the stack: stand-ins, and our own built from their Dockerfiles."""
-    with engine(tmp_path_factory.mktemp("engine")) as docker:
-        build_standins(docker)
+    with engine(tmp_path_factory.mktemp("engine")) as engine_alone:
+        build_standins(engine_alone)
+        docker = engine_alone.within(project)
         docker("compose", "--profile", "demo", "build", timeout=900)
         yield docker
 
@@ -35,6 +54,7 @@ class Stack:
     def __init__(self, docker: Docker, *options: str, environment: Mapping[str, str]) -> None:
         self._docker = docker.with_environment(environment)
         self._options = options
+        self.folder = docker.folder
         self.jaeger = JaegerQuery("http://127.0.0.1:16686")
         self.up_seconds = 0.0
 

@@ -1,6 +1,7 @@
 """A Docker engine of the tests' own: stand-ins carry the real images' names, which no user's engine should ever see."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,13 +38,21 @@ def docker_configuration() -> Path:
 class Docker:
     """The Docker command, talking to one engine."""
 
-    def __init__(self, host: str = "unix:///nowhere") -> None:
+    def __init__(self, host: str = "unix:///nowhere", folder: Path = ROOT) -> None:
+        self.folder = folder
+        """Where it runs: relative paths in arguments start here."""
         self.environment = {
             **os.environ,
             "DOCKER_HOST": host,
             "DOCKER_CONFIG": str(docker_configuration()),
             "DOCKER_BUILDKIT": "0",  # its plugin is a part of its own, and nothing here needs it
         }
+
+    def within(self, folder: Path) -> Self:
+        """The same, run in another folder."""
+        other = copy(self)
+        other.folder = folder
+        return other
 
     def with_environment(self, variables: Mapping[str, str]) -> Self:
         """The same, with these variables too."""
@@ -65,7 +74,13 @@ class Docker:
         """Run `docker` with `arguments`, whatever comes of it."""
         command = [require_command("docker", "the stack"), *map(str, arguments)]
         return subprocess.run(
-            command, env=self.environment, cwd=ROOT, input=stdin, capture_output=True, check=False, timeout=timeout
+            command,
+            env=self.environment,
+            cwd=self.folder,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=timeout,
         )
 
 
@@ -77,21 +92,34 @@ def engine(folder: Path) -> Iterator[Docker]:
     if os.geteuid() != 0:
         missing("an engine of the tests' own needs root's rights")
     host = f"unix://{folder}/docker.sock"
+    pidfile = cache_dir() / "docker.pid"
     command = [
         *(dockerd, "--host", host),
         *("--data-root", str(cache_dir() / "docker")),
         *("--exec-root", str(folder / "exec")),
-        *("--pidfile", str(folder / "docker.pid")),
+        *("--pidfile", str(pidfile)),
     ]
     docker = Docker(host)
     # Its images, and the ports that the stack publishes, are for one test run at a time.
     with locked(cache_dir() / "docker.lock"):
+        _end_orphan(pidfile)
         part = Part(command, folder / "dockerd.log")
         try:
             wait_until(lambda: _is_up(docker, part), "the Docker engine", deadline=60, interval=0.3)
             yield docker
         finally:
             part.stop(grace=60)  # it stops its containers, and containerd, which would outlive it if it were killed
+
+
+def _end_orphan(pidfile: Path) -> None:
+    """End the engine of a test run that was killed: while it runs, no other can have its images."""
+    if not pidfile.exists():
+        return
+    process = Path("/proc") / pidfile.read_text(encoding="utf-8").strip()
+    if (process / "comm").exists() and (process / "comm").read_text(encoding="utf-8").strip() == "dockerd":
+        os.kill(int(process.name), signal.SIGTERM)
+        wait_until(lambda: not process.exists(), "the engine of an earlier test run to end", deadline=60, interval=0.2)
+    pidfile.unlink(missing_ok=True)
 
 
 def _is_up(docker: Docker, part: Part) -> bool:

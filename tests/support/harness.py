@@ -11,6 +11,7 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.limits import limits_of
 from milvus_otel_processor.otlp.envelope import Group
 from milvus_otel_processor.pipeline import Pipeline
+from milvus_otel_processor.sampling.policies import Clock as Clocks
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.telemetry import Snapshot, Telemetry
@@ -74,7 +75,7 @@ class Harness:
         self.buffer = Buffer(settings.decision_wait)
         self.decider = Decider(
             enricher=enricher(self.telemetry, self.clock, self.buffer) if enrich else None,
-            sampler=Sampler(settings),
+            sampler=Sampler(settings, Clocks(self.clock, lambda: int(self.clock.now * 1e9))),
             cache_settings=settings.decision_cache,
             exporter=self.exporter,
             telemetry=self.telemetry,

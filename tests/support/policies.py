@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies import Clock as PolicyClock
 from milvus_otel_processor.sampling.policies import Evaluator, Policy
 from milvus_otel_processor.trace import Trace
 from pydantic import TypeAdapter
+
+from tests.support.clock import Clock
 
 _POLICY: TypeAdapter[Policy] = TypeAdapter(Policy)
 
@@ -24,3 +27,9 @@ def samples(trace: Trace, type_: str, settings: Mapping[str, object] | None = No
     decision = evaluator(type_, settings).evaluate(trace)
     assert decision in (Decision.SAMPLED, Decision.NOT_SAMPLED)
     return decision is Decision.SAMPLED
+
+
+def evaluator_at(clock: Clock, type_: str, settings: Mapping[str, object] | None = None) -> Evaluator:
+    """An evaluator whose time is that of a clock that the test turns; its seconds are also those since the epoch."""
+    policy_clock = PolicyClock(monotonic=clock, time_ns=lambda: round(clock.now * 1e9))
+    return _POLICY.validate_python(entry(type_, settings)).evaluator(policy_clock)

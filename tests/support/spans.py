@@ -33,6 +33,7 @@ def span(  # as many as a span has fields
     end_ms: float = 1,
     status: int = Status.STATUS_CODE_UNSET,
     attributes: Attributes | None = None,
+    kind: int = Span.SPAN_KIND_SERVER,
 ) -> Span:
     """A span whose ids are given as numbers; times in milliseconds."""
     return Span(
@@ -40,7 +41,7 @@ def span(  # as many as a span has fields
         span_id=span_id(number),
         parent_span_id=span_id(parent),
         name=name,
-        kind=Span.SPAN_KIND_SERVER,
+        kind=kind,  # type: ignore[arg-type] # likewise
         start_time_unix_nano=round(start_ms * NANOSECONDS_PER_MS),
         end_time_unix_nano=round(end_ms * NANOSECONDS_PER_MS),
         status=Status(code=status),  # type: ignore[arg-type] # a number of the enumeration

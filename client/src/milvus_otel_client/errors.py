@@ -9,11 +9,13 @@ from opentelemetry.trace import Span, Status, StatusCode, format_trace_id
 
 from milvus_otel_client import attributes
 
-_CLIENT_SIDE = (1, 2)
+_CONNECT_FAILED = 2
+_CLIENT_SIDE = (1, _CONNECT_FAILED)
 """``UNEXPECTED_ERROR`` and ``CONNECT_FAILED``: codes that pymilvus gives to exceptions which it raises by itself."""
 _UNEXPECTED_ERROR = 1
 """What ``compatible_code``, the code of Milvus 2.2 and before, is in an exception that pymilvus raises by itself."""
 _MAX_DESCRIPTION = 1024
+_MAX_CHAIN = 8
 
 
 def describe(error: BaseException) -> dict[str, str]:
@@ -22,15 +24,32 @@ def describe(error: BaseException) -> dict[str, str]:
     As the conventions have it the type equals the status code where there is one. Otherwise it is gRPC's name for the
     failure (``UNAVAILABLE``), or the class of the exception that was the cause.
     """
-    if (name := _grpc_code_name(error)) is not None:
-        return {attributes.ERROR_TYPE: name}
     code = _milvus_code(error)
     if code is not None:
         return response_code(code)
-    cause = error.__cause__
-    if cause is not None and cause is not error:
-        return {attributes.ERROR_TYPE: _grpc_code_name(cause) or type(cause).__qualname__}
-    return {attributes.ERROR_TYPE: type(error).__qualname__}
+    chain = _chain(error)
+    for link in chain:
+        if (name := _grpc_code_name(link)) is not None:
+            return {attributes.ERROR_TYPE: name}
+    return {attributes.ERROR_TYPE: type(chain[min(1, len(chain) - 1)]).__qualname__}
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the error and its causes.
+
+    pymilvus' ``raise e from e`` makes an error its own cause, and what it came from is left in the context; of other
+    errors the context may be the application's own business.
+    """
+    chain = [error]
+    while len(chain) < _MAX_CHAIN:
+        last = chain[-1]
+        before = last.__cause__
+        if before is last and getattr(last, "code", None) == _CONNECT_FAILED:
+            before = last.__context__
+        if before is None or before in chain:
+            break
+        chain.append(before)
+    return chain
 
 
 def _grpc_code_name(error: BaseException) -> str | None:

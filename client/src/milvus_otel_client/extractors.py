@@ -14,6 +14,8 @@ from milvus_otel_client.sanitizer import MAX_LENGTH, without_literals
 
 Value = AttributeValue | None
 FromArguments = Callable[[Mapping[str, Any]], Value]
+ManyFromArguments = Callable[[Mapping[str, Any], dict[str, Any]], None]
+"""Adds what it finds to the dict, by attribute."""
 FromResult = Callable[[Any], Value]
 
 _MAX_NAMES = 64
@@ -105,18 +107,19 @@ def only_name(name: str) -> FromArguments:
     return extract
 
 
-def setting(argument: str, key: str) -> FromArguments:
-    """Read a number or a name out of a dict argument, or out of the dict ``params`` in it."""
+def settings(argument: str, keys: Mapping[str, str]) -> ManyFromArguments:
+    """Read numbers or names out of a dict argument, or out of the dict ``params`` in it: attribute by key."""
 
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        settings = arguments.get(argument)
-        if not isinstance(settings, Mapping):
-            return None
-        value = settings.get(key)
-        if value is None:
-            inner = settings.get("params")
-            value = inner.get(key) if isinstance(inner, Mapping) else None
-        return value if isinstance(value, (str, int, float)) else None
+    def extract(arguments: Mapping[str, Any], found: dict[str, Any]) -> None:
+        outer = arguments.get(argument)
+        if not isinstance(outer, dict):
+            return
+        inner = outer.get("params")
+        for place in (outer, inner) if isinstance(inner, dict) else (outer,):
+            for key in place.keys() & keys:
+                value = place[key]
+                if isinstance(value, (str, int, float)):
+                    found[keys[key]] = value
 
     return extract
 
@@ -162,17 +165,13 @@ def sub_request_nq(arguments: Mapping[str, Any]) -> Value:
     return _length(getattr(requests[0], "data", None)) if isinstance(requests, (list, tuple)) and requests else None
 
 
-def filter_text(*names: str, literals: bool) -> FromArguments:
+def filter_text(arguments: Mapping[str, Any], names: tuple[str, ...], *, literals: bool) -> str | None:
     """Read the filter expression, without its literals unless they are asked for."""
-    expression = text(*names)
-
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        found = expression(arguments)
-        if not isinstance(found, str):
-            return None
-        return found[:MAX_LENGTH] if literals else without_literals(found)
-
-    return extract
+    for name in names:
+        expression = arguments.get(name)
+        if isinstance(expression, str) and expression:
+            return expression[:MAX_LENGTH] if literals else without_literals(expression)
+    return None
 
 
 def returned_hits(result: Any) -> Value:
@@ -208,6 +207,8 @@ def _batch(size: int | None) -> int | None:
 
 
 def _length(value: Any) -> int | None:
+    if isinstance(value, list):
+        return len(value)
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape:
         return _integer(shape[0])

@@ -12,6 +12,7 @@ from milvus_otel_client import attributes as a
 from milvus_otel_client.extractors import (
     FromArguments,
     FromResult,
+    ManyFromArguments,
     collection_name,
     consistency_level,
     length,
@@ -23,7 +24,7 @@ from milvus_otel_client.extractors import (
     returned_rows,
     rows,
     rows_of_columns,
-    setting,
+    settings,
     sub_request_fields,
     sub_request_nq,
     text,
@@ -42,6 +43,8 @@ class Operation:
     """Beside the application's request id, which any operation can have."""
     response: Response = ()
     collection: FromArguments = collection_name
+    settings: ManyFromArguments | None = None
+    """Attributes out of a dict of settings."""
     filter_arguments: tuple[str, ...] = ()
     """The arguments that may hold the filter expression: it becomes ``db.query.text``."""
 
@@ -74,10 +77,6 @@ _SEARCH: Request = (
     _LIMIT,
     (a.MILVUS_NQ, length("data", "ids")),
     (a.MILVUS_ANNS_FIELD, text("anns_field")),
-    (a.MILVUS_METRIC_TYPE, setting("param", "metric_type")),
-    (a.MILVUS_EF, setting("param", "ef")),
-    (a.MILVUS_NPROBE, setting("param", "nprobe")),
-    (a.MILVUS_OFFSET, setting("param", "offset")),
     (a.MILVUS_GROUP_BY_FIELD, text("group_by_field")),
     _CONSISTENCY,
     _PARTITIONS,
@@ -96,13 +95,18 @@ _QUERY: Request = (_LIMIT, (a.MILVUS_OFFSET, number("offset")), _CONSISTENCY, _P
 _CREATE_INDEX: Request = (
     (a.MILVUS_FIELD_NAME, text("field_name")),
     _INDEX_NAME,
-    (a.MILVUS_INDEX_TYPE, setting("params", "index_type")),
-    (a.MILVUS_METRIC_TYPE, setting("params", "metric_type")),
 )
+_SEARCH_SETTINGS = settings(
+    "param",
+    {"metric_type": a.MILVUS_METRIC_TYPE, "ef": a.MILVUS_EF, "nprobe": a.MILVUS_NPROBE, "offset": a.MILVUS_OFFSET},
+)
+_INDEX_SETTINGS = settings("params", {"index_type": a.MILVUS_INDEX_TYPE, "metric_type": a.MILVUS_METRIC_TYPE})
 
 OPERATIONS: dict[str, Operation] = {
     # data
-    "search": Operation("search", _SEARCH, (_HITS,), filter_arguments=("expression", "expr", "filter")),
+    "search": Operation(
+        "search", _SEARCH, (_HITS,), settings=_SEARCH_SETTINGS, filter_arguments=("expression", "expr", "filter")
+    ),
     "hybrid_search": Operation("hybrid_search", _HYBRID_SEARCH, (_HITS,)),
     "query": Operation("query", _QUERY, (_ROWS,), filter_arguments=("expr", "expression", "filter")),
     "get": Operation("get", (_PARTITIONS, _OUTPUT_FIELDS), (_ROWS,)),
@@ -131,7 +135,7 @@ OPERATIONS: dict[str, Operation] = {
     "do_bulk_insert": Operation("bulk_insert", (_PARTITIONS,)),
     "restore_snapshot": Operation("restore_snapshot", collection=text("target_collection_name")),
     # indexes
-    "create_index": Operation("create_index", _CREATE_INDEX),
+    "create_index": Operation("create_index", _CREATE_INDEX, settings=_INDEX_SETTINGS),
     "drop_index": Operation("drop_index", (_INDEX_NAME, (a.MILVUS_FIELD_NAME, text("field_name")))),
     "describe_index": Operation("describe_index", (_INDEX_NAME,)),
     # methods whose names differ from what MilvusClient calls the operation

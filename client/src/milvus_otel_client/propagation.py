@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import propagate
+from opentelemetry import baggage, propagate
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.trace import SpanContext
 
 _SAMPLED = 0x01
@@ -28,6 +30,24 @@ def inject(span_context: SpanContext, context: Context, metadata: Any) -> Metada
     An entry that the application itself gave for a key is kept, apart from the trace context.
     """
     entries: Metadata = [entry for entry in metadata or () if entry[0] not in _TRACE_CONTEXT]
+    if _has_more_than_trace_context(propagate.get_global_textmap()) or baggage.get_all(context):
+        _add_carrier(entries, context)
+    if span_context.is_valid:
+        flags = span_context.trace_flags & _SAMPLED
+        entries.append(("traceparent", f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{flags:02x}"))
+        if span_context.trace_state:
+            entries.append(("tracestate", span_context.trace_state.to_header()))
+    return entries
+
+
+@lru_cache(maxsize=4)
+def _has_more_than_trace_context(propagator: TextMapPropagator) -> bool:
+    """Tell whether it can add more than the W3C headers, which are none where there is neither a trace nor baggage."""
+    return not propagator.fields <= {*_TRACE_CONTEXT, "baggage"}
+
+
+def _add_carrier(entries: Metadata, context: Context) -> None:
+    """Add what the application's propagators have to say, as far as gRPC takes it."""
     carrier: dict[str, str] = {}
     propagate.inject(carrier, context)
     given = {entry[0] for entry in entries}
@@ -35,12 +55,6 @@ def inject(span_context: SpanContext, context: Context, metadata: Any) -> Metada
         key = name.lower()
         if key not in _TRACE_CONTEXT and key not in given and _KEY.fullmatch(key) and _is_sendable(value):
             entries.append((key, value))
-    if span_context.is_valid:
-        flags = span_context.trace_flags & _SAMPLED
-        entries.append(("traceparent", f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{flags:02x}"))
-        if span_context.trace_state:
-            entries.append(("tracestate", span_context.trace_state.to_header()))
-    return entries
 
 
 def _is_sendable(value: object) -> bool:

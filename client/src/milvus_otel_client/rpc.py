@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 _SUPPRESS = "suppress_instrumentation"
 """The key that every version of OpenTelemetry's instrumentations looks at."""
+_GRPC_INSTRUMENTATION = "opentelemetry.instrumentation.grpc"
 _METADATA_POSITION = 2
 """Of ``metadata`` in gRPC's ``(request, timeout, metadata, ...)``."""
 
@@ -128,7 +130,9 @@ class _RpcBase:
         return args, span
 
     def _start(self, start: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call gRPC while OpenTelemetry's gRPC instrumentation is told to stay out."""
+        """Call gRPC while OpenTelemetry's gRPC instrumentation, if the application uses it, is told to stay out."""
+        if _GRPC_INSTRUMENTATION not in sys.modules:
+            return start(*args, **kwargs)
         token = context_api.attach(context_api.set_value(_SUPPRESS, value=True))
         try:
             return start(*args, **kwargs)

@@ -1,6 +1,7 @@
 """Filter expressions without their literals, as the conventions ask for ``db.query.text``."""
 
 import re
+from functools import lru_cache
 
 MAX_LENGTH = 2048
 """Characters of an expression that are looked at: ``id in [...]`` can be megabytes, and a span is no place for them."""
@@ -18,6 +19,7 @@ _LITERAL = re.compile(
 _LIST = re.compile(r"\?(?:\s*,\s*\?)+")
 
 
+@lru_cache(maxsize=512)
 def without_literals(expression: str) -> str:
     """Return the expression with each literal, or list of literals, replaced by ``?``.
 

@@ -24,10 +24,9 @@ def server_attributes(address: str) -> dict[str, str | int]:
 
 def target_of(handler: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of a handler's target for one call."""
-    return {
-        attributes.DB_NAMESPACE: _database_of(handler, arguments) or attributes.DEFAULT_DATABASE,
-        **server_attributes(handler.server_address),
-    }
+    found: dict[str, Any] = {attributes.DB_NAMESPACE: _database_of(handler, arguments) or attributes.DEFAULT_DATABASE}
+    found.update(server_attributes(handler.server_address))
+    return found
 
 
 def _database_of(handler: Any, arguments: Mapping[str, Any]) -> str:

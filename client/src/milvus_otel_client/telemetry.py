@@ -63,9 +63,9 @@ class Telemetry:
     def begin(self, operation: Operation, handler: Any, arguments: Mapping[str, Any]) -> Call | None:
         """Start an operation's span and make it the current one; None when that fails, which is logged."""
         try:
-            identity = {**_identity(operation.name, operation.collection(arguments)), **target_of(handler, arguments)}
-            call = Call(self, operation.name, identity)
-            call.describe(operation, arguments)
+            identity = _identity(operation.name, operation.collection(arguments))
+            identity.update(target_of(handler, arguments))
+            call = Call(self, operation.name, identity, self.request_attributes(operation, arguments))
             call.enter(arguments)
         except Exception:
             _logger.exception("no span for the operation %s", operation.name)
@@ -75,13 +75,30 @@ class Telemetry:
     def begin_compound(self, compound: Compound, arguments: Mapping[str, Any]) -> Call | None:
         """Start the span of an operation that calls several methods of a handler, whose target is not known yet."""
         try:
-            collection = arguments.get("collection_name")
-            call = Call(self, compound.name, _identity(compound.name, collection), compound)
+            identity = _identity(compound.name, arguments.get("collection_name"))
+            call = Call(self, compound.name, identity, {}, compound)
             call.enter(arguments)
         except Exception:
             _logger.exception("no span for the operation %s", compound.name)
             return None
         return call
+
+    def request_attributes(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Read the attributes of a request."""
+        found: dict[str, Any] = {}
+        for name, extract in operation.request:
+            value = extract(arguments)
+            if value is not None:
+                found[name] = value
+        if operation.settings is not None:
+            operation.settings(arguments, found)
+        if (request_id := client_request_id(arguments)) is not None:
+            found[attributes.MILVUS_CLIENT_REQUEST_ID] = request_id
+        if operation.filter_arguments:
+            query = filter_text(arguments, operation.filter_arguments, literals=self.options.capture_query_text)
+            if query is not None:
+                found[attributes.DB_QUERY_TEXT] = query
+        return found
 
 
 class Call:
@@ -89,6 +106,7 @@ class Call:
 
     __slots__ = (
         "_compound",
+        "_context",
         "_context_token",
         "_current_token",
         "_identity",
@@ -99,7 +117,12 @@ class Call:
     )
 
     def __init__(
-        self, telemetry: Telemetry, name: str, identity: dict[str, Any], compound: Compound | None = None
+        self,
+        telemetry: Telemetry,
+        name: str,
+        identity: dict[str, Any],
+        request: Mapping[str, Any],
+        compound: Compound | None = None,
     ) -> None:
         self._telemetry = telemetry
         self._name = name
@@ -108,31 +131,18 @@ class Call:
         self._current_token: Token[Call | None] | None = None
         self._context_token: Token[Context] | None = None
         self._started = telemetry.clock()
-        self.span: Span = telemetry.tracer.start_span(_span_name(identity), kind=SpanKind.CLIENT, attributes=identity)
+        # all at once: the SDK takes them faster that way, and a sampler can see them
+        self.span: Span = telemetry.tracer.start_span(
+            _span_name(identity), kind=SpanKind.CLIENT, attributes={**identity, **request}
+        )
+        self._context = set_span_in_context(self.span)
 
     def enter(self, arguments: Mapping[str, Any]) -> None:
         """Make the span the current one, and call the request hook."""
-        _run_hook(self._telemetry.options.request_hook, self.span, self._name, arguments)
-        self._context_token = context_api.attach(set_span_in_context(self.span))
+        if (hook := self._telemetry.options.request_hook) is not None:
+            _run_hook(hook, self.span, self._name, arguments)
+        self._context_token = context_api.attach(self._context)
         self._current_token = CURRENT.set(self)
-
-    def describe(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
-        """Set the attributes of the request."""
-        if not self.span.is_recording():
-            return
-        found: dict[str, Any] = {}
-        if (request_id := client_request_id(arguments)) is not None:
-            found[attributes.MILVUS_CLIENT_REQUEST_ID] = request_id
-        for name, extract in operation.request:
-            value = extract(arguments)
-            if value is not None:
-                found[name] = value
-        if operation.filter_arguments:
-            literals = self._telemetry.options.capture_query_text
-            query = filter_text(*operation.filter_arguments, literals=literals)(arguments)
-            if query is not None:
-                found[attributes.DB_QUERY_TEXT] = query
-        self.span.set_attributes(found)
 
     def take_part(self, method: str, operation: Operation, handler: Any, arguments: Mapping[str, Any]) -> bool:
         """Learn from a method of the handler that is called meanwhile; True if its result describes this operation."""
@@ -143,7 +153,7 @@ class Call:
             if attributes.DB_NAMESPACE not in self._identity:
                 self._locate(operation, handler, arguments)
             if compound.main == method:
-                self.describe(operation, arguments)
+                self.span.set_attributes(self._telemetry.request_attributes(operation, arguments))
         except Exception:
             _logger.exception("could not describe the operation %s", self._name)
         return compound.main == method
@@ -190,7 +200,8 @@ class Call:
         """End an operation that returned."""
         try:
             self.describe_result(response, result)
-            _run_hook(self._telemetry.options.response_hook, self.span, self._name, result)
+            if (hook := self._telemetry.options.response_hook) is not None:
+                _run_hook(hook, self.span, self._name, result)
         except Exception:
             _logger.exception("could not describe the result of %s", self._name)
         self.end({})
@@ -217,8 +228,7 @@ class Call:
         try:
             elapsed = self._telemetry.clock() - self._started
             # in the span's context, so that an exemplar can name the trace
-            context = set_span_in_context(self.span)
-            self._telemetry.duration.record(max(elapsed, 0.0), {**self._identity, **error_attributes}, context)
+            self._telemetry.duration.record(elapsed, {**self._identity, **error_attributes}, self._context)
             self.span.end()
         except Exception:
             _logger.exception("could not end the span of %s", self._name)
@@ -237,8 +247,8 @@ def _span_name(identity: Mapping[str, Any]) -> str:
     return f"{name} {collection}" if collection else name
 
 
-def _run_hook(hook: Callable[[Span, str, Any], None] | None, span: Span, name: str, value: Any) -> None:
-    if hook is None or not span.is_recording():
+def _run_hook(hook: Callable[[Span, str, Any], None], span: Span, name: str, value: Any) -> None:
+    if not span.is_recording():
         return
     try:
         hook(span, name, value)

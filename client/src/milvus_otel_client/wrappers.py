@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from milvus_otel_client.arguments import Arguments, positions_of
+from milvus_otel_client.arguments import by_name, positional_names
 from milvus_otel_client.futures import end_with_future
 from milvus_otel_client.operations import Compound, Operation, operation_of
 from milvus_otel_client.telemetry import CURRENT, Call, Telemetry
@@ -24,12 +24,12 @@ _Kwargs = dict[str, Any]
 
 def traced_handler_method(name: str, method: Method, telemetry: Telemetry) -> Method:
     """Wrap a method of ``GrpcHandler`` or ``AsyncGrpcHandler``: one span, unless it is part of an operation already."""
-    return _wrap(method, _HandlerMethod(name, operation_of(name), positions_of(method), telemetry))
+    return _wrap(method, _HandlerMethod(name, operation_of(name), positional_names(method), telemetry))
 
 
 def traced_compound(compound: Compound, method: Method, telemetry: Telemetry) -> Method:
     """Wrap a method of a client that calls several methods of the handler: they become parts of one operation."""
-    return _wrap(method, _CompoundMethod(compound, Operation(compound.name), positions_of(method), telemetry))
+    return _wrap(method, _CompoundMethod(compound, Operation(compound.name), positional_names(method), telemetry))
 
 
 class _Traced(Protocol):
@@ -49,29 +49,29 @@ class _Traced(Protocol):
 class _HandlerMethod:
     name: str
     operation: Operation
-    positions: dict[str, int]
+    names: tuple[str, ...]
     telemetry: Telemetry
 
     def begin(self, instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
         if not self.telemetry.is_wanted():
             return None
-        return self.telemetry.begin(self.operation, instance, Arguments(self.positions, args, kwargs))
+        return self.telemetry.begin(self.operation, instance, by_name(self.names, args, kwargs))
 
     def take_part(self, outer: Call, instance: Any, args: _Args, kwargs: _Kwargs) -> bool:
-        return outer.take_part(self.name, self.operation, instance, Arguments(self.positions, args, kwargs))
+        return outer.take_part(self.name, self.operation, instance, by_name(self.names, args, kwargs))
 
 
 @dataclass(frozen=True, slots=True)
 class _CompoundMethod:
     compound: Compound
     operation: Operation
-    positions: dict[str, int]
+    names: tuple[str, ...]
     telemetry: Telemetry
 
     def begin(self, _instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
         if not self.telemetry.is_wanted():
             return None
-        return self.telemetry.begin_compound(self.compound, Arguments(self.positions, args, kwargs))
+        return self.telemetry.begin_compound(self.compound, by_name(self.names, args, kwargs))
 
     def take_part(self, _outer: Call, _instance: Any, _args: _Args, _kwargs: _Kwargs) -> bool:
         return False

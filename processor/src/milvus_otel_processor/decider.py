@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from milvus_otel_processor.decision_cache import DecisionCache
 from milvus_otel_processor.otlp import attributes
 from milvus_otel_processor.otlp.schema import DecodeError
+from milvus_otel_processor.sampling.adjusted_counts import InvalidTraceStateError, with_threshold
 from milvus_otel_processor.sampling.decision import Decision, Verdict
 from milvus_otel_processor.telemetry import Lost
 from milvus_otel_processor.trace import well_formed
@@ -42,6 +43,7 @@ LATE_SAMPLED, LATE_NOT_SAMPLED = "sampled", "not_sampled"
 class _Kept(NamedTuple):
     reason: bytes
     common: Encoded | None
+    threshold: int | None
 
 
 class Exporter(Protocol):
@@ -132,7 +134,7 @@ class Decider:
             return True
         self._telemetry.late_spans[LATE_SAMPLED] += 1
         facts = kept.common.missing(span) if kept.common is not None and well_formed(span) else b""
-        self._export([group], [span + facts], kept.reason)
+        self._export([group], [span + facts], kept.reason, kept.threshold)
         return True
 
     def _no_longer_waits(self, trace: Trace) -> None:
@@ -168,8 +170,8 @@ class Decider:
         if len(trace.spans) < arrived:
             self._telemetry.lost(Lost.MALFORMED, arrived - len(trace.spans), queued=False)
         reason = _policy_attribute(verdict.policy) if verdict.policy is not None else b""
-        self._cache.put_sampled(trace.id, _Kept(reason, common))
-        self._export(trace.groups, trace.spans, reason)
+        self._cache.put_sampled(trace.id, _Kept(reason, common, trace.threshold))
+        self._export(trace.groups, trace.spans, reason, trace.threshold)
 
     def _count_shadows(self, sampler: Sampler, trace: Trace, verdict: Verdict, arrived: int) -> None:
         try:
@@ -196,15 +198,24 @@ class Decider:
             return _PASSED, common
         return self._sampler.decide(trace, roots_were_asked=self.seals and trace.id not in self._unasked), common
 
-    def _export(self, groups: list[Group], spans: list[bytes], reason: bytes) -> None:
+    def _export(self, groups: list[Group], spans: list[bytes], reason: bytes, threshold: int | None) -> None:
         good = [(group, span) for group, span in zip(groups, spans, strict=True) if well_formed(span)]
         if reason:
             good = [(group, span + reason if _POLICY_KEY not in span else _with(span, reason)) for group, span in good]
+        if threshold is not None:
+            good = [(group, self._with_threshold(span, threshold)) for group, span in good]
         if len(good) < len(spans):
             # One of them in a request, and its receiver refuses all the others with it.
             self._telemetry.lost(Lost.MALFORMED, len(spans) - len(good), queued=False)
         if good:
             self._exporter.put(good)
+
+    def _with_threshold(self, span: bytes, threshold: int) -> bytes:
+        try:
+            return with_threshold(span, threshold)
+        except InvalidTraceStateError:
+            self._telemetry.invalid_trace_states += 1
+            return span
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,8 @@ class Reloader:
             try:
                 if was_asked or self._files.changed():
                     self.reload()
+                    # The rules before, and what loading leaves behind, hold themselves in cycles; Python may be told not to look.
+                    gc.collect()
             except Exception:  # noqa: BLE001 - a fault in one try must not end all later ones
                 _log.exception("reloading failed, %s", _STAYS)
 

@@ -60,6 +60,8 @@ class Snapshot:
     is not `not_sampled` or `dropped`, or that came late to a sampled trace, is in one of `exported_spans`, `lost_spans` and
     `queued_spans`.
 
+    `invalid_trace_states` are kept spans whose trace state could not take the adjusted count.
+
     The keys of `shadow_decisions` are a policy with `mode: shadow`, what it would have decided, and what was decided.
     """
 
@@ -72,6 +74,7 @@ class Snapshot:
     late_spans: dict[str, int] = field(default_factory=dict)
     early_decisions: dict[str, int] = field(default_factory=dict)
     enriched_spans: dict[str, int] = field(default_factory=dict)
+    invalid_trace_states: int = 0
     enriched_requests: dict[str, int] = field(default_factory=dict)
     access_log_lines: dict[str, int] = field(default_factory=dict)
     catalogue_refreshes: dict[str, int] = field(default_factory=dict)
@@ -101,6 +104,7 @@ class Telemetry:
         self.late_spans: Counter[str] = Counter()
         self.early_decisions: Counter[str] = Counter()
         self.enriched_spans: Counter[str] = Counter()
+        self.invalid_trace_states = 0
         self.enriched_requests: Counter[str] = Counter()
         self.access_log_lines: Counter[str] = Counter()
         self.catalogue_refreshes: Counter[str] = Counter()
@@ -164,6 +168,7 @@ class Telemetry:
                 late_spans=dict(self.late_spans),
                 early_decisions=dict(self.early_decisions),
                 enriched_spans=dict(self.enriched_spans),
+                invalid_trace_states=self.invalid_trace_states,
                 enriched_requests=dict(self.enriched_requests),
                 access_log_lines=dict(self.access_log_lines),
                 catalogue_refreshes=dict(self.catalogue_refreshes),

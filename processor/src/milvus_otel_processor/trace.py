@@ -9,12 +9,14 @@ from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, Event
 from milvus_otel_processor.otlp.span import NO_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.otlp.schema import AnyValue, Event, Head
 
 _EVENT_TAG = b"\x5a"  # field 11, length-delimited
+_VALUE_TAG = 0x12  # field 2 of KeyValue, length-delimited
+_LONG = 0x80  # lengths from here on take more than one byte
 
 
 _TRACE_ID_LENGTHS, _SPAN_ID_LENGTHS = (0, 16), (0, 8)  # an id may be missing
@@ -28,7 +30,22 @@ class Trace:
     `without_malformed` is the way on from there.
     """
 
-    __slots__ = ("_attributes", "_bytes", "_heads", "_roots", "_span_values", "groups", "id", "spans")
+    __slots__ = (
+        "_attributes",
+        "_bytes",
+        "_distinct_groups",
+        "_duration",
+        "_heads",
+        "_roots",
+        "_span_values",
+        "_values",
+        "groups",
+        "id",
+        "incoming_threshold",
+        "randomness",
+        "spans",
+        "threshold",
+    )
 
     def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes]) -> None:
         self.id = trace_id
@@ -39,6 +56,15 @@ class Trace:
         self._bytes: bytes | None = None
         self._attributes: list[dict[bytes, AnyValue] | None] | None = None
         self._span_values: dict[bytes, list[AnyValue]] = {}
+        self._values: dict[bytes, set[bytes] | None] = {}
+        self._distinct_groups: frozenset[Group] | None = None
+        self._duration: int | None = None
+        self.randomness: int | None = None
+        """The number from 0 to 2**56 - 1 that probabilities are compared with, where its trace state says so."""
+        self.incoming_threshold = 0
+        """The highest sampling threshold that a span came with, see `sampling.thresholds`."""
+        self.threshold: int | None = None
+        """The threshold with which it was sampled, where that is to be told to whoever counts."""
 
     @property
     def heads(self) -> list[Head]:
@@ -56,6 +82,11 @@ class Trace:
         return self._roots
 
     @property
+    def root_indexes(self) -> list[int]:
+        """The places in `spans` of those without a parent."""
+        return [index for index, head in enumerate(self.heads) if head.parent_span_id in NO_PARENT]
+
+    @property
     def complete(self) -> bool:
         """Whether a root is there, and the parent of every other span; not where a span is not valid protobuf."""
         try:
@@ -66,13 +97,36 @@ class Trace:
         except DecodeError:
             return False
 
+    @property
+    def joined(self) -> bytes:
+        """The bytes of all spans, one behind the other."""
+        if self._bytes is None:
+            self._bytes = self.spans[0] if len(self.spans) == 1 else b"".join(self.spans)
+        return self._bytes
+
     def may_hold(self, text: bytes) -> bool:
         """Tell whether these bytes occur anywhere in the trace's spans: False is a sure no, True only a maybe."""
-        if len(self.spans) == 1:
-            return text in self.spans[0]
-        if self._bytes is None:
-            self._bytes = b"".join(self.spans)
-        return text in self._bytes
+        return text in self.joined
+
+    @property
+    def distinct_groups(self) -> frozenset[Group]:
+        """The groups, each once."""
+        if self._distinct_groups is None:
+            self._distinct_groups = frozenset(self.groups)
+        return self._distinct_groups
+
+    @property
+    def duration_nanoseconds(self) -> int:
+        """The time from the earliest start to the latest end; below 0 where that end comes first. 0 without spans."""
+        if self._duration is None:
+            heads = self.heads
+            if len(heads) == 1:
+                head = heads[0]
+                self._duration = head.end_time_unix_nano - head.start_time_unix_nano
+            else:
+                start = min([head.start_time_unix_nano for head in heads], default=0)
+                self._duration = max([head.end_time_unix_nano for head in heads], default=0) - start
+        return self._duration
 
     def append(self, index: int, encoded: bytes) -> None:
         """Add encoded attributes (see `otlp.attributes.span_attribute`) to the span at `index`."""
@@ -85,6 +139,7 @@ class Trace:
             self._bytes += encoded
         self._attributes = None
         self._span_values.clear()
+        self._values.clear()
 
     def set_error(self, index: int, message: str) -> None:
         """Give the span at `index` the status ERROR, with a description, behind the status that it has.
@@ -112,13 +167,14 @@ class Trace:
         span = self.spans[index]
         return EventsView.FromString(span).events if _EVENT_TAG in span else ()
 
-    def values(self, key: bytes) -> Iterator[AnyValue]:
-        """Yield the values of the attribute with this key: of each resource that has it, then of each span that has it."""
-        for group in dict.fromkeys(self.groups):
-            value = group.resource_attributes.get(key)
-            if value is not None:
-                yield value
-        yield from self.span_values(key)
+    def values_behind(self, key: bytes) -> set[bytes] | None:
+        """Return, encoded, the distinct values that follow the key's bytes anywhere; None where one is not plain to see.
+
+        A value follows its key in what every encoder writes: the values of the attribute are then among these, and are few.
+        """
+        if key not in self._values:
+            self._values[key] = _values_behind(key, self.joined) if key else None
+        return self._values[key]
 
     def span_values(self, key: bytes) -> list[AnyValue]:
         """Return the values of the attribute with this key of each span that has it."""
@@ -137,6 +193,19 @@ class Trace:
         """Return this trace without the spans that are not valid protobuf."""
         good = [index for index, span in enumerate(self.spans) if well_formed(span)]
         return Trace(self.id, [self.groups[index] for index in good], [self.spans[index] for index in good])
+
+
+def _values_behind(key: bytes, joined: bytes) -> set[bytes] | None:
+    found = set()
+    try:
+        # Several spans of a trace mostly have the same value, so what is looked at closer is little.
+        for field in {part[: part[1] + 2] for part in joined.split(key)[1:]}:
+            if field[0] != _VALUE_TAG or field[1] >= _LONG or len(field) != field[1] + 2:
+                return None
+            found.add(field[2:])
+    except IndexError:
+        return None
+    return found
 
 
 def well_formed(span: bytes) -> bool:

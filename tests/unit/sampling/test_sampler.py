@@ -70,3 +70,30 @@ def test_a_name_that_is_there_twice_is_refused() -> None:
 def test_no_policies_are_refused() -> None:
     with pytest.raises(ValueError, match="policies"):
         TailSamplingSettings.model_validate({"policies": []})
+
+
+class TestPoliciesWithAMemory:
+    """The Collector asks all policies, also behind one that samples; of a rate limit that can be told."""
+
+    LIMIT = entry("rate_limiting", {"spans_per_second": 0, "burst_capacity": 1}, "limit")
+    ERROR, FINE = span(status=Status.STATUS_CODE_ERROR), span()
+
+    def policies(self, **settings: object) -> list[str | None]:
+        sampler = Sampler(sampling(ERRORS, self.LIMIT, **settings))
+        return [sampler.decide(trace_of(one)).policy for one in (self.ERROR, self.FINE)]
+
+    def test_a_limit_behind_a_policy_that_samples_is_charged(self) -> None:
+        assert self.policies() == ["errors", None]
+
+    def test_with_sample_on_first_match_it_is_not(self) -> None:
+        assert self.policies(sample_on_first_match=True) == ["errors", "limit"]
+
+    def test_a_limit_behind_a_drop_that_drops_is_not(self) -> None:
+        sampler = Sampler(sampling(drop_roots("heartbeat"), self.LIMIT))
+        found = [sampler.decide(trace_of(one)).policy for one in (FAILED, self.FINE)]
+        assert found == ["heartbeats", "limit"]
+
+    def test_a_limit_inside_another_policy_is_charged_as_well(self) -> None:
+        inside = entry("and", {"and_sub_policy": [entry("always_sample"), self.LIMIT]}, "inside")
+        sampler = Sampler(sampling(ERRORS, inside))
+        assert [sampler.decide(trace_of(one)).policy for one in (self.ERROR, self.FINE)] == ["errors", None]

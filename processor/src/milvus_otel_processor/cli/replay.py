@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from milvus_otel_processor.cli.options import config_options, load_or_exit
+from milvus_otel_processor.replay.access_log import read_access_log
 from milvus_otel_processor.replay.recording import RecordingError, read
 from milvus_otel_processor.replay.report import Report
 from milvus_otel_processor.replay.runner import replay
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 @click.command("replay")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @config_options
+@click.option(
+    "--access-log",
+    "access_logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Milvus' access log of the same time, which knows collections and errors. May be given often.",
+)
 @click.option(
     "--format",
     "form",
@@ -37,9 +46,11 @@ if TYPE_CHECKING:
     help="Write what was kept, as the Collector's file exporter does with format: proto.",
 )
 def command(
+    *,
     files: tuple[Path, ...],
     path: Path | None,
     overrides: tuple[str, ...],
+    access_logs: tuple[Path, ...],
     form: Literal["table", "json"],
     out: Path | None,
 ) -> None:
@@ -52,7 +63,7 @@ def command(
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     try:
-        outcome = _run(files, loaded.config, out)
+        outcome = _run(files, access_logs, loaded.config, out)
     except RecordingError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
@@ -66,13 +77,19 @@ def command(
         report.print_table(sys.stdout)
 
 
-def _run(files: tuple[Path, ...], config: Config, out: Path | None) -> Outcome:
+def _run(files: tuple[Path, ...], access_logs: tuple[Path, ...], config: Config, out: Path | None) -> Outcome:
+    if access_logs and (config.milvus is None or "access_log" not in config.milvus.sources):
+        raise RecordingError(
+            f"--access-log {access_logs[0]}: means nothing with this configuration; "
+            "put the processor milvus with the source access_log into the pipeline"
+        )
     with ExitStack() as stack:
         target = None
         if out is not None:
-            _check_not_read(out, files)
+            _check_not_read(out, (*files, *access_logs))
             target = stack.enter_context(out.open("wb"))
-        return replay([read(file) for file in files], config, target)
+        recordings = [read(file) for file in files] + [read_access_log(file) for file in access_logs]
+        return replay(recordings, config, target)
 
 
 def _check_not_read(out: Path, files: tuple[Path, ...]) -> None:

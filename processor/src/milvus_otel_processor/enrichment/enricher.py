@@ -164,7 +164,8 @@ def _share(requests: Sequence[Request], facts: list[Facts], origins: list[str]) 
     place_of = {request: place for place, request in enumerate(requests)}
     calls: dict[int, list[int]] = {}
     for place, request in enumerate(requests):
-        if request.parent is not None:
+        # An operation within an operation, which has no method, is about what it says itself.
+        if request.parent is not None and request.method is not None:
             calls.setdefault(place_of[request.parent], []).append(place)
     for operation, made in calls.items():
         _tell_operation(operation, made, facts, origins)

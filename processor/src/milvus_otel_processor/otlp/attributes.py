@@ -18,6 +18,7 @@ Value = str | bool | int | float
 _SPAN_STATUS_TAG = b"\x7a"  # field 15, length-delimited
 _MESSAGE_TAG, _ERROR_CODE = b"\x12", b"\x18\x02"  # Status: field 2, text; field 3, 2 is ERROR
 _SPAN_ATTRIBUTES_TAG = b"\x4a"  # field 9, length-delimited
+_TRACE_STATE_TAG = b"\x1a"  # field 3, length-delimited
 _KEY_TAG, _VALUE_TAG, _STRING_TAG, _ARRAY_TAG = b"\x0a", b"\x12", b"\x0a", b"\x2a"
 _BOOL_TAG, _INT_TAG, _DOUBLE_TAG = b"\x10", b"\x18", b"\x21"
 
@@ -29,6 +30,15 @@ def span_attribute(key: str, value: Value | Sequence[Value]) -> bytes:
     """
     pair = _delimited(_KEY_TAG, key.encode()) + _delimited(_VALUE_TAG, _any_value(value))
     return _delimited(_SPAN_ATTRIBUTES_TAG, pair)
+
+
+def trace_state_field(trace_state: bytes) -> bytes:
+    """Serialize `Span.trace_state`: bytes that, put behind a serialized span, replace what it has.
+
+    Of a field that is not repeated the last one counts, in every protobuf decoder
+    (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+    """
+    return _delimited(_TRACE_STATE_TAG, trace_state)
 
 
 def error_status(message: str) -> bytes:

@@ -284,6 +284,8 @@ ResourceHeaderView = cast("type[ResourceHeader]", _view("ResourceHeader"))
 """A ResourceSpans without its spans, all of it."""
 ScopeHeaderView = cast("type[ScopeHeader]", _view("ScopeHeader"))
 """A ScopeSpans without its spans, all of it."""
+AnyValueView = cast("type[AnyValue]", _view("AnyValue"))
+"""The value of an attribute."""
 KeyValueView = cast("type[KeyValue]", _view("KeyValue"))
 """One attribute."""
 ResponseView = cast("type[Response]", _view("Response"))
@@ -292,6 +294,7 @@ LogsRequestView = cast("type[LogsRequest]", _view("LogsRequest"))
 """An ExportLogsServiceRequest of which only the bodies of the records are looked at."""
 
 __all__ = [
+    "AnyValueView",
     "AttributesView",
     "ContextView",
     "DecodeError",

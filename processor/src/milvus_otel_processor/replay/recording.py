@@ -30,11 +30,13 @@ class Message(NamedTuple):
     """One recorded request."""
 
     request: bytes
-    """A serialized ExportTraceServiceRequest."""
+    """A serialized ExportTraceServiceRequest, or ExportLogsServiceRequest."""
     latest_end: int
     """The latest end of its spans, nanoseconds since 1970; 0 where it has none."""
     place: str
     """The file, and where in it: for what is said of the message."""
+    is_access_log: bool = False
+    """Whether it holds lines of the access log, and no spans."""
 
 
 def read(path: Path) -> Iterator[Message]:

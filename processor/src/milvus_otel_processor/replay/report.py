@@ -104,6 +104,7 @@ class Report:
             "late_spans": {key: counted.late_spans.get(key, 0) for key in (LATE_SAMPLED, LATE_NOT_SAMPLED)},
             "early_decisions": counted.early_decisions,
             "enriched_spans": counted.enriched_spans,
+            "access_log_lines": counted.access_log_lines,
             "refused_spans": counted.refused_spans,
             "lost_spans": counted.lost_spans,
         }
@@ -125,6 +126,8 @@ class Report:
             f"{self.received.traces:,} traces, {self.received.spans:,} spans "
             f"in {self._counted.received_requests:,} requests over {self._seconds:,.1f} s",
         )
+        for outcome, lines in self._counted.access_log_lines.items():
+            console.print(f"{lines:,} lines of the access log {outcome}")
         console.print(self._table())
 
     def _table(self) -> Table:

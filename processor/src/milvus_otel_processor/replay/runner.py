@@ -18,7 +18,6 @@ from milvus_otel_processor.wiring import gathering_time, wire
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from milvus_otel_processor.enrichment.enricher import Enricher
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.telemetry import Snapshot
@@ -58,25 +57,26 @@ class _Run:
         self._start_ns = 0
         self._now = 0.0  # seconds after that
         self._clock = Clock(lambda: self._now, lambda: self._start_ns + int(self._now * _NANOSECONDS))
+        enrichment = self._enrichment(config.milvus) if config.milvus is not None else None
+        self._access_log = enrichment.access_log if enrichment is not None else None
         self._pipeline = wire(
             config,
             buffer=self._buffer,
-            enricher=self._enricher(config.milvus) if config.milvus is not None else None,
+            enricher=enrichment.enricher if enrichment is not None else None,
             exporter=self._kept,
             telemetry=self._telemetry,
             clock=self._clock,
         )
 
-    def _enricher(self, settings: MilvusSettings) -> Enricher:
+    def _enrichment(self, settings: MilvusSettings) -> Enrichment:
         # Never started, so that Milvus is not asked.
-        enrichment = Enrichment(
+        return Enrichment(
             settings,
             self._telemetry,
             clock=self._clock.monotonic,
             random=Random(),  # noqa: S311 - no secret
             is_waiting=self._buffer.entries.__contains__,
         )
-        return enrichment.enricher
 
     def advance_to(self, time_ns: int) -> None:
         """Let the time go on to this one, nanoseconds since 1970."""
@@ -94,7 +94,10 @@ class _Run:
 
     def ingest(self, message: Message) -> None:
         try:
-            self._pipeline.ingest(message.request)
+            if not message.is_access_log:
+                self._pipeline.ingest(message.request)
+            elif self._access_log is not None:
+                self._access_log.ingest(message.request)
         except DecodeError as error:
             raise RecordingError(f"{message.place}: not an ExportTraceServiceRequest: {error}") from None
 

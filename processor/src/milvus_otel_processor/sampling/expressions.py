@@ -9,10 +9,19 @@ import re2
 from milvus_otel_processor.sampling.text import valid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False  # they are raised
+
+
+def searcher(texts: Iterable[bytes]) -> Callable[[bytes], bool]:
+    """Return a function that tells whether some bytes hold one of these texts, looking for all of them at once."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes, whatever they are
+    options.never_capture = True
+    search = re2.compile(b"|".join(map(re2.escape, sorted(texts))), options).search
+    return lambda found: search(found) is not None
 
 
 def compiled(expression: str) -> Callable[[bytes], bool]:

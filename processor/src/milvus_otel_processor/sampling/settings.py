@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.policies import Policy
 from milvus_otel_processor.sampling.policies.base import notes_of
-from milvus_otel_processor.sampling.shadow import check_shadows
+from milvus_otel_processor.sampling.probabilities import check_probabilities
+from milvus_otel_processor.sampling.shadow import SHADOW, check_shadows
 from milvus_otel_processor.settings import Duration, Settings
 
 
@@ -77,6 +78,18 @@ class TailSamplingSettings(Settings):
         description="If not 0s, a trace is decided when its root and every span's parent have arrived, and nothing more for "
         "this long. Milvus' C++ core sends its spans every 5s: less than that decides without them. Not in the Collector.",
     )
+    num_shards: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Accepted for the sake of the Collector's v0.159 and newer: one thread decides.",
+    )
+    adjusted_counts: bool = Field(
+        default=False,
+        description="Say on each kept span, in its trace state, with which probability it was kept: `ot=th:…`, OpenTelemetry's "
+        "threshold. Traces that bring `rv` or `th` are then sampled by their own random number, as with the Collector's "
+        "feature gate `processor.tailsamplingprocessor.usetracestate`.",
+    )
     drop_pending_traces_on_shutdown: bool = Field(
         default=False, description="Drop, undecided, what waits when the processor stops."
     )
@@ -98,6 +111,11 @@ class TailSamplingSettings(Settings):
             notes.append(
                 "sampling_strategy: span-ingest means nothing here; decisions are made over whole traces, as with trace-complete"
             )
+        if self.num_shards > 1:
+            notes.append(
+                "num_shards: means nothing here; one thread decides, and for more run more processors, each with the traces that "
+                "the Collector's loadbalancing exporter gives it by their trace id"
+            )
         return notes + notes_of(self.policies, "policies")
 
     @model_validator(mode="after")
@@ -108,6 +126,13 @@ class TailSamplingSettings(Settings):
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"duplicate policy name {twice[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_can_be_adjusted(self) -> Self:
+        if self.adjusted_counts:
+            active = [policy for policy in self.policies if policy.mode != SHADOW]
+            check_probabilities(active, sample_on_first_match=self.sample_on_first_match)
         return self
 
     @model_validator(mode="after")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
-from milvus_otel_processor.sampling.policies import PolicySettings
+from milvus_otel_processor.sampling.policies.base import policies_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    from milvus_otel_processor.sampling.policies import PolicySettings
 
 SHADOW = "shadow"
 
@@ -17,7 +17,7 @@ SHADOW = "shadow"
 def check_shadows(policies: Sequence[PolicySettings]) -> None:
     """Raise ValueError where `mode: shadow` means nothing, or leaves no policy that could keep a trace."""
     for policy in policies:
-        for inner in _inside(policy):
+        for inner in policies_inside(policy):
             if inner.mode == SHADOW:
                 raise ValueError(
                     f"policy {policy.name!r} has mode: shadow on {inner.name!r} inside of it, "
@@ -25,11 +25,3 @@ def check_shadows(policies: Sequence[PolicySettings]) -> None:
                 )
     if all(policy.mode == SHADOW for policy in policies):
         raise ValueError("every policy has mode: shadow, so that no trace would be kept; expected one without it")
-
-
-def _inside(model: object) -> Iterator[PolicySettings]:
-    for value in vars(model).values() if isinstance(model, BaseModel) else ():
-        for item in value if isinstance(value, list) else (value,):
-            if isinstance(item, PolicySettings):
-                yield item
-            yield from _inside(item)

@@ -74,6 +74,13 @@ def test_the_collection_of_another_database_system_does_not_count() -> None:
     assert sampled("products", on=[{"db.collection.name": "products", "db.system": "milvus"}])
 
 
+def test_the_alias_that_a_request_used_is_a_name_too() -> None:
+    aliased = {**request("products_v2"), "milvus.collection.alias": "products"}
+    assert sampled("products", on=[aliased])
+    assert sampled("products_v2", on=[aliased])
+    assert not sampled("products_v1", on=[aliased])
+
+
 def test_a_name_that_is_no_text_matches_no_name() -> None:
     assert not sampled("5", on=[request(["5"])])
 

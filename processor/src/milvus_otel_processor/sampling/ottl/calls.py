@@ -34,11 +34,11 @@ def call(name: str, given: Given, *, context: str, time_ns: Callable[[], int]) -
         return Operand(lambda _: function(time_ns()), is_converter=True)
     if converter.gets == "span":
         return Operand(function, is_converter=True)
-    literals = [_coerced(name, argument, parameter) for argument, parameter in arguments]
-    _check(converter, literals)
-    if all(isinstance(argument, Literal) for argument, _ in arguments):
+    _check(converter, [_coerced(name, argument, parameter) for argument, parameter in arguments])
+    constants = [(argument.value, parameter) for argument, parameter in arguments if isinstance(argument, Literal)]
+    if len(constants) == len(arguments):
         try:
-            return _Folded(function(*literals))
+            return _Folded(function(*[parameter.coerce(value) for value, parameter in constants]))
         except OttlError:
             pass  # no error before a span asks, as in the Collector
     return Operand(_closure(function, [(argument.get, parameter.coerce) for argument, parameter in arguments]), True)
@@ -81,8 +81,8 @@ def _signature(name: str, parameters: tuple[Parameter, ...]) -> str:
 
 
 def _coerced(name: str, argument: Operand, parameter: Parameter) -> Value:
-    """Return a literal argument as the function gets it, None for any other."""
-    if not isinstance(argument, Literal):
+    """Return an argument that was written as a literal as the function gets it, None for any other."""
+    if not isinstance(argument, Literal) or argument.is_converter:
         return None
     try:
         return parameter.coerce(argument.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -11,25 +10,26 @@ from lark import Token, Tree
 
 from milvus_otel_processor.sampling.ottl.arithmetic import calculate, negate
 from milvus_otel_processor.sampling.ottl.calls import call
+from milvus_otel_processor.sampling.ottl.converters.types import IS_ROOT_SPAN
 from milvus_otel_processor.sampling.ottl.errors import CompileError, OttlError
 from milvus_otel_processor.sampling.ottl.indexing import attribute_at, element_at
-from milvus_otel_processor.sampling.ottl.nodes import Literal, Operand, known
+from milvus_otel_processor.sampling.ottl.nodes import Literal, Operand, Truth, known
 from milvus_otel_processor.sampling.ottl.parser import parse
 from milvus_otel_processor.sampling.ottl.paths import (
     ATTRIBUTES,
     ENUMS,
+    IN_SPAN,
     PATHS,
     TRACE_STATE,
+    VERBATIM,
     trace_state_member,
 )
-from milvus_otel_processor.sampling.ottl.values import COMPARISONS, equal, type_name
+from milvus_otel_processor.sampling.ottl.values import COMPARISONS, Value, equal, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Node = Tree[Token] | Token
-    Test = Callable[[Any], bool]
-    """Answers a condition of a SpanContext or an EventContext. Raises OttlError where it has no answer."""
 
 _ESCAPE = re.compile(
     rb"\\(?:([abfnrtv\\\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.?))", re.DOTALL
@@ -38,20 +38,13 @@ _ESCAPED = dict(zip(b'abfnrtv\\"', b'\a\b\f\n\r\t\v\\"', strict=True))
 _GREATEST_INT = (1 << 63) - 1
 
 
-@dataclass(frozen=True)
-class Truth:
-    """A part of a condition that is true or false."""
-
-    test: Test
-
-
-def compile_condition(text: str, context: str, time_ns: Callable[[], int]) -> Test:
-    """Return the closure that answers the condition about a context of this kind: `span` or `spanevent`.
+def compile_condition(text: str, context: str, time_ns: Callable[[], int]) -> Truth:
+    """Return what answers the condition about a context of this kind: `span` or `spanevent`.
 
     `time_ns` is what `Now()` asks. Raises CompileError where the text is not a condition, or names what there is not.
     """
     try:
-        return _Compiler(context, time_ns).truth(parse(text)).test
+        return _Compiler(context, time_ns).truth(parse(text))
     except CompileError as error:
         raise CompileError(str(error) if text in str(error) else f"{text!r}: {error}") from None
 
@@ -67,7 +60,9 @@ class _Compiler:
             return made
         if isinstance(made, Literal) and isinstance(made.value, bool):
             value = made.value
-            return Truth(lambda _: value)
+            return Truth(lambda _: value, is_quiet=True)
+        if made.get is IS_ROOT_SPAN.function:
+            return Truth(made.get, root_only=True, is_quiet=True)
         if not made.is_converter:
             raise CompileError(f"{_shown(node)} is a value, expected a comparison, such as {_shown(node)} != nil")
         get = made.get
@@ -95,19 +90,33 @@ class _Compiler:
         return self._node(children[0])
 
     def _disjunction(self, children: list[Node]) -> Truth:
-        tests = [self.truth(child).test for child in children]
-        return Truth(lambda at: any(test(at) for test in tests))
+        parts = [self.truth(child) for child in children]
+        tests = [part.test for part in parts]
+        needles = [part.needle for part in parts if part.needle is not None]
+        return Truth(
+            lambda at: any(test(at) for test in tests),
+            needle=frozenset[bytes]().union(*needles) if len(needles) == len(parts) else None,
+            root_only=all(part.root_only for part in parts),
+            is_quiet=all(part.is_quiet for part in parts),
+        )
 
     def _conjunction(self, children: list[Node]) -> Truth:
-        tests = [self.truth(child).test for child in children]
-        if len(tests) == 2:
-            first, second = tests
-            return Truth(lambda at: first(at) and second(at))
-        return Truth(lambda at: all(test(at) for test in tests))
+        parts = [self.truth(child) for child in children]
+        tests = [part.test for part in parts]
+        # What a part says of the whole holds only as long as no part in front of it can raise.
+        loud = next((place for place, part in enumerate(parts) if not part.is_quiet), len(parts))
+        telling = parts[: loud + 1]
+        return Truth(
+            lambda at: all(test(at) for test in tests),
+            needle=next((part.needle for part in telling if part.needle is not None), None),
+            root_only=any(part.root_only for part in telling),
+            is_quiet=loud == len(parts),
+        )
 
     def _negation(self, children: list[Node]) -> Truth:
-        test = self.truth(children[0]).test
-        return Truth(lambda at: not test(at))
+        part = self.truth(children[0])
+        test = part.test
+        return Truth(lambda at: not test(at), is_quiet=part.is_quiet)
 
     def _comparison(self, children: list[Node]) -> Truth:
         left, right = self.operand(children[0]), self.operand(children[2])
@@ -119,11 +128,12 @@ class _Compiler:
         value = right.value
         if isinstance(left, Literal):
             answer = compare(left.value, value)
-            return Truth(lambda _: answer)
+            return Truth(lambda _: answer, is_quiet=True)
+        needle, is_quiet = _needle(left, operator, value), left.key is not None or left.is_verbatim
         if compare is equal and type(value) in (bytes, bool):
             kind = type(value)
-            return Truth(lambda at: type(found := get(at)) is kind and bool(found == value))
-        return Truth(lambda at: compare(get(at), value))
+            return Truth(lambda at: type(found := get(at)) is kind and bool(found == value), needle, is_quiet=is_quiet)
+        return Truth(lambda at: compare(get(at), value), needle, is_quiet=is_quiet)
 
     def _sum(self, children: list[Node]) -> Operand:
         return self._calculation(children)
@@ -207,13 +217,13 @@ class _Compiler:
         if path not in paths:
             raise CompileError(f"there is no path {path}; {known(path, paths)}")
         if not keys:
-            return Operand(paths[path])
+            return Operand(paths[path], is_verbatim=path in VERBATIM)
         if path == TRACE_STATE and len(keys) == 1 and isinstance(keys[0], Literal) and isinstance(keys[0].value, bytes):
             member = keys[0].value
             return Operand(lambda at: trace_state_member(at, member))
         if path not in ATTRIBUTES:
             raise CompileError(f"{path} cannot be indexed like that")
-        return attribute_at(ATTRIBUTES[path], keys)
+        return attribute_at(ATTRIBUTES[path], keys, in_span=path in IN_SPAN)
 
     def _converter(self, children: list[Node]) -> Operand:
         name, *rest = children
@@ -228,6 +238,15 @@ class _Compiler:
 
     def _keys(self, indexes: Sequence[Node]) -> list[Operand]:
         return [self.operand(index.children[0]) for index in indexes if isinstance(index, Tree)]
+
+
+def _needle(left: Operand, operator: str, value: Value) -> frozenset[bytes] | None:
+    """Return one text that has to be in the bytes of the span for the comparison to hold, or None where there is none."""
+    if operator == "==" and left.is_verbatim and isinstance(value, bytes) and value:
+        return frozenset((value,))
+    # What is not there is nil, which is equal to nil alone, and in no order to anything else.
+    holds_for_nil = (value is None) != (operator == "!=")
+    return None if left.key is None or holds_for_nil else frozenset((left.key,))
 
 
 def _all_literal(operands: list[Operand]) -> TypeGuard[list[Literal]]:

@@ -21,9 +21,19 @@ class Conditions:
     """Conditions about a `span` or a `spanevent`, compiled. Raises CompileError where one is none."""
 
     def __init__(self, texts: Sequence[str], context: str, error_mode: ErrorMode, time_ns: Callable[[], int]) -> None:
-        self._tests = [(text, compile_condition(text, context, time_ns)) for text in texts]
+        parts = [compile_condition(text, context, time_ns) for text in texts]
+        self._tests = [(text, part.test) for text, part in zip(texts, parts, strict=True)]
         self._error_mode = error_mode
         self._failed: set[str] = set()
+        needles = [part.needle for part in parts if part.needle is not None]
+        self.needle = frozenset[bytes]().union(*needles) if len(needles) == len(parts) else None
+        """Where none of these is in the bytes of a span, none of the conditions holds for it; None where that is not known."""
+        self.root_only = all(part.root_only for part in parts)
+        """Whether the conditions hold for spans without a parent alone."""
+
+    def __bool__(self) -> bool:
+        """Tell whether there are any."""
+        return bool(self._tests)
 
     def hold(self, at: Any) -> bool:
         """Tell whether one of the conditions holds. Raises OttlError, naming the condition, where `error_mode` is propagate."""

@@ -17,8 +17,12 @@ class SpanContext:
 
     __slots__ = ("_context", "_span", "index", "trace")
 
-    def __init__(self, trace: Trace, index: int) -> None:
+    def __init__(self, trace: Trace, index: int = 0) -> None:
         self.trace = trace
+        self.move(index)
+
+    def move(self, index: int) -> None:
+        """Go to the span at this place: one context, moved, costs less than one for each span."""
         self.index = index
         self._context: Context | None = None
         self._span: Span | None = None

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.ottl.paths import KeyedGetter
 
 
-def attribute_at(read: KeyedGetter, keys: list[Operand]) -> Operand:
+def attribute_at(read: KeyedGetter, keys: list[Operand], *, in_span: bool) -> Operand:
     """Return the attribute with the first key, and what the other keys find in it; nil where there is no such key.
+
+    `in_span` tells whether the attributes are in the bytes of the span.
 
     Raises OttlError, when asked, at a place beyond the end of a list and at a value that cannot be indexed.
     """
@@ -34,7 +36,7 @@ def attribute_at(read: KeyedGetter, keys: list[Operand]) -> Operand:
             found = read(at, name)
             return None if found is None else value_of(found)
 
-        return Operand(attribute)
+        return Operand(attribute, key=name if in_span else None, is_verbatim=in_span)
     get_key = first.get
 
     def computed(at: Any) -> Value:

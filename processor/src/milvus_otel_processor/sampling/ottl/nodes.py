@@ -18,6 +18,10 @@ class Operand:
 
     get: Callable[[Any], Value]
     is_converter: bool = False
+    key: bytes | None = None
+    """The key of the attribute of a span or an event that this is, if it is one."""
+    is_verbatim: bool = False
+    """Whether this is a text that stands as it is in the bytes of its span."""
 
 
 class Literal(Operand):
@@ -28,6 +32,19 @@ class Literal(Operand):
         object.__setattr__(self, "value", value)
 
     value: Value
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A part of a condition that is true or false: `test` answers it. Raises OttlError where there is no answer."""
+
+    test: Callable[[Any], bool]
+    needle: frozenset[bytes] | None = None
+    """Where none of these is in the bytes of the span, the answer is False, and no error."""
+    root_only: bool = False
+    """Whether the answer is False, and no error, for every span that has a parent."""
+    is_quiet: bool = False
+    """Whether there is always an answer."""
 
 
 def known(name: str, names: Iterable[str]) -> str:

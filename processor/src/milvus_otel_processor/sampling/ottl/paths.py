@@ -128,6 +128,11 @@ ATTRIBUTES: dict[str, KeyedGetter] = {
 }
 """How a single attribute is read without making values of all."""
 
+IN_SPAN = frozenset({"span.attributes", "spanevent.attributes"})
+"""The attributes whose keys and values are in the bytes of the span."""
+VERBATIM = frozenset({"span.name", "span.status.message", "spanevent.name"})
+"""The paths to texts that stand as they are in the bytes of the span."""
+
 TRACE_STATE = "span.trace_state"
 """The path that is a text, and with a key a member of what the text holds."""
 

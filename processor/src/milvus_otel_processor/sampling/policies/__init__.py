@@ -14,6 +14,7 @@ from milvus_otel_processor.sampling.policies.bytes_limiting import BytesLimiting
 from milvus_otel_processor.sampling.policies.collection import CollectionPolicy
 from milvus_otel_processor.sampling.policies.composite import CompositePolicy, CompositeSettings
 from milvus_otel_processor.sampling.policies.drop import DropPolicy, DropSettings
+from milvus_otel_processor.sampling.policies.dynamic import DynamicPolicy
 from milvus_otel_processor.sampling.policies.latency import LatencyPolicy
 from milvus_otel_processor.sampling.policies.milvus_error import MilvusErrorPolicy
 from milvus_otel_processor.sampling.policies.not_ import NotPolicy, NotSettings
@@ -35,6 +36,7 @@ SubPolicy = Annotated[
     | BytesLimitingPolicy
     | CollectionPolicy
     | CompositePolicy
+    | DynamicPolicy
     | LatencyPolicy
     | MilvusErrorPolicy
     | NotPolicy
@@ -60,6 +62,7 @@ Policy = Annotated[
     | CollectionPolicy
     | CompositePolicy
     | DropPolicy
+    | DynamicPolicy
     | LatencyPolicy
     | MilvusErrorPolicy
     | NotPolicy

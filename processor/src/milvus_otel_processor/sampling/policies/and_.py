@@ -8,6 +8,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.sampling.thresholds import UNKNOWN
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class And(Evaluator):
     def __init__(self, evaluators: list[Evaluator]) -> None:
         self._evaluators = evaluators
         self.stateful = any(evaluator.stateful for evaluator in evaluators)
+        self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where every sub-policy does; the first that does not ends the search."""
@@ -34,6 +36,11 @@ class And(Evaluator):
             if evaluator.evaluate(trace) is not Decision.SAMPLED:
                 return Decision.NOT_SAMPLED
         return Decision.SAMPLED
+
+    def threshold(self, trace: Trace) -> int:
+        """Return the highest threshold of the sub-policies, which compare it with the same random number."""
+        thresholds = [evaluator.threshold(trace) for evaluator in self._evaluators]
+        return UNKNOWN if UNKNOWN in thresholds else max(thresholds)
 
 
 class AndPolicy(PolicySettings):

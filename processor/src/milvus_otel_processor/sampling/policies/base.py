@@ -6,14 +6,16 @@ from abc import abstractmethod
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
+from milvus_otel_processor.sampling.thresholds import ALWAYS, UNKNOWN
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from milvus_otel_processor.sampling.decision import Decision
+    from milvus_otel_processor.sampling.needles import Needles
     from milvus_otel_processor.trace import Trace
 
 _COLLECTOR_BLOCKS = frozenset(
@@ -59,6 +61,8 @@ class Evaluator(Protocol):
 
     stateful: bool = False
     """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
+    needles: Needles | None = None
+    """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
 
     @abstractmethod
     def evaluate(self, trace: Trace) -> Decision:
@@ -67,6 +71,13 @@ class Evaluator(Protocol):
         The answer depends on the whole trace, never on the order of its spans. Raises DecodeError at a malformed span, and
         EvaluationError where there is no answer.
         """
+
+    def threshold(self, trace: Trace) -> int:  # noqa: ARG002
+        """Return the threshold of the probability with which this trace, the last that was evaluated, had to be sampled.
+
+        See `sampling.thresholds`. What does not leave it to chance samples with ALWAYS; of a rate limit it is UNKNOWN.
+        """
+        return UNKNOWN if self.stateful else ALWAYS
 
 
 class PolicySettings(Settings):
@@ -100,6 +111,15 @@ class PolicySettings(Settings):
     def notes(self) -> list[str]:
         """Return what is accepted for the Collector's sake and means nothing, here or there."""
         return [f"{block}: is not looked at, the type is {getattr(self, 'type', '')}" for block in self._unused]
+
+
+def policies_inside(model: object) -> Iterator[PolicySettings]:
+    """Yield the policies inside of a policy, at any depth."""
+    for value in vars(model).values() if isinstance(model, BaseModel) else ():
+        for item in value if isinstance(value, list) else (value,):
+            if isinstance(item, PolicySettings):
+                yield item
+            yield from policies_inside(item)
 
 
 def notes_of(policies: list[Any], path: str) -> list[str]:

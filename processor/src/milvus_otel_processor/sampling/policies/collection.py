@@ -10,7 +10,7 @@ from pydantic import Field
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import matcher
-from milvus_otel_processor.sampling.policies.milvus_spans import COLLECTION, NAMESPACE, milvus_spans
+from milvus_otel_processor.sampling.policies.milvus_spans import ALIAS, COLLECTION, NAMESPACE, milvus_spans
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class CollectionSettings(Settings):
 
     names: list[str] = Field(
         min_length=1,
-        description="Names of collections; in each, `*` stands for any text and `?` for any one character.",
+        description="Names or aliases of collections; in each, `*` stands for any text and `?` for any one character.",
     )
     database: str | None = Field(
         default=None, description="The database that they are in, with `*` and `?` likewise; without it, any."
@@ -40,8 +40,8 @@ class CollectionSettings(Settings):
 class Collection(Evaluator):
     """Samples traces with a Milvus request on one of the collections.
 
-    Looks at `db.collection.name` and `db.namespace` of spans with `db.system.name: milvus`, as the `milvus` processor writes
-    them. A request whose database is not known is in none.
+    Looks at `db.collection.name`, `milvus.collection.alias` and `db.namespace` of spans with `db.system.name: milvus`, as the
+    `milvus` processor writes them. A request whose database is not known is in none.
     """
 
     def __init__(self, settings: CollectionSettings) -> None:
@@ -56,7 +56,8 @@ class Collection(Evaluator):
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a request is on one of the collections, or with `invert_match` where none is."""
         for attributes in milvus_spans(trace, COLLECTION):
-            if self._named(attributes[COLLECTION]) and self._is_in_database(attributes.get(NAMESPACE)):
+            is_named = self._named(attributes[COLLECTION]) or (ALIAS in attributes and self._named(attributes[ALIAS]))
+            if is_named and self._is_in_database(attributes.get(NAMESPACE)):
                 return self._found
         return self._not_found
 

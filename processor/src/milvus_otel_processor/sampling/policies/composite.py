@@ -40,20 +40,20 @@ class CompositeSettings(Settings):
         default=[], description="The policies; the first that samples a trace decides whether there is room for it."
     )
     rate_allocation: list[RateAllocationSettings] = Field(
-        default=[], description="The shares; a sub-policy that is not named here has none, and keeps nothing."
+        default=[], description="The shares; a sub-policy that is not named here has an equal share."
     )
 
     def allocated(self) -> dict[str, int]:
-        """Return the spans per second of each sub-policy that has a share.
+        """Return the spans per second of each sub-policy.
 
-        Computed with doubles and cut off, as in the Collector (tailsamplingprocessor/composite_helper.go, v0.158).
+        Computed with doubles and cut off, as in the Collector (tailsamplingprocessor/composite_helper.go, v0.165). Its v0.158
+        gave a sub-policy nothing that is not named in `rate_allocation`.
         """
         total = float(self.max_total_spans_per_second)
         equal = total / max(len(self.composite_sub_policy), 1)
-        return {
-            share.policy: int((share.percent / _PERCENT) * total if share.percent > 0 else equal)
-            for share in self.rate_allocation
-        }
+        percent = {share.policy: share.percent for share in self.rate_allocation}
+        shares = {policy.name: percent.get(policy.name, 0) for policy in self.composite_sub_policy}
+        return {name: int((share / _PERCENT) * total if share > 0 else equal) for name, share in shares.items()}
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Composite(Evaluator):
         allocated = settings.allocated()
         self._total = settings.max_total_spans_per_second
         self._shares = [
-            _Share(policy.evaluator(clock), allocated.get(policy.name, 0)) for policy in settings.composite_sub_policy
+            _Share(policy.evaluator(clock), allocated[policy.name]) for policy in settings.composite_sub_policy
         ]
         self._time_ns = clock.time_ns
         self._second = 0
@@ -118,7 +118,6 @@ class CompositePolicy(PolicySettings):
         without = [name for name in names if not composite.allocated().get(name)]
         if without:
             notes.append(
-                f"composite.rate_allocation: nothing is allocated to {', '.join(without)}, so that it keeps no trace, as in the "
-                f"Collector; add an entry with its percent"
+                f"composite.max_total_spans_per_second: leaves no span to {', '.join(without)}, so that nothing is kept by it"
             )
         return notes

@@ -38,13 +38,7 @@ class Latency(Evaluator):
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the trace's duration, in whole milliseconds, is within the bounds."""
-        heads = trace.heads
-        if len(heads) == 1:
-            head = heads[0]
-            nanoseconds = head.end_time_unix_nano - head.start_time_unix_nano
-        else:
-            start = min([head.start_time_unix_nano for head in heads], default=0)
-            nanoseconds = max([head.end_time_unix_nano for head in heads], default=0) - start
+        nanoseconds = trace.duration_nanoseconds
         # As in Go, the fraction is cut off, so that -0.5 ms are 0 ms.
         milliseconds = abs(nanoseconds) // _NANOSECONDS_PER_MS
         duration = milliseconds if nanoseconds >= 0 else -milliseconds

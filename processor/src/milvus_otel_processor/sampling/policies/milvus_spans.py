@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp.schema import AttributesView
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from milvus_otel_processor.otlp.schema import AnyValue
     from milvus_otel_processor.trace import Trace
 
 COLLECTION, NAMESPACE = b"db.collection.name", b"db.namespace"
+ALIAS = b"milvus.collection.alias"
 STATUS_CODE, ERROR_TYPE = b"db.response.status_code", b"error.type"
 
 _SYSTEM, _OLDER_SYSTEM = b"db.system.name", b"db.system"
@@ -25,12 +25,12 @@ def milvus_spans(trace: Trace, key: bytes) -> Iterator[dict[bytes, bytes]]:
     """
     if not trace.may_hold(key):
         return
-    for span in trace.spans:
+    for index, span in enumerate(trace.spans):
         if key in span:
-            texts = {}
-            for pair in AttributesView.FromString(span).attributes:
-                value = pair.value
-                is_number = value.WhichOneof("value") == "int_value"
-                texts[pair.key] = b"%d" % value.int_value if is_number else value.string_value
+            texts = {name: _text(value) for name, value in trace.attributes(index).items()}
             if key in texts and texts.get(_SYSTEM, texts.get(_OLDER_SYSTEM)) == _MILVUS:
                 yield texts
+
+
+def _text(value: AnyValue) -> bytes:
+    return b"%d" % value.int_value if value.WhichOneof("value") == "int_value" else value.string_value

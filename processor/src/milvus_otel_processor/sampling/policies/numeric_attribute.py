@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.policies.attributes import Attribute
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from milvus_otel_processor.otlp.schema import AnyValue
     from milvus_otel_processor.trace import Trace
 
 
@@ -41,22 +44,24 @@ class NumericAttribute(Evaluator):
     """
 
     def __init__(self, settings: NumericAttributeSettings) -> None:
-        self._key = settings.key.encode()
         self._least = -math.inf if settings.min_value is None else settings.min_value
         self._greatest = math.inf if settings.max_value is None else settings.max_value
+        self._attribute = Attribute(settings.key, self._matches, self._matches)
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match
             else (Decision.SAMPLED, Decision.NOT_SAMPLED)
         )
+        if not settings.invert_match:
+            self.needles = Needles((frozenset((self._attribute.key,)),), self._attribute.matches_group)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a value is within the bounds, both included, or with `invert_match` where none is."""
-        for value in trace.values(self._key):
-            number = value.double_value if value.WhichOneof("value") == "double_value" else value.int_value
-            if self._least <= number <= self._greatest:
-                return self._found
-        return self._not_found
+        return self._found if self._attribute.matches(trace) else self._not_found
+
+    def _matches(self, value: AnyValue) -> bool:
+        number = value.double_value if value.WhichOneof("value") == "double_value" else value.int_value
+        return self._least <= number <= self._greatest
 
 
 class NumericAttributePolicy(PolicySettings):

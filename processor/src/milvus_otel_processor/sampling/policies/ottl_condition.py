@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.ottl.conditions import Conditions, ErrorMode
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
 from milvus_otel_processor.sampling.ottl.errors import OttlError
@@ -59,18 +60,31 @@ class OttlCondition(Evaluator):
 
     def __init__(self, settings: OttlConditionSettings, clock: Clock) -> None:
         self._span, self._spanevent = settings.conditions(clock)
-        self._asks_spans, self._asks_events = bool(settings.span), bool(settings.spanevent)
+        self._asks_events = bool(self._spanevent)
+        found = [conditions.needle for conditions in (self._span, self._spanevent) if conditions]
+        if None not in found:
+            self.needles = Needles((frozenset[bytes]().union(*filter(None, found)),))
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a condition holds; each span is asked about before its events, as in the Collector."""
         try:
+            if self._span and not self._asks_events:
+                return self._of_spans(trace)
+            at = SpanContext(trace)
             for index in range(len(trace.spans)):
-                if self._asks_spans and self._span.hold(SpanContext(trace, index)):
-                    return Decision.SAMPLED
-                if self._asks_events and self._holds_for_an_event(trace, index):
+                at.move(index)
+                if (self._span and self._span.hold(at)) or self._holds_for_an_event(trace, index):
                     return Decision.SAMPLED
         except OttlError as error:
             raise EvaluationError(str(error)) from None
+        return Decision.NOT_SAMPLED
+
+    def _of_spans(self, trace: Trace) -> Decision:
+        at, hold = SpanContext(trace), self._span.hold
+        for index in trace.root_indexes if self._span.root_only else range(len(trace.spans)):
+            at.move(index)
+            if hold(at):
+                return Decision.SAMPLED
         return Decision.NOT_SAMPLED
 
     def _holds_for_an_event(self, trace: Trace, index: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from pydantic import Field
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.fnv import fnv1a
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.thresholds import of_probability
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_SALT = "default-hash-seed"  # the Collector's
 _MAX_UINT64 = (1 << 64) - 1
+_HASH_BITS_LEFT_OUT = 8  # of 64
 _PERCENT = 100
 
 
@@ -42,12 +45,35 @@ class Probabilistic(Evaluator):
     """
 
     def __init__(self, settings: ProbabilisticSettings) -> None:
-        self._basis = fnv1a((settings.hash_salt or _DEFAULT_SALT).encode())
+        self._basis = _basis(settings.hash_salt)
         self._threshold = threshold(settings.sampling_percentage / _PERCENT)
+        self._opentelemetry_threshold = of_probability(settings.sampling_percentage / _PERCENT)
 
     def evaluate(self, trace: Trace) -> Decision:
-        """Return SAMPLED where the hash of the trace id is not above the threshold."""
+        """Return SAMPLED where the hash of the trace id is not above the threshold.
+
+        A trace with a random number of its own is decided by that (`EvaluateWithThreshold` in the file named above).
+        """
+        if trace.randomness is not None:
+            return Decision.SAMPLED if trace.randomness >= self._opentelemetry_threshold else Decision.NOT_SAMPLED
         return Decision.SAMPLED if fnv1a(trace.id, self._basis) <= self._threshold else Decision.NOT_SAMPLED
+
+    def threshold(self, trace: Trace) -> int:  # noqa: ARG002
+        """Return the threshold of `sampling_percentage`."""
+        return self._opentelemetry_threshold
+
+
+def randomness(trace_id: bytes, hash_salt: str) -> int:
+    """Return the hash of a trace id as a random number of 56 bits: the greater, the sooner the trace is sampled.
+
+    For policies that are to choose among the traces that `probabilistic` chooses.
+    """
+    return (_MAX_UINT64 - fnv1a(trace_id, _basis(hash_salt))) >> _HASH_BITS_LEFT_OUT
+
+
+@cache
+def _basis(hash_salt: str) -> int:
+    return fnv1a((hash_salt or _DEFAULT_SALT).encode())
 
 
 def threshold(ratio: float) -> int:

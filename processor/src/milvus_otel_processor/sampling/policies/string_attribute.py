@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.needles import Needles, of_values
+from milvus_otel_processor.sampling.policies.attributes import Attribute
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from milvus_otel_processor.otlp.schema import AnyValue
     from milvus_otel_processor.trace import Trace
 
 DEFAULT_CACHE_SIZE = 128
@@ -42,17 +45,20 @@ class StringAttribute(Evaluator):
     """Samples traces with an attribute, of a resource or a span, whose text matches."""
 
     def __init__(self, settings: StringAttributeSettings) -> None:
-        self._key = settings.key.encode()
         self._matches = matcher(
             settings.values,
             regex=settings.enabled_regex_matching,
             cache_max_size=settings.cache_max_size if settings.cache_max_size > 0 else DEFAULT_CACHE_SIZE,
         )
+        self._attribute = Attribute(settings.key, self._matches_resource, self._matches_span)
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match
             else (Decision.SAMPLED, Decision.NOT_SAMPLED)
         )
+        if not settings.invert_match:
+            sets = of_values(settings.key, settings.values, regex=settings.enabled_regex_matching)
+            self.needles = Needles(sets, self._attribute.matches_group)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where an attribute matches, or with `invert_match` where none does.
@@ -60,15 +66,14 @@ class StringAttribute(Evaluator):
         An attribute that is not a string has an empty text; an empty text never matches on a span, but may on a resource,
         as in the Collector.
         """
-        matches = self._matches
-        for group in dict.fromkeys(trace.groups):
-            value = group.resource_attributes.get(self._key)
-            if value is not None and matches(value.string_value):
-                return self._found
-        for value in trace.span_values(self._key):
-            if value.string_value and matches(value.string_value):
-                return self._found
-        return self._not_found
+        return self._found if self._attribute.matches(trace) else self._not_found
+
+    def _matches_resource(self, value: AnyValue) -> bool:
+        return self._matches(value.string_value)
+
+    def _matches_span(self, value: AnyValue) -> bool:
+        text = value.string_value
+        return bool(text) and self._matches(text)
 
 
 class StringAttributePolicy(PolicySettings):

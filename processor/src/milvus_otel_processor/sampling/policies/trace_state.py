@@ -9,6 +9,7 @@ from pydantic import Field
 from milvus_otel_processor.otlp.schema import ContextView
 from milvus_otel_processor.sampling import tracestate
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
@@ -31,6 +32,7 @@ class TraceState(Evaluator):
     def __init__(self, settings: TraceStateSettings) -> None:
         self._key = settings.key.encode()
         values = [value.encode() for value in settings.values]
+        self.needles = Needles((frozenset((self._key,)),))
         self._values = frozenset(value for value in values if value and len(self._key) + len(value) < _MEMBER_LIMIT)
 
     def evaluate(self, trace: Trace) -> Decision:

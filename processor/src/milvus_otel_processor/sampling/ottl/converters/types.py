@@ -55,6 +55,8 @@ def _id(kind: type[bytes], length: int) -> Converter:
     return converter(make, ("target", bytes_like))
 
 
+IS_ROOT_SPAN = Converter(_is_root_span, gets="span")
+
 CONVERTERS = {
     "Bool": converter(any_value, ("target", bool_like)),
     "Double": converter(any_value, ("target", double_like)),
@@ -67,7 +69,7 @@ CONVERTERS = {
     "IsMap": _is(dict),
     "IsString": _is(bytes),
     "IsEmpty": converter(_is_empty, ("target", any_value)),
-    "IsRootSpan": Converter(_is_root_span, gets="span"),
+    "IsRootSpan": IS_ROOT_SPAN,
     "Log": converter(_log, ("target", double_like)),
     "SpanID": _id(SpanId, 8),
     "TraceID": _id(TraceId, 16),

@@ -1,0 +1,132 @@
+"""`setup` and `opentelemetry-instrument`, each in a process of its own, exporting to a receiver here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.client_e2e.traces import Receiver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from client.tests.fake_milvus import FakeMilvus
+
+_SEARCH = """
+from pymilvus import MilvusClient
+print(len(MilvusClient("{uri}").search("c", [[0.1, 0.2, 0.3, 0.4]], limit=2)[0]))
+"""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def _run(code: str, milvus: FakeMilvus, *command: str, **environment: str) -> str:
+    done = subprocess.run(
+        [*command, sys.executable, "-W", "ignore", "-c", code.replace("{uri}", milvus.uri)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _names(receiver: Receiver) -> list[str]:
+    return [span.name for span in receiver.spans() if not span.name.startswith("/")]
+
+
+def test_setup_traces_and_flushes_at_exit(milvus: FakeMilvus, receiver: Receiver) -> None:
+    code = f"""
+import milvus_otel_client
+milvus_otel_client.setup(service_name="shop", endpoint="http://{receiver.endpoint}")
+"""
+    assert _run(code + _SEARCH, milvus).split() == ["2"]
+    assert _names(receiver) == ["connect", "search c"]
+    assert receiver.service_names() == {"shop"}
+
+
+def test_setup_takes_the_standard_variables(milvus: FakeMilvus, receiver: Receiver) -> None:
+    code = "import milvus_otel_client; milvus_otel_client.setup(rpc_spans=False)"
+    variables = {
+        "OTEL_SERVICE_NAME": "from the environment",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.endpoint}",
+    }
+    _run(code + _SEARCH, milvus, **variables)
+    assert [span.name for span in receiver.spans()] == ["connect", "search c"]
+    assert receiver.service_names() == {"from the environment"}
+
+
+def test_called_twice_setup_does_nothing_more(milvus: FakeMilvus, receiver: Receiver) -> None:
+    code = f"""
+import milvus_otel_client
+first = milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}")
+assert milvus_otel_client.setup("other") is first
+assert len(first._active_span_processor._span_processors) == 1
+"""
+    _run(code + _SEARCH, milvus)
+    assert _names(receiver) == ["connect", "search c"]
+    assert receiver.service_names() == {"shop"}
+
+
+def test_setup_leaves_a_provider_that_is_there_as_it_is(milvus: FakeMilvus) -> None:
+    code = """
+import milvus_otel_client
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+provider, exporter = TracerProvider(), InMemorySpanExporter()
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+trace.set_tracer_provider(provider)
+assert milvus_otel_client.setup("shop") is provider
+assert len(provider._active_span_processor._span_processors) == 1
+"""
+    after = "\nprint([span.name for span in exporter.get_finished_spans() if span.name[0] != '/'])"
+    assert "['connect', 'search c']" in _run(code + _SEARCH + after, milvus)
+
+
+@pytest.mark.parametrize("names", ["milvus", "redis, milvus", "*"])
+def test_setup_honours_disabled_instrumentations(milvus: FakeMilvus, receiver: Receiver, names: str) -> None:
+    code = f'import milvus_otel_client; milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}")'
+    _run(code + _SEARCH, milvus, OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=names)
+    assert not receiver.spans()
+
+
+def test_an_endpoint_that_is_not_there_delays_neither_the_calls_nor_the_exit_for_long(milvus: FakeMilvus) -> None:
+    code = """
+import time
+started = time.monotonic()
+import milvus_otel_client
+milvus_otel_client.setup("shop", endpoint="http://127.0.0.1:1")
+"""
+    after = "\nassert time.monotonic() - started < 10"
+    _run(code + _SEARCH + after, milvus, OTEL_EXPORTER_OTLP_TIMEOUT="2")
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_opentelemetry_instrument_finds_it(milvus: FakeMilvus, receiver: Receiver, *, disabled: bool) -> None:
+    command = Path(sys.executable).with_name("opentelemetry-instrument")
+    variables = {
+        "OTEL_SERVICE_NAME": "shop",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.endpoint}",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "milvus,grpc_client" if disabled else "",
+    }
+    assert _run(_SEARCH, milvus, str(command), **variables).split() == ["2"]
+    assert _names(receiver) == ([] if disabled else ["connect", "search c"])
+    metadata: list[dict[str, Any]] = milvus.metadata_of("Search")
+    assert [entries.get("traceparent", "")[-2:] for entries in metadata] == ([""] if disabled else ["01"])
+    assert receiver.service_names() == (set() if disabled else {"shop"})
