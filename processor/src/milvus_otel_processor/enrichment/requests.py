@@ -59,7 +59,7 @@ class Request:
 def find_requests(trace: Trace) -> list[Request]:
     """Return the requests of the trace, in the order of their spans. Raises DecodeError at a malformed span."""
     spans, heads = trace.spans, trace.heads
-    of_others = {group for group in set(trace.groups) if not is_milvus(group)}
+    of_others = {group for group in trace.distinct_groups if not is_milvus(group)}
     foreign = [index for index, group in enumerate(trace.groups) if group in of_others] if of_others else []
     found: dict[int, Request] = {}
     for index in [index for index, span in enumerate(spans) if SERVICE in span]:
