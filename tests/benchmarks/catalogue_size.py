@@ -24,6 +24,7 @@ from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
+from milvus_otel_processor.limits import Limits
 from milvus_otel_processor.pipeline import Pipeline
 from milvus_otel_processor.sampling.settings import DecisionCacheSettings
 from milvus_otel_processor.telemetry import Telemetry
@@ -113,8 +114,9 @@ class Run:
         )
         self.pipeline = Pipeline(
             buffer=buffer,
-            num_traces=1_000_000,
+            limits=Limits(),
             wait_after_root=0.0,
+            wait_after_complete=0.0,
             decider=decider,
             telemetry=self.telemetry,
             clock=time.monotonic,

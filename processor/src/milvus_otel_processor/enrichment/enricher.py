@@ -109,19 +109,22 @@ class Enricher:
             self._requests[known[2] if known[0].collection is not None else NO_COLLECTION] += 1
 
     def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
-        spans, groups, own, names = trace.spans, trace.groups, request.span, written.subtree
+        spans, own, names = trace.spans, request.span, written.subtree
         has = {pair.key for pair in AttributesView.FromString(spans[own]).attributes}
         at_own = (written.own if request.parent is None else names).without(has)
         # Milvus gives its own spans no such attributes; where something else does, it gives them to the request's span as well.
         free = names.without(has) is names.all
         unchanged = 0
-        for index in request.spans:
-            if free and is_milvus(groups[index]) and index != own:
-                spans[index] += names.all
-                continue
-            missing = at_own if index == own else names.missing(spans[index])
-            spans[index] += missing
-            unchanged += not missing
+        if free and request.only_milvus:
+            before, block = spans[own], names.all
+            for index in request.spans:
+                spans[index] += block
+            spans[own] = before + at_own
+        else:
+            for index in request.spans:
+                missing = at_own if index == own else names.missing(spans[index])
+                spans[index] += missing
+                unchanged += not missing
         trace.appended(written.own.all)
         self._spans[known[2]] += len(request.spans) - unchanged
         if known[0].error_type is not None and request.server is not None:
