@@ -50,6 +50,11 @@ class Store:
                     self._forget(now)
                 self._add(line, now)
 
+    @property
+    def holds_peers(self) -> bool:
+        """Whether there is any line whose trace id may be a client's own text."""
+        return bool(self._by_peer)
+
     def of_trace(self, trace_id: bytes) -> list[Line]:
         """Return the lines with this trace id."""
         found = self._by_trace.get(trace_id)
