@@ -178,6 +178,13 @@ METRICS = (
         lambda now: _by(now.early_decisions),
     ),
     Description(
+        "processor_invalid_trace_states",
+        _COUNTER,
+        (),
+        "Kept spans whose trace state could not take the adjusted count.",
+        lambda now: _one(now.invalid_trace_states),
+    ),
+    Description(
         "processor_waiting_traces",
         _GAUGE,
         (),
