@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 from pymilvus import AsyncMilvusClient, MilvusClient, MilvusException
+from pymilvus.client.prepare import Prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +83,24 @@ def test_what_pymilvus_asks_meanwhile_is_part_of_the_operation(
     assert context is not None
     assert telemetry.rpcs
     assert all(span.parent and span.parent.span_id == context.span_id for span in telemetry.rpcs)
+
+
+def test_what_an_operation_started_and_outlives_it_is_traced_for_itself(
+    client: MilvusClient, telemetry: Telemetry, instrument: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instrument()
+    inside: list[contextvars.Context] = []
+    prepare = Prepare.search_requests_with_expr
+
+    def keep_the_context(*args: Any, **kwargs: Any) -> Any:
+        inside.append(contextvars.copy_context())
+        return prepare(*args, **kwargs)
+
+    monkeypatch.setattr(Prepare, "search_requests_with_expr", keep_the_context)
+    client.search("c", [VECTOR])
+    telemetry.clear()
+    inside[0].run(client.list_collections)
+    assert telemetry.operation.name == "list_collections"
 
 
 def test_an_operation_joins_the_span_that_the_application_has_open(
