@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from pymilvus import AsyncMilvusClient, MilvusClient, MilvusException
 from pymilvus.client.prepare import Prepare
@@ -129,6 +131,27 @@ def test_a_failure_has_milvus_code_and_message_and_puts_the_trace_id_on_the_exce
     trace_id = f"{operation.context.trace_id:032x}"
     assert caught.value.trace_id == trace_id  # type: ignore[attr-defined]
     assert caught.value.__notes__ == [f"trace_id={trace_id}"]
+
+
+def test_what_pymilvus_logs_of_a_failure_is_logged_inside_the_operation(
+    client: MilvusClient, telemetry: Telemetry, instrument: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Log correlation is the SDK's: it takes the ids of the span that is current when something is logged."""
+    current: list[int] = []
+
+    class Correlated(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            current.append(trace.get_current_span().get_span_context().span_id)
+
+    logger = logging.getLogger("pymilvus.decorators")
+    monkeypatch.setattr(logger, "handlers", [Correlated()])
+    monkeypatch.setattr(logger, "level", logging.ERROR)
+    monkeypatch.setattr(logger, "propagate", False)
+    instrument()
+    with pytest.raises(MilvusException):
+        client.search("missing", [VECTOR])
+    assert telemetry.operation.context is not None
+    assert current == [telemetry.operation.context.span_id]
 
 
 def test_an_exception_in_an_unsampled_trace_has_no_trace_id(

@@ -115,7 +115,7 @@ class Worker:
         return []
 
     def measure(self, command: dict[str, Any]) -> Any:
-        """Microseconds of one call, of the CPU or of the wall: the tenth part of the calls is faster."""
+        """Microseconds of one call, of the CPU or of the wall: a tenth of the calls is faster."""
         call, clock = self._calls[command["call"]], getattr(time, command["clock"])
         taken = []
         for _ in range(command["count"]):
