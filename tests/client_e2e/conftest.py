@@ -64,7 +64,7 @@ def instrumentor(tracer_provider: TracerProvider, metrics: InMemoryMetricReader)
 @pytest.fixture
 def traces(
     tracer_provider: TracerProvider,
-    instrumentor: MilvusInstrumentor,  # noqa: ARG001 - what leaves the traces
+    instrumentor: MilvusInstrumentor,
     receiver: Receiver,
 ) -> Traces:
     exporter = InMemorySpanExporter()

@@ -14,7 +14,7 @@ import pytest
 from milvus_otel_processor.demo.errors import DemoError
 from milvus_otel_processor.demo.guarded import Guarded
 
-from tests.demo.waiting import eventually
+from tests.peers.waiting import wait_until
 
 SLEEPER = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -45,7 +45,7 @@ def started(guarded: Guarded, command: list[str], **options: list[str]) -> int:
     assert guarded.folder is not None
     log = guarded.folder / "log"
     guarded.start(command, cwd=guarded.folder, env=os.environ, log=log, **options)
-    eventually(lambda: log.exists() and log.read_text().endswith("\n"), "the command has printed its process id")
+    wait_until(lambda: log.exists() and log.read_text().endswith("\n"), "the command has printed its process id")
     return int(log.read_text())
 
 
@@ -68,15 +68,15 @@ def test_an_owner_that_dies_of_a_signal_leaves_no_command_and_no_folder(number: 
         told = json.loads(owner.stdout.readline())
         assert is_alive(told["pid"])
         owner.send_signal(number)
-    eventually(lambda: not is_alive(told["pid"]), "the command is gone")
-    eventually(lambda: not Path(told["folder"]).exists(), "the folder is gone")
+    wait_until(lambda: not is_alive(told["pid"]), "the command is gone")
+    wait_until(lambda: not Path(told["folder"]).exists(), "the folder is gone")
 
 
 def test_a_guardian_that_is_killed_takes_the_command_with_it() -> None:
     with Guarded("guarded-test-") as guarded:
         pid = started(guarded, SLEEPER)
         guarded._guardian.kill()
-        eventually(lambda: not is_alive(pid), "the command is gone")
+        wait_until(lambda: not is_alive(pid), "the command is gone")
         assert guarded.folder is not None
         (guarded.folder / "log").unlink()
         guarded.folder.rmdir()
@@ -104,7 +104,7 @@ def test_what_the_command_itself_started_ends_with_it() -> None:
     with Guarded("guarded-test-") as guarded:
         grandchild = started(guarded, [sys.executable, "-c", family])
         assert is_alive(grandchild)
-    eventually(lambda: not is_alive(grandchild), "the grandchild is gone")
+    wait_until(lambda: not is_alive(grandchild), "the grandchild is gone")
 
 
 def test_the_folder_outlives_the_command_so_that_its_log_can_be_read() -> None:
@@ -113,7 +113,7 @@ def test_the_folder_outlives_the_command_so_that_its_log_can_be_read() -> None:
         log = guarded.folder / "log"
         command = [sys.executable, "-c", "print('last words'); raise SystemExit(3)"]
         guarded.start(command, cwd=guarded.folder, env=os.environ, log=log)
-        eventually(lambda: guarded.returncode() is not None, "the command has ended")
+        wait_until(lambda: guarded.returncode() is not None, "the command has ended")
         assert guarded.returncode() == 3
         assert log.read_text() == "last words\n"
 
@@ -129,8 +129,9 @@ def test_litter_is_removed_where_it_belongs_to_the_command_and_nowhere_else(tmp_
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["theirs", "theirs/run.pid"]
 
 
-def test_a_guarded_process_that_never_starts_a_command_leaves_nothing() -> None:
+def test_a_guarded_process_that_never_starts_a_command_leaves_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     with Guarded("guarded-test-") as guarded:
         folder = guarded.folder
     assert folder is not None
     assert not folder.exists()
+    assert capfd.readouterr().err == ""

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from milvus_otel_processor.demo import wheel
-from milvus_otel_processor.demo.errors import MilvusStartError, MilvusUnavailableError
-from milvus_otel_processor.demo.milvus import ACCESS_LOG_FIELDS, EmbeddedMilvus, MilvusSettings
+from milvus_otel_processor.demo.errors import MilvusStartError, MilvusStoppedError, MilvusUnavailableError
+from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
+from milvus_otel_processor.enrichment.access_log.line import parse
 from pymilvus import MilvusClient, MilvusException
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.usefixtures("real_milvus")
 def test_two_run_at_once_and_leave_nothing_behind() -> None:
     with EmbeddedMilvus() as one, EmbeddedMilvus() as other:
         for milvus in (one, other):
@@ -27,18 +29,31 @@ def test_two_run_at_once_and_leave_nothing_behind() -> None:
     assert not any(folder.exists() for folder in folders)
 
 
+@pytest.mark.usefixtures("real_milvus")
+def test_one_starts_on_a_port_that_another_server_has_just_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            server.accept()[0].close()  # the server's side closes first, and so is in TIME_WAIT for a minute
+            assert client.recv(1) == b""
+    with EmbeddedMilvus(MilvusSettings(proxy_port=port)) as milvus:
+        assert milvus.uri == f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.usefixtures("real_milvus")
 def test_each_line_of_the_access_log_has_the_fields_of_our_format() -> None:
     with EmbeddedMilvus(MilvusSettings(sample_fraction=0)) as milvus:
         client = MilvusClient(milvus.uri)
         client.has_collection("articles")
         client.close()
         lines = milvus.access_log.read_text(encoding="utf-8").splitlines()
-    requests = [dict(zip(ACCESS_LOG_FIELDS, line.split("\t"), strict=True)) for line in lines]
-    described = [request for request in requests if request["method_name"] == "DescribeCollection"]
-    assert [request["collection_name"] for request in described] == ["articles"]
-    assert len(described[0]["trace_id"]) == 32
+    requests = [parse(line) for line in lines]
+    described = [request for request in requests if request is not None and request.method == "DescribeCollection"]
+    assert [request.facts.collection for request in described] == ["articles"]
+    assert described[0].trace_id is not None
 
 
+@pytest.mark.usefixtures("real_milvus")
 def test_with_authorization_only_a_known_user_gets_in() -> None:
     with EmbeddedMilvus(MilvusSettings(authorization=True)) as milvus:
         client = MilvusClient(milvus.uri, user="root", password="Milvus")
@@ -48,6 +63,7 @@ def test_with_authorization_only_a_known_user_gets_in() -> None:
             MilvusClient(milvus.uri, user="root", password="wrong").list_collections()
 
 
+@pytest.mark.usefixtures("real_milvus")
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -55,12 +71,14 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
             EmbeddedMilvus(MilvusSettings(proxy_port=port), tmp_path).start()
 
 
+@pytest.mark.usefixtures("real_milvus")
 def test_a_milvus_that_ends_while_starting_shows_the_end_of_its_log() -> None:
     broken = MilvusSettings(overrides={"proxy": {"accessLog": {"cacheSize": -1, "formatters": {"base": 1}}}})
-    with pytest.raises(MilvusStartError, match=r"from its log:\npanic: initialize access logger"):
+    with pytest.raises(MilvusStoppedError, match=r"from its log:\npanic: initialize access logger"):
         EmbeddedMilvus(broken).start()
 
 
+@pytest.mark.usefixtures("real_milvus")
 def test_a_milvus_that_is_not_healthy_in_time_is_given_up() -> None:
     milvus = EmbeddedMilvus(deadline_seconds=0)
     with pytest.raises(MilvusStartError, match="not healthy within 0 s"):
@@ -74,6 +92,7 @@ def test_without_the_wheel_the_way_on_is_told(monkeypatch: pytest.MonkeyPatch) -
         EmbeddedMilvus().start()
 
 
+@pytest.mark.usefixtures("real_milvus")
 def test_an_unpacking_that_was_cut_short_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unpacked: list[str] = []
 
@@ -87,7 +106,15 @@ def test_an_unpacking_that_was_cut_short_is_done_again(tmp_path: Path, monkeypat
     monkeypatch.setattr(wheel, "_unpack_all", unpack)
     with pytest.raises(KeyboardInterrupt):
         wheel.unpack(tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
     folder = wheel.unpack(tmp_path)
     assert wheel.unpack(tmp_path) == folder
     assert len(unpacked) == 2
     assert [path.name for path in folder.iterdir()] == ["milvus"]
+
+
+@pytest.mark.usefixtures("real_milvus")
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MilvusUnavailableError, match=r"cannot unpack Milvus into .*/file/cache: .* XDG_CACHE_HOME"):
+        wheel.unpack(tmp_path / "file" / "cache")

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 _UNIT_SECONDS = {
     "ns": Decimal("1e-9"),
@@ -30,7 +30,7 @@ class Settings(BaseModel):
 def parse_duration(text: object) -> float:
     """Return the seconds that a duration such as ``1m30s`` means, written as Go's ``time.ParseDuration`` reads it.
 
-    Raises ValueError for anything else, a bare number other than 0 included: the Collector would take it for nanoseconds.
+    Raises ValueError for anything else, a bare number other than 0 included: the Collector takes it for nanoseconds.
     """
     if isinstance(text, str) and _DURATION.fullmatch(text):
         seconds = sum(Decimal(number) * _UNIT_SECONDS[unit] for number, unit in _TERM.findall(text))
@@ -51,3 +51,26 @@ def _not_negative(value: object) -> float:
 
 Duration = Annotated[float, BeforeValidator(_not_negative)]
 """Seconds as a float; in YAML a string with a unit, as the Collector writes it."""
+
+_ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\s:/\[\]]+):(\d{1,5})")
+_SCHEME = re.compile(r"https?://|dns:///")
+
+
+def _checked_address(text: str) -> str:
+    """Return an address; gRPC itself would listen on port 65536 + n as port n, without a word."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match[2]) > 65535:
+        raise ValueError("expected host:port with a port up to 65535, such as 127.0.0.1:4317 or [::]:4317")
+    return text
+
+
+def _checked_target(text: str) -> str:
+    _checked_address(_SCHEME.sub("", text, count=1))
+    return text
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
+"""Where to listen: `host:port`, with an IPv6 host in brackets."""
+
+Target = Annotated[str, AfterValidator(_checked_target)]
+"""Where to connect: `host:port`, after `http://`, `https://` or `dns:///` if one is there."""

@@ -12,4 +12,8 @@ class MilvusUnavailableError(DemoError):
 
 
 class MilvusStartError(DemoError):
-    """Milvus ended or did not become healthy in time; the message holds the end of its log."""
+    """Milvus cannot be started, or did not become healthy in time."""
+
+
+class MilvusStoppedError(DemoError):
+    """Milvus ended by itself; the message holds what its log says of it."""

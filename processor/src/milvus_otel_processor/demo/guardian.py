@@ -86,7 +86,7 @@ def _remove_litter(names: list[str], pid: int) -> None:
 
 def _converse() -> None:
     order = _hear()
-    if order is None:
+    if not isinstance(order, dict):  # the demo has died, or has failed before there was anything to start
         return
     process = _start(order)
     grace_seconds = 0.0

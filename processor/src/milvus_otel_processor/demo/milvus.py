@@ -11,38 +11,21 @@ from __future__ import annotations
 import os
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Self
 
 from ruamel.yaml import YAML
 
 from milvus_otel_processor.demo import wheel
-from milvus_otel_processor.demo.errors import MilvusStartError
+from milvus_otel_processor.demo.errors import MilvusStartError, MilvusStoppedError
 from milvus_otel_processor.demo.guarded import Guarded
+from milvus_otel_processor.enrichment.access_log.line import FORMAT as ACCESS_LOG_FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
-
-ACCESS_LOG_FIELDS = (
-    "time_now",
-    "trace_id",
-    "method_name",
-    "method_status",
-    "error_code",
-    "time_cost",
-    "user_addr",
-    "user_name",
-    "sdk_version",
-    "database_name",
-    "partition_name",
-    "collection_name",
-)
-"""One line of the access log, split at tabs. What a client writes freely comes last, and its filter not at all, because
-Milvus escapes nothing."""
 
 _ROLES = ("rootCoord", "proxy", "queryCoord", "queryNode", "indexCoord", "indexNode", "dataCoord", "dataNode")
 # Milvus writes these at fixed places, whatever its configuration says.
@@ -63,12 +46,14 @@ class MilvusSettings:
     """Where Milvus and its C++ core export spans, `host:port`, OTLP over plain gRPC; None: to its own log."""
     sample_fraction: float = 1.0
     """Of the traces that Milvus starts itself; a caller's sampled trace is always traced."""
-    access_log_format: str | None = "\t".join(f"${name}" for name in ACCESS_LOG_FIELDS)
+    access_log_format: str | None = ACCESS_LOG_FORMAT
     """The one format for all methods; None: no access log."""
     authorization: bool = False
     """Whether clients must log in; the first user is `root` with password `Milvus`."""
     proxy_port: int | None = None
     """The port of `uri`; None: a free one."""
+    environ: dict[str, str] = field(default_factory=dict)
+    """Environment variables for Milvus, beside this process' own."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Anything else of milvus.yaml, as nested mappings that are merged over it; None removes a key."""
 
@@ -78,8 +63,8 @@ class EmbeddedMilvus:
 
     `folder` holds everything it writes: a new temporary one, removed at the end, or the given one, which is kept and
     can be started again, which takes Milvus half a minute or more where a new start takes 2-3 s: it waits for the
-    sessions of its former self to expire. `start` raises MilvusUnavailableError or MilvusStartError. `uri`,
-    `access_log` and `folder` can be read once it has started.
+    sessions of its former self to expire. `start` raises MilvusUnavailableError, MilvusStartError or
+    MilvusStoppedError. `uri`, `access_log` and `folder` can be read once it has started.
     """
 
     uri: str
@@ -118,6 +103,7 @@ class EmbeddedMilvus:
                 [str(binaries / "milvus"), "run", "standalone"],
                 cwd=self.folder,
                 env=os.environ
+                | self._settings.environ
                 | {
                     "DEPLOY_MODE": "STANDALONE",
                     "METRICS_PORT": str(health_port),
@@ -126,7 +112,7 @@ class EmbeddedMilvus:
                 log=self._log,
                 litter=_LITTER,
             )
-            self._wait_until_healthy(f"http://127.0.0.1:{health_port}/healthz")
+            self._wait_until_healthy(health_port)
         except BaseException:
             self.stop()
             raise
@@ -140,6 +126,12 @@ class EmbeddedMilvus:
             self._guarded.stop(grace_seconds)
             self._guarded = None
 
+    def check(self) -> None:
+        """Raise MilvusStoppedError when Milvus, once started, has ended by itself."""
+        returncode = self._guarded.returncode() if self._guarded is not None else None
+        if returncode is not None:
+            raise MilvusStoppedError(f"Milvus ended with status {returncode}{self._log_tail()}")
+
     def _prepare(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
@@ -148,7 +140,10 @@ class EmbeddedMilvus:
         port = self._settings.proxy_port
         if port is not None and _answers(port):
             raise MilvusStartError(f"port {port} on 127.0.0.1 is taken: end what listens there, or give Milvus another")
-        config = wheel.render_template(self.folder, {} if port is None else {"proxy_port": port})
+        config = wheel.render_template(self.folder)
+        if port is not None:
+            # Not through the wheel, which takes a port that a Milvus has just left for one in use.
+            config["proxy"]["port"] = port
         _merge(config, self._overrides())
         _merge(config, self._settings.overrides)
         self._log.touch()
@@ -182,19 +177,18 @@ class EmbeddedMilvus:
             "formatters": {"base": {"format": self._settings.access_log_format}, "query": None},
         }
 
-    def _wait_until_healthy(self, url: str) -> None:
+    def _wait_until_healthy(self, health_port: int) -> None:
         deadline = time.monotonic() + self._deadline_seconds
         port = int(self.uri.rsplit(":", 1)[1])
-        assert self._guarded is not None
-        while not (_is_healthy(url) and _answers(port)):
-            returncode = self._guarded.returncode()
-            if returncode is not None:
-                raise MilvusStartError(f"Milvus ended with status {returncode} while starting{self._log_tail()}")
+        while not (_is_healthy(health_port) and _answers(port)):
+            self.check()
             if time.monotonic() > deadline:
                 raise MilvusStartError(f"Milvus was not healthy within {self._deadline_seconds:g} s{self._log_tail()}")
             time.sleep(_POLL_SECONDS)
 
     def _log_tail(self) -> str:
+        if not self._log.exists():
+            return ""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         # A panic is followed by the stack of every goroutine: its first lines tell, not its last.
         panic = next((number for number, line in enumerate(lines) if line.startswith("panic")), None)
@@ -232,12 +226,15 @@ def _merge(target: dict[str, Any], changes: Mapping[str, Any]) -> None:
             target[key] = value
 
 
-def _is_healthy(url: str) -> bool:
+def _is_healthy(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - always http://127.0.0.1
-            return b"OK" in response.read()
-    except (OSError, urllib.error.HTTPError):
+        connection.request("GET", "/healthz")
+        return b"OK" in connection.getresponse().read()
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _answers(port: int) -> bool:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -20,6 +21,7 @@ from ruamel.yaml import YAML
 from milvus_otel_processor.demo.errors import MilvusUnavailableError
 
 WHEEL_VERSION = "2.3.5"
+_CHUNK_BYTES = 1 << 20
 
 
 def data_folder() -> Path:
@@ -48,44 +50,66 @@ def unpack(cache: Path) -> Path:
     """Return the folder with the server's binaries, unpacked below the cache folder on first use (246 MB, 4 s).
 
     Safe to call from several processes at once: one unpacks, the others wait. A folder that is there is complete.
+    Raises MilvusUnavailableError where there is no wheel, or the cache folder cannot be written.
     """
     source = data_folder() / "bin"
     version = metadata.version("milvus")
     target = cache / f"milvus-{version}-{platform.machine()}"
     if target.is_dir():
         return target
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.is_dir():
-            partial = cache / f"{target.name}.partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            _unpack_all(source, partial)
-            partial.rename(target)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / f"{target.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.is_dir():
+                _unpack_at_once(source, target)
+    except OSError as error:
+        raise MilvusUnavailableError(
+            f"cannot unpack Milvus into {cache}: {error}; it needs 246 MB there, XDG_CACHE_HOME chooses another place"
+        ) from None
     return target
 
 
+def _unpack_at_once(source: Path, target: Path) -> None:
+    """Unpack into a folder beside the target, which gets the target's name when all is there."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        _unpack_all(source, partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    partial.rename(target)
+
+
 def _unpack_all(source: Path, target: Path) -> None:
+    given_up = Event()
+
     def unpack_one(packed: Path) -> None:
         with lzma.open(packed) as compressed, (target / packed.stem).open("wb") as binary:
-            shutil.copyfileobj(compressed, binary, length=1 << 20)
+            while not given_up.is_set() and (chunk := compressed.read(_CHUNK_BYTES)):
+                binary.write(chunk)
         (target / packed.stem).chmod(0o755)
 
     largest_first = sorted(source.glob("*.lzma"), key=lambda packed: packed.stat().st_size, reverse=True)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(unpack_one, largest_first))
+        try:
+            list(pool.map(unpack_one, largest_first))
+        except BaseException:
+            given_up.set()  # leaving the block waits for what is under way
+            raise
 
 
-def render_template(folder: Path, ports: dict[str, int]) -> dict[str, Any]:
+def render_template(folder: Path) -> dict[str, Any]:
     """Return the wheel's configuration for a server whose files are all below the folder.
 
-    Ports are by the template's names (`proxy_port`, ...); the ones not given are free ones.
+    All of its ports are free ones.
     """
     from milvus import MilvusServerConfig  # noqa: PLC0415 - an optional dependency
 
     names = [name for name in MilvusServerConfig().configurable_items if name.endswith("_port")]
-    config = MilvusServerConfig(data_dir=str(folder), **(free_ports(names) | ports))
+    config = MilvusServerConfig(data_dir=str(folder), **free_ports(names))
     config.resolve()
     rendered: dict[str, Any] = YAML(typ="safe").load(folder / "configs" / "milvus.yaml")
     return rendered

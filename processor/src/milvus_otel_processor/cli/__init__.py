@@ -1,0 +1,50 @@
+"""The command `milvus-otel`. A subcommand is a module here with the click command `command`, and a line below."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+import click
+
+SUBCOMMANDS = {
+    "run": "Receive, enrich, sample and export traces.",
+    "validate": "Check a configuration and say all that is wrong with it.",
+    "replay": "Run recorded traffic through the rules and say what they keep.",
+    "config": "Print the built-in configuration.",
+    "health": "Ask whether a processor or a Collector is healthy.",
+    "demo": "Show it at work, on a real Milvus in a temporary folder.",
+}
+"""The subcommands and what they are for; they are listed without being imported, so that `--help` is quick."""
+
+
+class _Subcommands(click.Group):
+    """Imports a subcommand when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the subcommands."""
+        del ctx
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a subcommand."""
+        del ctx
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        # gRPC writes lines of its own to stderr, of a port that is taken for one; our log says it. It reads this when imported.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        command = import_module(f"{__name__}.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUBCOMMANDS.items()))
+
+
+@click.group(cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="milvus-otel-processor", prog_name="milvus-otel")
+def main() -> None:
+    """Traces of Milvus requests: enriched with the collection they touch, and kept by rules as whole traces."""

@@ -1,0 +1,61 @@
+"""`milvus-otel demo`: a real Milvus, an application and the processor, and what came out of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+from rich.console import Console
+
+from milvus_otel_processor.demo.errors import DemoError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@click.command("demo")
+@click.option(
+    "--export",
+    metavar="HOST:PORT",
+    help="Send the traces that are kept to an OTLP/gRPC receiver as well, such as a Jaeger's port 4317.",
+)
+@click.option(
+    "--serve", is_flag=True, help="Keep all running afterwards, for an application of your own, until Ctrl-C."
+)
+def command(export: str | None, *, serve: bool) -> None:
+    """Show the processor at work, on a real Milvus in a temporary folder.
+
+    Starts Milvus 2.3.5 and a small application that uses it, lets the processor sample their traces by its built-in
+    rules, and shows what was kept and why. Nothing is left behind, whenever it is ended.
+    """
+    _end_on_signals()
+    try:
+        from milvus_otel_processor.demo.run import run_demo  # noqa: PLC0415 - needs the extra `demo`
+    except ModuleNotFoundError as error:
+        click.echo(f"{error}; the demo needs more packages: pip install 'milvus-otel-processor[demo]'", err=True)
+        sys.exit(1)
+    try:
+        run_demo(Console(), export=export, serve=serve)
+    except DemoError as error:
+        click.echo(f"milvus-otel demo: {error}", err=True)
+        sys.exit(1)
+
+
+def _end_on_signals() -> None:
+    """Leave on the first signal by way of all that is to be cleaned up; on the second at once: the guardians clean up."""
+    received: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        sys.exit(128 + number)
+
+    for number in _ENDING:
+        signal.signal(number, end)

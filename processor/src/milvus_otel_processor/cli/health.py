@@ -1,0 +1,69 @@
+"""`milvus-otel health`: whether a processor, or a Collector, would take spans now."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import click
+
+
+@click.command("health")
+@click.option(
+    "--endpoint",
+    default="127.0.0.1:4317",
+    show_default=True,
+    metavar="HOST:PORT|URL",
+    help="A processor's OTLP/gRPC endpoint, or the URL of a Collector's `health_check` extension.",
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="PEM file of the authority to trust; with it the gRPC endpoint is asked over TLS.",
+)
+@click.option("--timeout", default=3.0, show_default=True, metavar="SECONDS", help="How long the answer may take.")
+def command(endpoint: str, ca_file: Path | None, timeout: float) -> None:
+    """Ask ENDPOINT whether it is healthy: status 0 if it is, else one line that says why and status 1.
+
+    A gRPC endpoint is asked by the standard grpc.health.v1 service, a URL by GET. Made for a container's health check.
+    """
+    if endpoint.startswith("http://"):
+        problem = _problem_over_http(endpoint, timeout)
+    else:
+        problem = _problem_over_grpc(endpoint, ca_file, timeout)
+    if problem:
+        click.echo(f"{endpoint} is not healthy: {problem}", err=True)
+        sys.exit(1)
+
+
+def _problem_over_http(url: str, timeout: float) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=timeout):  # noqa: S310 - http:// was looked for, nothing else comes here
+            return None
+    except urllib.error.HTTPError as error:
+        return f"it answered {error.code} {error.reason}"
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        return str(error)
+
+
+def _problem_over_grpc(endpoint: str, ca_file: Path | None, timeout: float) -> str | None:
+    # A health check runs often, and most of what it costs is imports.
+    import grpc  # noqa: PLC0415
+    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
+
+    if ca_file is None:
+        channel = grpc.insecure_channel(endpoint)
+    else:
+        channel = grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(ca_file.read_bytes()))
+    with channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout)
+        except grpc.RpcError as error:
+            return f"{error.code().name}: {error.details()}"
+    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+        return None
+    return f"its status is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"

@@ -1,0 +1,105 @@
+"""`milvus-otel run`: the processor, until a signal ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from functools import partial
+from threading import Event, Thread, Timer
+from typing import TYPE_CHECKING
+
+import click
+
+from milvus_otel_processor.cli.log import log_to_stderr
+from milvus_otel_processor.cli.options import config_options, load_or_exit
+from milvus_otel_processor.cli.signals import Signals
+from milvus_otel_processor.config import load_config
+from milvus_otel_processor.reload import Reloader, WatchedFiles
+from milvus_otel_processor.service import Service, StartError, tune_garbage_collection
+
+if TYPE_CHECKING:
+    import signal
+    from pathlib import Path
+
+    from milvus_otel_processor.config import Config
+    from milvus_otel_processor.telemetry import Snapshot
+
+GRACE_SECONDS = 8.0
+"""For deciding what waits and for sending it; it leaves time to end within the 10 s that `docker stop` gives."""
+LAST_SECONDS = 9.5
+"""After which the program ends, whatever still holds it."""
+
+logger = logging.getLogger("milvus_otel_processor")
+
+
+@click.command("run")
+@config_options
+def command(path: Path | None, overrides: tuple[str, ...]) -> None:
+    """Receive OTLP traces, enrich them, keep whole traces by rules, and export what is kept.
+
+    SIGTERM and SIGINT stop receiving, decide what waits, send it, and end with status 0 within 10 s. A second signal
+    ends it at once.
+
+    A file of the configuration that changes is read again, and on SIGHUP all of them are: its rules take effect, the rest
+    needs a restart. A broken one changes nothing.
+    """
+    files = WatchedFiles()
+    loaded = load_or_exit(path, overrides, files.note)
+    log_to_stderr(loaded.config.service.telemetry.logs.level)
+    for warning in loaded.warnings:
+        logger.warning("%s", warning)
+    asked = Event()
+    signals = Signals(on_hangup=asked.set, on_second=_ended_at_once)
+    try:
+        service = Service(loaded.config)
+        service.start()
+    except StartError as error:
+        logger.error("cannot start: %s", error)  # noqa: TRY400 - the message says it, a traceback would not help a user
+        sys.exit(1)
+    tune_garbage_collection()
+    _log_start(service.endpoint, path, loaded.config)
+    load = partial(load_config, path, overrides=overrides, environ=os.environ, on_read=files.note)
+    reloader = Reloader(loaded.config, files, load, service.replace_rules)
+    Thread(target=reloader.run, args=[asked], name="reload", daemon=True).start()
+    signals.wait()
+    _stop(service)
+
+
+def _log_start(endpoint: str, path: Path | None, config: Config) -> None:
+    rules = [policy.name for policy in config.tail_sampling.policies] if config.tail_sampling else ["keep everything"]
+    values = {
+        "config": path or "built-in",
+        "receives": endpoint,
+        "exports": config.exporter.endpoint,
+        "milvus": config.milvus.uri if config.milvus else "not in the pipeline",
+        "rules": rules,
+    }
+    logger.info("started", extra=values)
+
+
+def _stop(service: Service) -> None:
+    logger.info("stopping: deciding what waits, and sending it", extra=_waiting(service.telemetry.snapshot()))
+    guard = Timer(LAST_SECONDS, _out_of_time, [service])
+    guard.daemon = True
+    guard.start()
+    service.stop(grace_seconds=GRACE_SECONDS)
+    guard.cancel()
+    snapshot = service.telemetry.snapshot()
+    lost = {f"lost_{reason}": spans for reason, spans in snapshot.lost_spans.items()}
+    logger.info(
+        "stopped", extra={"received_spans": snapshot.received_spans, "exported_spans": snapshot.exported_spans, **lost}
+    )
+
+
+def _waiting(snapshot: Snapshot) -> dict[str, int]:
+    return {"waiting_spans": snapshot.waiting_spans, "queued_spans": snapshot.queued_spans}
+
+
+def _out_of_time(service: Service) -> None:
+    logger.error("not stopped in time, what waits is lost", extra=_waiting(service.telemetry.snapshot()))
+    os._exit(1)
+
+
+def _ended_at_once(second: signal.Signals) -> None:
+    logger.warning("a second signal: stopped at once, what waits is lost", extra={"signal": second.name})

@@ -1,0 +1,139 @@
+"""From a file, ``--set`` and the environment to a checked `Config`, or to the list of all that is wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from milvus_otel_processor.config.builtin import default_config_path
+from milvus_otel_processor.config.model import COMPONENTS, Config, ServiceSettings
+from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain
+from milvus_otel_processor.config.notes import notes
+from milvus_otel_processor.config.overrides import override, read_override
+from milvus_otel_processor.config.pipeline import (
+    check_pipeline,
+    check_policy_names,
+    component_type,
+    unused_components,
+)
+from milvus_otel_processor.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
+from milvus_otel_processor.config.substitution import Substitution
+from milvus_otel_processor.config.validation import validate
+from milvus_otel_processor.sampling.settings import TailSamplingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping as EnvironMapping
+
+    from pydantic import BaseModel
+
+_SECTIONS = (*COMPONENTS, "service")
+_COMPONENT_ID = re.compile(r"[a-zA-Z][0-9a-zA-Z_]{0,62}(/[^\s/]\S{0,1023})?")
+"""`type` or `type/name`, as the Collector's `component.ID` allows them, a name without spaces."""
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A configuration that can be run, and what its author may want to know."""
+
+    config: Config
+    warnings: tuple[Problem, ...]
+
+
+def load_config(
+    path: Path | None,
+    *,
+    overrides: Sequence[str] = (),
+    environ: EnvironMapping[str, str],
+    on_read: Callable[[Path], None] = lambda _: None,
+) -> LoadedConfig:
+    """Return the configuration in the file at `path`, by default the built-in one, with each `key.path=value` applied.
+
+    `on_read` is called with each file that takes part right before it is read, also with one that cannot be.
+    Raises ConfigError with every problem there is, as far as one does not hide the next.
+    """
+    substitution = Substitution(environ, on_read)
+    root = substitution.file(path or default_config_path())
+    for argument in overrides:
+        try:
+            keys, value = read_override(argument, lambda node: substitution.tree(node, Path()))
+            root = override(root, keys, value)
+        except ConfigError as error:
+            substitution.problems.extend(error.problems)
+    if substitution.problems:
+        raise ConfigError(substitution.problems)
+    if not isinstance(root, Mapping):
+        raise ConfigError([Problem(root.place, "", _no_mapping(root))])
+    config = _checked(root)
+    return LoadedConfig(config, (*substitution.warnings, *unused_components(root), *notes(root, config)))
+
+
+def _no_mapping(root: Node) -> str:
+    what = "the file is empty" if is_null(root) else f"the file holds {shown(plain(root))}"
+    return f"{what}, expected a mapping with the keys {', '.join(_SECTIONS)}"
+
+
+def _checked(root: Mapping) -> Config:
+    problems: list[Problem] = []
+    for key, entry in root.entries.items():
+        if key not in _SECTIONS:
+            message = f"is not a known key, {one_of(_SECTIONS)}{did_you_mean(key, _SECTIONS)}"
+            problems.append(Problem(entry.key_place, key, message))
+    sections = {section: _components(root, section, problems) for section in COMPONENTS}
+    service_node = root.get("service")
+    service = None
+    if service_node is None:
+        problems.append(Problem(root.place, "service", "is missing, expected the pipeline in service.pipelines.traces"))
+    else:
+        service = validate(ServiceSettings, service_node, "service", problems)
+    problems.extend(check_pipeline(root))
+    if problems or service is None:
+        raise ConfigError(sorted(problems, key=_by_place))
+    return Config(**sections, service=service)
+
+
+def _by_place(problem: Problem) -> tuple[str, int]:
+    return problem.place.source, problem.place.line or 0
+
+
+def _components(root: Mapping, section: str, problems: list[Problem]) -> dict[str, Any]:
+    node = root.get(section)
+    if node is None or is_null(node):
+        if section != "processors":
+            problems.append(
+                Problem(node.place if node else root.place, section, "is missing, expected one " + section[:-1])
+            )
+        return {}
+    if not isinstance(node, Mapping):
+        problems.append(Problem(node.place, section, f"{shown(plain(node))}: expected a mapping from ids to settings"))
+        return {}
+    found = {}
+    for name, entry in node.entries.items():
+        path = f"{section}.{name}"
+        model = COMPONENTS[section].get(component_type(name))
+        if model is None:
+            problems.append(Problem(entry.key_place, path, _unknown_type(section, name)))
+        elif not _COMPONENT_ID.fullmatch(name):
+            message = f"{shown(name)} is no id, expected {component_type(name)} or {component_type(name)}/name"
+            problems.append(Problem(entry.key_place, path, message))
+        else:
+            found[name] = _component(model, entry.node, path, problems)
+    return found
+
+
+def _component(model: type[BaseModel], node: Node, path: str, problems: list[Problem]) -> BaseModel | None:
+    own: list[Problem] = []
+    settings = validate(model, node, path, own)
+    policies = node.get("policies") if issubclass(model, TailSamplingSettings) and isinstance(node, Mapping) else None
+    doubles = list(check_policy_names(policies, f"{path}.policies"))
+    # the model notices names that are there twice too, but knows no lines; it says so of the block as a whole
+    problems.extend(problem for problem in own if not doubles or problem.path != path)
+    problems.extend(doubles)
+    return settings
+
+
+def _unknown_type(section: str, name: str) -> str:
+    known = list(COMPONENTS[section])
+    return f"is not a known type of {section[:-1]}, {one_of(known)}{did_you_mean(component_type(name), known)}"

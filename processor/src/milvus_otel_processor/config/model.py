@@ -1,0 +1,97 @@
+"""The whole configuration: the settings of all components, and the pipeline that says which take part."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from milvus_otel_processor.enrichment.settings import MilvusSettings
+from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.metrics import MetricsSettings
+from milvus_otel_processor.receiver import ReceiverSettings
+from milvus_otel_processor.sampling.settings import TailSamplingSettings
+from milvus_otel_processor.settings import Settings
+
+COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
+    "receivers": {"otlp": ReceiverSettings},
+    "processors": {"milvus": MilvusSettings, "tail_sampling": TailSamplingSettings},
+    "exporters": {"otlp": ExporterSettings, "otlp_grpc": ExporterSettings},
+}
+"""The types of components that there are, and their settings."""
+
+
+class LogsSettings(Settings):
+    """`service.telemetry.logs`: what the processor says of itself on stderr."""
+
+    level: Literal["debug", "info", "warn", "error"] = Field(
+        default="info", description="The least severe lines to log."
+    )
+
+
+class TelemetrySettings(Settings):
+    """`service.telemetry`: what the processor says of itself."""
+
+    logs: LogsSettings = Field(default=LogsSettings(), description="The log on stderr.")
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="The processor's own metrics.")
+
+
+class PipelineSettings(Settings):
+    """`service.pipelines.traces`: which of the components take part, by their ids."""
+
+    receivers: list[str] = Field(min_length=1, max_length=1, description="The one receiver.")
+    processors: list[str] = Field(
+        default=[], description="Any of `milvus` and `tail_sampling`, in this order; none passes all spans on."
+    )
+    exporters: list[str] = Field(min_length=1, max_length=1, description="The one exporter.")
+
+
+class PipelinesSettings(Settings):
+    """`service.pipelines`: there is one, for traces."""
+
+    traces: PipelineSettings = Field(description="The pipeline for traces.")
+
+
+class ServiceSettings(Settings):
+    """`service`: what is run, and what it says of itself."""
+
+    telemetry: TelemetrySettings = Field(default=TelemetrySettings(), description="The processor's own log.")
+    pipelines: PipelinesSettings = Field(description="The flow of the data.")
+
+
+class Config(Settings):
+    """A configuration that has been checked as a whole; components are by id, `type` or `type/name`, as in the YAML."""
+
+    receivers: dict[str, ReceiverSettings]
+    processors: dict[str, MilvusSettings | TailSamplingSettings]
+    exporters: dict[str, ExporterSettings]
+    service: ServiceSettings
+
+    @property
+    def metrics(self) -> MetricsSettings:
+        """The processor's own metrics."""
+        return self.service.telemetry.metrics
+
+    @property
+    def receiver(self) -> ReceiverSettings:
+        """The receiver of the pipeline."""
+        return self.receivers[self.service.pipelines.traces.receivers[0]]
+
+    @property
+    def milvus(self) -> MilvusSettings | None:
+        """The `milvus` processor of the pipeline, if it has one."""
+        return next((settings for settings in self._used_processors() if isinstance(settings, MilvusSettings)), None)
+
+    @property
+    def tail_sampling(self) -> TailSamplingSettings | None:
+        """The `tail_sampling` processor of the pipeline, if it has one."""
+        used = self._used_processors()
+        return next((settings for settings in used if isinstance(settings, TailSamplingSettings)), None)
+
+    @property
+    def exporter(self) -> ExporterSettings:
+        """The exporter of the pipeline."""
+        return self.exporters[self.service.pipelines.traces.exporters[0]]
+
+    def _used_processors(self) -> list[MilvusSettings | TailSamplingSettings]:
+        return [self.processors[name] for name in self.service.pipelines.traces.processors]

@@ -1,0 +1,90 @@
+"""What only holds between parts of the configuration: names that are referred to, orders, doubles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence
+from milvus_otel_processor.config.problems import Problem, did_you_mean, one_of, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ORDER = ("milvus", "tail_sampling")
+"""Enrichment first, so that rules can ask for what it adds."""
+
+
+def component_type(component_id: str) -> str:
+    """Return the `type` of an id, which is `type` or `type/name`."""
+    return component_id.partition("/")[0]
+
+
+def check_pipeline(root: Mapping) -> Iterator[Problem]:
+    """Yield what is wrong between the pipeline and the components it names."""
+    for section in ("receivers", "processors", "exporters"):
+        defined = root.get(section)
+        names = list(defined.entries) if isinstance(defined, Mapping) else []
+        listed = _listed(root, section)
+        path = f"service.pipelines.traces.{section}"
+        for index, item in enumerate(listed):
+            if item.value not in names:
+                expected = one_of(names) if names else f"but there is nothing under {section}"
+                what = f"{shown(item.value)} is not defined under {section}, {expected}"
+                yield Problem(item.place, f"{path}[{index}]", what + did_you_mean(item.value, names))
+        yield from _check_twice(listed, path)
+    yield from _check_order(_listed(root, "processors"))
+
+
+def unused_components(root: Mapping) -> Iterator[Problem]:
+    """Yield a warning for each component that is defined but takes no part in the pipeline."""
+    for section in ("receivers", "processors", "exporters"):
+        defined = root.get(section)
+        used = {item.value for item in _listed(root, section)}
+        for name, entry in defined.entries.items() if isinstance(defined, Mapping) else ():
+            if name not in used:
+                message = f"is not used, service.pipelines.traces.{section} does not list it"
+                yield Problem(entry.key_place, f"{section}.{name}", message)
+
+
+def check_policy_names(policies: Node | None, path: str) -> Iterator[Problem]:
+    """Yield a problem for each policy whose name an earlier one has already; metrics could not tell them apart."""
+    first: dict[object, Scalar] = {}
+    for index, policy in enumerate(policies.items if isinstance(policies, Sequence) else ()):
+        name = policy.get("name") if isinstance(policy, Mapping) else None
+        if not isinstance(name, Scalar):
+            continue
+        if name.value in first:
+            what = f"{shown(name.value)} is the name of two policies, first at {first[name.value].place}; rename one"
+            yield Problem(name.place, f"{path}[{index}].name", what)
+        else:
+            first[name.value] = name
+
+
+def _check_twice(listed: list[Scalar], path: str) -> Iterator[Problem]:
+    seen: dict[object, str] = {}
+    for index, item in enumerate(listed):
+        kind = component_type(str(item.value))
+        if seen.get(kind) == item.value:
+            yield Problem(item.place, f"{path}[{index}]", f"{shown(item.value)} is listed twice; remove one")
+        elif kind in seen and path.endswith("processors"):
+            what = f"{shown(item.value)} is a second {kind} processor, beside {shown(seen[kind])}; remove one"
+            yield Problem(item.place, f"{path}[{index}]", what)
+        seen[kind] = str(item.value)
+
+
+def _check_order(listed: list[Scalar]) -> Iterator[Problem]:
+    kinds = [component_type(str(item.value)) for item in listed]
+    if all(kind in kinds for kind in _ORDER) and kinds.index(_ORDER[0]) > kinds.index(_ORDER[1]):
+        what = "milvus after tail_sampling is not supported, expected [milvus, tail_sampling]"
+        yield Problem(
+            listed[kinds.index(_ORDER[0])].place,
+            "service.pipelines.traces.processors",
+            f"{what}: rules can only ask for what enrichment has added",
+        )
+
+
+def _listed(root: Mapping, section: str) -> list[Scalar]:
+    node: Node | None = root
+    for key in ("service", "pipelines", "traces", section):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return [item for item in node.items if isinstance(item, Scalar)] if isinstance(node, Sequence) else []

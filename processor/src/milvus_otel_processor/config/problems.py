@@ -1,0 +1,71 @@
+"""What can be wrong with a configuration, where it stands, and how it is said."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_SHOWN = 60
+"""Characters of a wrong value that a message repeats."""
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a value was written: a file and its line, counted from 1, or ``--set key.path``, which has no line."""
+
+    source: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Return it as editors and compilers write it."""
+        return self.source if self.line is None else f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to tell the user about, at one place; `path` is the dotted path of the field, empty for a file."""
+
+    place: Place
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return the one line that the user sees."""
+        path = "" if self.place.source == f"--set {self.path}" else self.path
+        text = ": ".join(part for part in (str(self.place), path, self.message) if part)
+        # keys and values are the user's: a line break in one must not make two lines of a message
+        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used, with all that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(dict.fromkeys(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Return ``; did you mean "x"?`` for the known name nearest to `word`, and nothing if none is near."""
+    names = list(known)
+    text = str(word)
+    near = difflib.get_close_matches(text.lower(), names, n=1, cutoff=0.6)
+    if not near:  # a name cut short, or with a part too many, is far by ratio and still plain to a reader
+        near = [name for name in names if len(text) > 2 and (name.startswith(text) or text.startswith(name))]
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def one_of(names: Sequence[str]) -> str:
+    """Return the names as the expectation of a message."""
+    return "expected " + ("one of " if len(names) > 1 else "") + ", ".join(names)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message repeats it: on one line, and cut when it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -1,0 +1,154 @@
+"""A node against the model of its component: the settings, or every problem with its place and how to fix it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence, plain
+from milvus_otel_processor.config.problems import Place, Problem, did_you_mean, one_of, shown
+from milvus_otel_processor.config.shapes import ModelShape, Step, UnionShape, follow, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic_core import ErrorDetails
+
+M = TypeVar("M", bound=BaseModel)
+
+_WANTED = {
+    "string_type": "a string; put it in quotes",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+"""pydantic's types of errors, in the words of someone who writes YAML."""
+
+
+def validate(model: type[M], node: Node, path: str, problems: list[Problem]) -> M | None:
+    """Return the settings that a value describes; None, and its problems added, where it describes none.
+
+    `path` is where in the configuration the value stands, for the messages.
+    """
+    shape = ModelShape(model)
+    try:
+        return model.model_validate(typed(node, shape))
+    except ValidationError as error:
+        found = [
+            _problem(details, follow(details["loc"], node, shape, path)) for details in error.errors(include_url=False)
+        ]
+        # of a value that may be one of two things pydantic says that it is not the first, and that it is not the second
+        problems.extend({(problem.place, problem.path): problem for problem in found}.values())
+        return None
+
+
+def _problem(details: ErrorDetails, step: Step) -> Problem:
+    kind, context = details["type"], details.get("ctx", {})
+    node = step.parent if step.node is None else step.node
+    place = node.place
+    if kind == "extra_forbidden":
+        message = _unknown_key(step)
+        place = _key_place(step)
+    elif kind == "missing":
+        message = f"is missing, expected {_expected(step)}"
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _unknown_member(step, node)
+    elif kind == "value_error":
+        message = str(context["error"])
+        place, message = _place_within(node, message), _with_value(node, message)
+    elif kind == "literal_error":
+        names = [str(name) for name in _literals(context)]
+        value = plain(node)
+        message = f"{shown(value)} is not known, {one_of(names)}{did_you_mean(value, names)}"
+    elif kind in _WANTED:
+        message = f"{shown(plain(node))} is {_kind(node)}, expected {_WANTED[kind]}"
+    else:
+        expected = details["msg"].replace("Input should be", "expected a value").replace("should have", "expected")
+        message = f"{shown(plain(node))}: {expected[:1].lower()}{expected[1:]}"
+    return Problem(place, step.path, message)
+
+
+def _literals(context: dict[str, Any]) -> Iterator[str]:
+    """Return the words of pydantic's `'a', 'b' or 'c'`."""
+    for part in str(context["expected"]).replace(" or ", ", ").split(", "):
+        yield part.strip("'")
+
+
+def _unknown_key(step: Step) -> str:
+    known = list(step.parent_shape.fields()) if isinstance(step.parent_shape, ModelShape) else []
+    if not known:
+        return "is not a known key; nothing can be set here"
+    return f"is not a known key, {one_of(known)}{did_you_mean(step.key, known)}"
+
+
+def _key_place(step: Step) -> Place:
+    entry = step.parent.entries.get(str(step.key)) if isinstance(step.parent, Mapping) else None
+    return entry.key_place if entry else step.parent.place
+
+
+def _unknown_member(step: Step, node: Node) -> Problem:
+    assert isinstance(step.shape, UnionShape)
+    known, key = sorted(step.shape.members), step.shape.discriminator
+    tag = node.get(key) if isinstance(node, Mapping) else None
+    if not isinstance(node, Mapping):
+        return Problem(node.place, step.path, f"{shown(plain(node))} is {_kind(node)}, expected a mapping with `{key}`")
+    if tag is None:
+        return Problem(node.place, f"{step.path}.{key}", f"is missing, {one_of(known)}")
+    value = plain(tag)
+    message = f"{shown(value)} is not a known {key}, {one_of(known)}{did_you_mean(value, known)}"
+    return Problem(tag.place, f"{step.path}.{key}", message)
+
+
+def _expected(step: Step) -> str:
+    info = step.parent_shape.field(step.key) if isinstance(step.parent_shape, ModelShape) else None
+    return f"`{step.key}: …`" + (f" ({info.description})" if info and info.description else "")
+
+
+def _kind(node: Node) -> str:
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        return "a list"
+    match node.value:
+        case None:
+            return "empty"
+        case bool():
+            return "a boolean"
+        case str():
+            return "a string"
+        case int() | float():
+            return "a number"
+
+
+def _scalars(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Scalar):
+        yield node
+    for child in node.items if isinstance(node, Sequence) else ():
+        yield from _scalars(child)
+    for entry in node.entries.values() if isinstance(node, Mapping) else ():
+        yield from _scalars(entry.node)
+
+
+def _place_within(node: Node, message: str) -> Place:
+    """Return the line of the text that the message of a validator quotes, where it speaks of a whole block."""
+    quoted = (scalar for scalar in _scalars(node) if isinstance(scalar.value, str) and repr(scalar.value) in message)
+    return next(quoted, node).place
+
+
+def _with_value(node: Node, message: str) -> str:
+    if isinstance(node, Scalar) and not re.search(rf"(?<!\w){re.escape(repr(node.value))}(?!\w)", message):
+        return f"{shown(node.value)}: {message}"
+    return message

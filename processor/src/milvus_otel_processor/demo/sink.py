@@ -1,0 +1,160 @@
+"""The end of the demo's pipeline: an OTLP/gRPC server that keeps what the processor kept, to be shown."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from milvus_otel_processor.demo.errors import DemoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+EXPORT_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_MAX_TRACES = 5000
+_FORWARD_SECONDS = 10.0
+_REACH_SECONDS = 3.0
+_LOCAL = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
+
+
+@dataclass(frozen=True)
+class KeptSpan:
+    """What is shown of one span; times in nanoseconds since the epoch, ids in hex, no parent is an empty string."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    name: str
+    service: str
+    start: int
+    end: int
+    kind: str
+    """client, server, internal, ..."""
+    is_error: bool
+    attributes: dict[str, Any]
+
+
+class Sink:
+    """Receives on a free port of 127.0.0.1 while its block runs, and forwards each request to `export` if given.
+
+    Holds the latest 5,000 traces. Entering raises DemoError when nothing answers at `export`.
+    """
+
+    endpoint: str
+
+    def __init__(self, export: str | None = None) -> None:
+        self._export = export
+        self._traces: OrderedDict[str, list[KeptSpan]] = OrderedDict()
+        self._lock = Lock()
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=2, thread_name_prefix="sink"), options=_LOCAL)
+        self._channel: grpc.Channel | None = None
+        self.not_forwarded = 0
+        """Requests that the peer at `export` did not take."""
+
+    def __enter__(self) -> Self:
+        """Start to receive."""
+        if self._export is not None:
+            self._channel = _reached(self._export)
+        handler = grpc.unary_unary_rpc_method_handler(self._receive)
+        service, method = EXPORT_METHOD.strip("/").split("/")
+        self._server.add_registered_method_handlers(service, {method: handler})
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+        self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop to receive; what was received stays."""
+        if self._channel is not None:
+            self._channel.close()
+        self._server.stop(grace=None).wait()
+
+    def traces(self) -> list[list[KeptSpan]]:
+        """Return the traces received, the spans of each by start time."""
+        with self._lock:
+            return [sorted(spans, key=lambda span: span.start) for spans in self._traces.values()]
+
+    def _receive(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        del context
+        spans = list(decode(request))
+        with self._lock:
+            for span in spans:
+                self._traces.setdefault(span.trace_id, []).append(span)
+            while len(self._traces) > _MAX_TRACES:
+                self._traces.popitem(last=False)
+        self._forward(request)
+        return ExportTraceServiceResponse().SerializeToString()
+
+    def _forward(self, request: bytes) -> None:
+        if self._channel is None:
+            return
+        try:
+            self._channel.unary_unary(EXPORT_METHOD)(request, timeout=_FORWARD_SECONDS)
+        except (grpc.RpcError, ValueError):  # ValueError: the channel was closed meanwhile
+            with self._lock:
+                self.not_forwarded += 1
+
+
+def _reached(endpoint: str) -> grpc.Channel:
+    channel = grpc.insecure_channel(endpoint, options=[("grpc.max_send_message_length", -1)])
+    try:
+        grpc.channel_ready_future(channel).result(timeout=_REACH_SECONDS)
+    except grpc.FutureTimeoutError:
+        channel.close()
+        raise DemoError(
+            f"--export {endpoint}: nothing answers there; expected the host:port of an OTLP/gRPC receiver, "
+            "such as a Jaeger's 127.0.0.1:4317"
+        ) from None
+    return channel
+
+
+def decode(request: bytes) -> Iterator[KeptSpan]:
+    """Yield the spans of an `ExportTraceServiceRequest` in its wire format."""
+    for of_resource in ExportTraceServiceRequest.FromString(request).resource_spans:
+        service = str(_attributes(of_resource.resource.attributes).get("service.name", ""))
+        for of_scope in of_resource.scope_spans:
+            for span in of_scope.spans:
+                yield _kept_span(service, span)
+
+
+def _kept_span(service: str, span: Span) -> KeptSpan:
+    return KeptSpan(
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        parent_id=span.parent_span_id.hex(),
+        name=span.name,
+        service=service,
+        start=span.start_time_unix_nano,
+        end=span.end_time_unix_nano,
+        kind=Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower(),
+        is_error=span.status.code == Status.STATUS_CODE_ERROR,
+        attributes=_attributes(span.attributes),
+    )
+
+
+def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    if kind == "kvlist_value":
+        return _attributes(value.kvlist_value.values)
+    return getattr(value, kind) if kind else None

@@ -1,0 +1,163 @@
+"""The one format of Milvus' access log that this processor reads, and the parser of its lines.
+
+Milvus escapes nothing, and several fields hold what a client wrote. So the line is laid out for safety: first what Milvus
+alone writes, then the texts of clients, the error message last. `$time_cost` comes twice, before and after those texts: it
+is a duration in nanoseconds that no client can know beforehand, so between the two there is exactly what Milvus put there,
+and a line in which a text holds the separator is seen to have one field too many. The filter expression is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from milvus_otel_processor.enrichment.facts import Facts
+from milvus_otel_processor.settings import parse_duration
+
+FIELDS = (
+    "time_now",
+    "method_name",
+    "user_addr",
+    "time_cost",
+    "trace_id",
+    "user_name",
+    "sdk_version",
+    "database_name",
+    "partition_name",
+    "collection_name",
+    "time_cost",
+    "method_status",
+    "error_code",
+    "error_msg",
+)
+"""The fields of a line in their order, tab-separated; Milvus' own names of them."""
+_MESSAGE_MARK = "msg="
+FORMAT = "\t".join(_MESSAGE_MARK + f"${name}" if name == "error_msg" else f"${name}" for name in FIELDS)
+"""The value of `proxy.accessLog.formatters.base.format` in milvus.yaml.
+
+The mark shows that a line is whole up to its message: readers of files take white space off a line's end, and an empty message
+with it.
+"""
+
+_BEFORE_TEXTS, _TEXTS, _AFTER_TEXTS = 5, 5, 3  # fields; the cost is between the second and the third
+_UNKNOWN = frozenset(("", "Unknown"))  # Milvus' word for what a request does not have
+_SUCCESS = frozenset(("OK", "Successful"))  # until Milvus 2.3, and since
+_SHORT_UNITS = {"µs": 1e3, "ms": 1e6}
+_METHOD = re.compile(r"\w+", re.ASCII)
+_CODE = re.compile(r"-?\d+", re.ASCII)
+_NAME = re.compile(
+    r"[A-Za-z_][A-Za-z0-9_$]{0,254}"
+)  # what Milvus accepts as a name of a collection, database or partition
+_EXPRESSION = re.compile(r"(cannot parse expression: ).*?(, error: |$)", re.DOTALL)
+_LONGEST_TEXT = 1024
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """What Milvus wrote of one request. Times are nanoseconds, `end` since the epoch."""
+
+    end: int
+    cost: int
+    method: str
+    peer: str
+    trace_id: bytes | None
+    """16 bytes, or None where a client's `client_request_id` stands in its place."""
+    facts: Facts
+    claimed: bool = False
+    """Whether the request has been found that it is about."""
+
+
+def parse(text: str) -> Line | None:
+    """Return the line that the text is, or None if it is not a whole line of our format."""
+    fields = text.rstrip("\r\n").split("\t", _BEFORE_TEXTS)
+    if len(fields) <= _BEFORE_TEXTS:
+        return None
+    now, method, peer, cost_text, trace_id, rest = fields
+    texts, found, answer = rest.partition(f"\t{cost_text}\t")
+    end, cost = _time(now), _cost(cost_text)
+    if not found or end is None or cost is None:
+        return None
+    facts = _facts(method, texts, answer)
+    return Line(end, cost, method, peer, _trace_id(trace_id), facts) if facts is not None else None
+
+
+@lru_cache(maxsize=4096)
+def _facts(method: str, texts: str, answer: str) -> Facts | None:
+    of_clients, of_milvus = texts.split("\t"), answer.split("\t", _AFTER_TEXTS - 1)
+    if len(of_clients) != _TEXTS or len(of_milvus) != _AFTER_TEXTS:
+        return None
+    user, sdk, namespace, partitions, collection = of_clients
+    status, code, message = of_milvus
+    if not message.startswith(_MESSAGE_MARK):
+        return None
+    if not _METHOD.fullmatch(method) or not _CODE.fullmatch(code):
+        return None
+    failed = status not in _SUCCESS or code != "0"
+    return Facts(
+        collection=_name(collection),
+        namespace=_name(namespace),
+        operation=method,
+        partitions=_names(partitions),
+        sdk_version=_text(sdk),
+        user=_text(user),
+        status_code=code if failed else None,
+        error_type=code if failed else None,
+        error_message=_message(message.removeprefix(_MESSAGE_MARK)) if failed else None,
+    )
+
+
+def _trace_id(text: str) -> bytes | None:
+    if len(text) != 32:
+        return None
+    try:
+        trace_id = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return trace_id if len(trace_id) == 16 else None  # fromhex skips spaces
+
+
+def _text(text: str) -> str | None:
+    return None if text in _UNKNOWN else text[:_LONGEST_TEXT]
+
+
+@lru_cache(maxsize=4096)
+def _name(text: str) -> str | None:
+    # What Milvus would not take as a name is no collection; it is only in the line of a request that failed.
+    return text if text not in _UNKNOWN and _NAME.fullmatch(text) else None
+
+
+@lru_cache(maxsize=4096)
+def _names(text: str) -> tuple[str, ...] | None:
+    listed = text[1:-1].split(" ") if text[:1] == "[" and text[-1:] == "]" else [text]
+    names = tuple(name.strip('",') for name in listed)  # newer versions write ["a", "b"]
+    return names if all(_name(name) for name in names) else None
+
+
+def _message(text: str) -> str | None:
+    return _EXPRESSION.sub(r"\1…\2", text)[:_LONGEST_TEXT] or None
+
+
+def _cost(text: str) -> int | None:
+    """Return the nanoseconds of a duration as Go prints it: 261.921µs, 1.5s, 1m2.5s."""
+    try:
+        if text[-2:] in _SHORT_UNITS:  # nearly always
+            return round(float(text[:-2]) * _SHORT_UNITS[text[-2:]])
+        return round(parse_duration(text) * 1e9)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _time(text: str) -> int | None:
+    try:
+        return _second(text[:20], text[23:]) + int(text[20:23]) * 1_000_000
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _second(text: str, zone: str) -> int:
+    """Return the nanoseconds since the epoch at which this second began. Raises ValueError if there is no such second."""
+    moment = datetime.strptime(text + zone, "%Y/%m/%d %H:%M:%S. %z")
+    return int(moment.timestamp()) * 1_000_000_000

@@ -1,0 +1,178 @@
+"""The attributes that enrichment writes, one table of them, and how they become bytes."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from milvus_otel_processor.enrichment.facts import MILVUS
+from milvus_otel_processor.otlp.attributes import span_attribute
+from milvus_otel_processor.otlp.schema import AttributesView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from milvus_otel_processor.enrichment.catalogue.collection import Collection
+    from milvus_otel_processor.enrichment.facts import Facts
+    from milvus_otel_processor.otlp.attributes import Value
+
+_ENCODINGS_REMEMBERED = 4096
+
+
+class Attribute(NamedTuple):
+    """One attribute: `example` is a value of its type, `opt_in` means that only its whole name includes it."""
+
+    name: str
+    type: Literal["string", "int", "boolean", "string[]", "int[]"]
+    example: Value | tuple[Value, ...]
+    meaning: str
+    opt_in: bool = False
+
+
+NAMES = (
+    Attribute("db.system.name", "string", MILVUS, "Always `milvus`."),
+    Attribute("db.namespace", "string", "default", "The Milvus database."),
+    Attribute("db.collection.name", "string", "products", "The collection; what an alias stands for."),
+    Attribute(
+        "db.operation.name", "string", "search", "What the client calls it, else the gRPC method, such as `Search`."
+    ),
+    Attribute("milvus.collection.alias", "string", "products_live", "The alias that the request used."),
+    Attribute("milvus.enrichment", "string", "access_log", "The source that told; absent where none did."),
+)
+"""Which request it is: on every span of its subtree, unless the settings say otherwise."""
+
+FAILURE = (
+    Attribute("db.response.status_code", "string", "100", "Milvus' error code of a failed request."),
+    Attribute("error.type", "string", "100", "The same, as the conventions have it; makes a request a failed one."),
+    Attribute(
+        "milvus.error.message",
+        "string",
+        "collection not found[database=default][collection=missing]",
+        "Milvus' words, without a filter expression that it could not parse.",
+    ),
+)
+"""How a request failed: also on Milvus' own span of it, whose status becomes ERROR."""
+
+DETAILS = (
+    Attribute("milvus.partitions", "string[]", ("_default",), "The partitions that the request names."),
+    Attribute("milvus.sdk.version", "string", "Python-3.0.2", "The client's language and version, as Milvus knows it."),
+    Attribute("enduser.id", "string", "root", "The Milvus user.", opt_in=True),
+    Attribute("milvus.collection.id", "string", "470643434948271350", "The collection's id."),
+    Attribute("milvus.collection.aliases", "string[]", ("products_live",), "All aliases of the collection."),
+    Attribute("milvus.collection.description", "string", "what we sell", "Its description, if it has one."),
+    Attribute("milvus.collection.shard_count", "int", 2, "Its shards."),
+    Attribute("milvus.collection.partition_count", "int", 1, "Its partitions."),
+    Attribute("milvus.collection.consistency_level", "string", "Bounded", "Its default consistency level."),
+    Attribute("milvus.collection.dynamic_field", "boolean", True, "Whether it takes fields that its schema lacks."),
+    Attribute("milvus.collection.row_count", "int", 120_000, "Its rows, as Milvus' statistics have them."),
+    Attribute("milvus.collection.load_state", "string", "Loaded", "`Loaded`, `Loading` or `NotLoad`."),
+    Attribute("milvus.collection.replica_count", "int", 1, "How many replicas are loaded."),
+    Attribute("milvus.vector.field_names", "string[]", ("embedding",), "Its vector fields."),
+    Attribute(
+        "milvus.vector.dimensions", "int[]", (768,), "Their dimensions, in the same order; 0 for sparse vectors."
+    ),
+    Attribute("milvus.vector.index_types", "string[]", ("HNSW",), "Their indexes, in the same order; empty for none."),
+    Attribute(
+        "milvus.vector.metric_types", "string[]", ("COSINE",), "Their metrics, in the same order; empty for none."
+    ),
+    Attribute(
+        "milvus.catalogue.stale",
+        "boolean",
+        True,
+        "Set where Milvus has not confirmed these for too long.",
+    ),
+)
+"""What else is known of a request and its collection: on the request's own span, unless the settings say otherwise."""
+
+ATTRIBUTES = (*NAMES, *FAILURE, *DETAILS)
+"""Every attribute that enrichment writes, but for those of a user's own source."""
+
+_OPT_IN = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.opt_in)
+_FAILURE = frozenset(attribute.name for attribute in FAILURE)
+
+
+class Encoded:
+    """Attributes: each as its key and as the bytes that add it to a span."""
+
+    def __init__(self, values: Iterable[tuple[str, Value | Sequence[Value] | None]]) -> None:
+        self.attributes = [(key.encode(), span_attribute(key, value)) for key, value in values if value is not None]
+        self.all = b"".join(attribute for _, attribute in self.attributes)
+        self._keys = frozenset(key for key, _ in self.attributes)
+
+    def missing(self, span: bytes) -> bytes:
+        """Return the attributes that a serialized span does not have yet: what has one is not overwritten."""
+        return self.without({pair.key for pair in AttributesView.FromString(span).attributes})
+
+    def without(self, keys: set[bytes]) -> bytes:
+        """Return the attributes less those with one of these keys."""
+        if self._keys.isdisjoint(keys):
+            return self.all
+        return b"".join(attribute for key, attribute in self.attributes if key not in keys)
+
+
+class Selection:
+    """Which attributes go on which spans: those that match a pattern of `include` and none of `exclude`.
+
+    Patterns are names in which `*` stands for anything; an attribute that is opt-in is only included by its whole name.
+    """
+
+    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
+        self._include = include
+        self._exclude = exclude
+        self.wants = lru_cache(maxsize=1024)(self._wants)
+        """Tell whether the attribute with this name is wanted."""
+
+    def _wants(self, name: str) -> bool:
+        included = name in self._include or (
+            name not in _OPT_IN and any(fnmatchcase(name, pattern) for pattern in self._include)
+        )
+        return included and not any(fnmatchcase(name, pattern) for pattern in self._exclude)
+
+
+class Written(NamedTuple):
+    """What is written of one request: on every span of it, on its own span, and on Milvus' span of it if it failed."""
+
+    subtree: Encoded
+    own: Encoded
+    failure: Encoded
+
+
+class Writer:
+    """Makes bytes of what is known; what repeats itself is remembered."""
+
+    def __init__(self, subtree: Selection, request: Selection) -> None:
+        self._subtree = subtree
+        self._request = request
+        self.written = lru_cache(maxsize=_ENCODINGS_REMEMBERED)(self._written)
+        """Return the bytes for a request; the arguments are its facts, its collection, and the source that told."""
+
+    def _written(self, facts: Facts, collection: Collection | None, source: str) -> Written:
+        values = _values(facts, collection, source).items()
+        on_all = [(name, value) for name, value in values if self._subtree.wants(name)]
+        on_own = [(name, value) for name, value in values if self._subtree.wants(name) or self._request.wants(name)]
+        on_failed = [(name, value) for name, value in on_own if name in _FAILURE]
+        return Written(Encoded(on_all), Encoded(on_own), Encoded(on_failed))
+
+
+def _values(facts: Facts, collection: Collection | None, source: str) -> Mapping[str, Value | Sequence[Value] | None]:
+    name = collection.name if collection is not None else facts.collection
+    values: dict[str, Value | Sequence[Value] | None] = {
+        "db.system.name": MILVUS,
+        "db.namespace": collection.namespace if collection is not None else facts.namespace,
+        "db.collection.name": name,
+        "db.operation.name": facts.operation,
+        "milvus.collection.alias": facts.collection if facts.collection != name else None,
+        "milvus.enrichment": source,
+        "db.response.status_code": facts.status_code,
+        "error.type": facts.error_type,
+        "milvus.error.message": facts.error_message,
+        "milvus.partitions": facts.partitions or None,
+        "milvus.sdk.version": facts.sdk_version,
+        "enduser.id": facts.user,
+    }
+    if collection is not None:
+        values |= collection.attributes()
+    for key, value in facts.extra or ():
+        values.setdefault(key, value)
+    return values

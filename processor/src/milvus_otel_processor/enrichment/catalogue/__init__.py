@@ -1,0 +1,1 @@
+"""What Milvus says of its collections, read in the background."""

@@ -1,0 +1,113 @@
+"""The `milvus` processor, put together from its settings: sources, catalogue and what writes on spans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.enrichment.access_log.logs import AccessLog
+from milvus_otel_processor.enrichment.access_log.store import Store
+from milvus_otel_processor.enrichment.attributes import Selection, Writer
+from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
+from milvus_otel_processor.enrichment.catalogue.milvus import TRACE_ID, Connection, Reader
+from milvus_otel_processor.enrichment.catalogue.refresher import Refresher
+from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.enrichment.sources.access_log import AccessLogSource
+from milvus_otel_processor.enrichment.sources.channel import ChannelSource
+from milvus_otel_processor.enrichment.sources.client import ClientSource
+from milvus_otel_processor.enrichment.sources.custom import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
+    from milvus_otel_processor.enrichment.sources.base import Source
+    from milvus_otel_processor.telemetry import Telemetry
+
+
+class Enrichment:
+    """Owns what enrichment keeps: the lines of the access log, the catalogue, and the thread that reads it.
+
+    `enricher` works on traces; `access_log` takes in log requests, and is None where it is not among the sources. Raises
+    SourceError where a source of the user's own cannot be had, and OSError where a file of the TLS settings cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: MilvusSettings,
+        telemetry: Telemetry,
+        *,
+        clock: Callable[[], float],
+        random: Random,
+        is_waiting: Callable[[bytes], bool],
+    ) -> None:
+        self.catalogue = Catalogue()
+        counts = telemetry.access_log_lines
+        store = Store(
+            max_lines=settings.access_log.max_lines, hold=settings.access_log.hold, clock=clock, counts=counts
+        )
+        channels = ChannelSource(self.catalogue)
+        known: dict[str, Source] = {
+            "client": ClientSource(),
+            "access_log": AccessLogSource(store, is_waiting),
+            "channel": channels,
+        }
+        failures = telemetry.source_failures
+        sources = [known[name] if name in known else load(name, failures) for name in settings.sources]
+        self.access_log = (
+            AccessLog(store, counts, own=TRACE_ID, changed=self.catalogue.change)
+            if "access_log" in settings.sources
+            else None
+        )
+        self.enricher = Enricher(
+            sources=sources,
+            channels=channels if channels in sources else None,
+            resolve=self.catalogue.find,
+            writer=Writer(_selection(settings.attributes.subtree), _selection(settings.attributes.request)),
+            spans=telemetry.enriched_spans,
+            requests=telemetry.enriched_requests,
+        )
+        connection = _connection(settings)
+        self._refresher = Refresher(
+            settings.catalogue,
+            self.catalogue,
+            lambda: Reader(connection),
+            clock=clock,
+            random=random,
+            counts=telemetry.catalogue_refreshes,
+        )
+        self._reads = settings.catalogue.enabled
+
+    def start(self) -> None:
+        """Read the catalogue from now on, in a thread of its own."""
+        if self._reads:
+            self._refresher.start()
+
+    def stop(self, timeout: float) -> None:
+        """Stop reading the catalogue, within about `timeout` seconds."""
+        self._refresher.stop(timeout)
+
+
+def _selection(settings: SelectionSettings) -> Selection:
+    return Selection(settings.include, settings.exclude)
+
+
+def _connection(settings: MilvusSettings) -> Connection:
+    scheme, _, target = settings.uri.rstrip("/").partition("://")
+    tls = settings.tls
+    password = settings.password.get_secret_value()
+    return Connection(
+        target=target if ":" in target.rpartition("]")[2] else f"{target}:19530",
+        tls=scheme == "https",
+        authorization=f"{settings.user}:{password}" if settings.user else settings.token.get_secret_value(),
+        timeout=settings.catalogue.timeout,
+        ca=_read(tls.ca_file),
+        cert=_read(tls.cert_file),
+        key=_read(tls.key_file),
+        server_name=tls.server_name_override,
+    )
+
+
+def _read(path: str | None) -> bytes | None:
+    return Path(path).read_bytes() if path is not None else None

@@ -1,0 +1,195 @@
+"""Gives the spans of each request in a trace what is known of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.enrichment.facts import NOTHING, Facts, filled
+from milvus_otel_processor.enrichment.requests import DB_SYSTEM, SERVICE, find_requests, is_milvus
+from milvus_otel_processor.enrichment.sources.channel import MARK
+from milvus_otel_processor.otlp.schema import AttributesView
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Sequence
+
+    from milvus_otel_processor.enrichment.attributes import Encoded, Writer, Written
+    from milvus_otel_processor.enrichment.catalogue.collection import Collection
+    from milvus_otel_processor.enrichment.requests import Request
+    from milvus_otel_processor.enrichment.sources.base import Source
+    from milvus_otel_processor.enrichment.sources.channel import ChannelSource
+    from milvus_otel_processor.trace import Trace
+
+    Known = tuple[Facts, Collection | None, str]
+
+NO_COLLECTION, UNKNOWN = "no_collection", "unknown"
+"""In metrics, requests of which it is known that they name no collection, and those of which no source knew anything."""
+
+ORPHANS = "same_trace"
+"""In metrics, spans that got the names of their trace's requests without being below one."""
+
+_UNSET = 0  # Status.code
+
+
+class Enricher:
+    """Appends attributes to the spans of Milvus requests, one trace at a time; never waits for anything.
+
+    `resolve` finds the collection that a database and a name, or alias, stand for. `spans` and `requests` count those that were
+    enriched, by source; of nested requests the outermost counts.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: Sequence[Source],
+        channels: ChannelSource | None,
+        resolve: Callable[[str | None, str], Collection | None],
+        writer: Writer,
+        spans: Counter[str],
+        requests: Counter[str],
+    ) -> None:
+        self._sources = sources
+        self._channels = channels
+        self._resolve = resolve
+        self._writer = writer
+        self._spans = spans
+        self._requests = requests
+
+    def enrich(self, trace: Trace) -> Encoded | None:
+        """Append to each span of a request's subtree what is known of the request; return what a late span is to be given.
+
+        That is nothing unless all requests of the trace agree. An attribute that a span has is not overwritten. Raises
+        DecodeError at a malformed span; to enrich a trace a second time adds nothing.
+        """
+        if not (trace.may_hold(SERVICE) or trace.may_hold(DB_SYSTEM)):
+            return self._enrich_detached(trace) if self._channels is not None and trace.may_hold(MARK) else None
+        requests = find_requests(trace)
+        if not requests:
+            return None
+        known = self._known(trace, requests)
+        written = [self._writer.written(*one) if one is not None else None for one in known]
+        for request, one, encoded in zip(requests, known, written, strict=True):
+            self._count(request, one)
+            if one is not None and encoded is not None:
+                self._write(trace, request, one, encoded)
+        return self._common(trace, requests, written)
+
+    def _common(self, trace: Trace, requests: Sequence[Request], written: Sequence[Written | None]) -> Encoded | None:
+        first = written[0]
+        if first is None or any(other is None or other.subtree.all != first.subtree.all for other in written[1:]):
+            return None
+        if len(requests) > 1:
+            self._write_to_orphans(trace, requests, first.subtree)
+        return first.subtree
+
+    def _known(self, trace: Trace, requests: Sequence[Request]) -> list[Known | None]:
+        facts, origins = [NOTHING] * len(requests), [""] * len(requests)
+        for source in self._sources:
+            if source is self._channels and all(one.collection is not None for one in facts):
+                continue
+            for place, more in source.facts(trace, requests).items():
+                if not origins[place] or (facts[place].collection is None and more.collection is not None):
+                    origins[place] = source.name
+                facts[place] = filled(facts[place], more)
+        if len(requests) > 1:
+            _share(requests, facts, origins)
+        return [
+            (one, self._resolve(one.namespace, one.collection) if one.collection is not None else None, origin)
+            if origin
+            else None
+            for one, origin in zip(facts, origins, strict=True)
+        ]
+
+    def _count(self, request: Request, known: Known | None) -> None:
+        if request.parent is not None:
+            return
+        if known is None:
+            self._requests[UNKNOWN] += 1
+        else:
+            self._requests[known[2] if known[0].collection is not None else NO_COLLECTION] += 1
+
+    def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
+        spans, own, names = trace.spans, request.span, written.subtree
+        has = {pair.key for pair in AttributesView.FromString(spans[own]).attributes}
+        at_own = (written.own if request.parent is None else names).without(has)
+        # Milvus gives its own spans no such attributes; where something else does, it gives them to the request's span as well.
+        free = names.without(has) is names.all
+        unchanged = 0
+        if free and request.only_milvus:
+            before, block = spans[own], names.all
+            for index in request.spans:
+                spans[index] += block
+            spans[own] = before + at_own
+        else:
+            for index in request.spans:
+                missing = at_own if index == own else names.missing(spans[index])
+                spans[index] += missing
+                unchanged += not missing
+        trace.appended(written.own.all)
+        self._spans[known[2]] += len(request.spans) - unchanged
+        if known[0].error_type is not None and request.server is not None:
+            self._mark_failed(trace, request.server, known[0].error_message, written.failure)
+
+    def _mark_failed(self, trace: Trace, server: int, message: str | None, failure: Encoded) -> None:
+        trace.append(server, failure.missing(trace.spans[server]))
+        if trace.heads[server].status.code == _UNSET:
+            trace.set_error(server, message or "")
+
+    def _enrich_detached(self, trace: Trace) -> Encoded | None:
+        """Enrich Milvus' work outside of requests, whose spans name the channel that it is for."""
+        assert self._channels is not None
+        facts = self._channels.of_spans(trace.spans)
+        if facts is None or facts.collection is None:
+            return None
+        collection = self._resolve(facts.namespace, facts.collection)
+        names = self._writer.written(facts, collection, self._channels.name).subtree
+        self._append(trace, range(len(trace.spans)), names, self._channels.name)
+        return names
+
+    def _write_to_orphans(self, trace: Trace, requests: Sequence[Request], names: Encoded) -> None:
+        """Give the names to Milvus' own spans whose way up to their request is broken, where there is but one answer."""
+        inside = {index for request in requests for index in request.spans}
+        orphans = [index for index, group in enumerate(trace.groups) if index not in inside and is_milvus(group)]
+        self._append(trace, orphans, names, ORPHANS)
+
+    def _append(self, trace: Trace, places: Sequence[int], names: Encoded, source: str) -> None:
+        for index in places:
+            trace.append(index, names.missing(trace.spans[index]))
+        if places:
+            self._spans[source] += len(places)
+
+
+def _share(requests: Sequence[Request], facts: list[Facts], origins: list[str]) -> None:
+    """Tell operations what the calls made for them know, then the calls what the operation is."""
+    place_of = {request: place for place, request in enumerate(requests)}
+    calls: dict[int, list[int]] = {}
+    for place, request in enumerate(requests):
+        # An operation within an operation, which has no method, is about what it says itself.
+        if request.parent is not None and request.method is not None:
+            calls.setdefault(place_of[request.parent], []).append(place)
+    for operation, made in calls.items():
+        _tell_operation(operation, made, facts, origins)
+    for operation, made in calls.items():
+        above = facts[operation]
+        names = Facts(above.collection, above.namespace, above.operation)
+        for place in made:
+            if requests[place].method is None and facts[place].collection is not None:
+                continue  # an operation within another speaks for itself
+            if above.collection is not None or not origins[place]:
+                origins[place] = origins[operation]
+            facts[place] = filled(names, facts[place])
+
+
+def _tell_operation(operation: int, made: list[int], facts: list[Facts], origins: list[str]) -> None:
+    # Not the failures: whoever instrumented the operation knows whether it failed, and a call may fail without harm.
+    collections = {facts[place].collection for place in made} - {None}
+    if facts[operation].collection is None and len(collections) > 1:
+        return
+    for place in made:
+        of_call = facts[place]
+        if of_call is NOTHING:
+            continue
+        if facts[operation].collection is None and of_call.collection is not None:
+            origins[operation] = origins[place]
+        told = of_call._replace(operation=None, status_code=None, error_type=None, error_message=None)
+        facts[operation] = filled(facts[operation], told)

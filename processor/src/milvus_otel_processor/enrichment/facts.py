@@ -1,0 +1,43 @@
+"""What can be known of one Milvus request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.otlp.attributes import Value
+
+MILVUS = "milvus"
+"""The value of `db.system.name`: OpenTelemetry's list has none for Milvus."""
+
+
+class Facts(NamedTuple):
+    """One Milvus request; None is what is not known.
+
+    The names are those of OpenTelemetry's database conventions: `namespace` is the Milvus database, `operation` what the client
+    calls it (`search`) or, from the server, the method (`Search`). `error_type` is what makes a request a failed one.
+    """
+
+    collection: str | None = None
+    namespace: str | None = None
+    operation: str | None = None
+    partitions: tuple[str, ...] | None = None
+    sdk_version: str | None = None
+    user: str | None = None
+    status_code: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    extra: tuple[tuple[str, Value | tuple[Value, ...]], ...] | None = None
+    """Attributes of a source's own, for the request's span: names and values."""
+
+
+NOTHING = Facts()
+
+
+def filled(first: Facts, other: Facts) -> Facts:
+    """Return `first`, with what it does not know from `other`, unless the two speak of different collections."""
+    if first is NOTHING:
+        return other
+    if first.collection is not None and other.collection not in (None, first.collection):
+        other = other._replace(namespace=None, partitions=None)
+    return Facts._make(mine if mine is not None else theirs for mine, theirs in zip(first, other, strict=True))

@@ -1,0 +1,210 @@
+"""Recognises the Milvus requests in a trace, whatever client sent them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.enrichment.facts import MILVUS
+from milvus_otel_processor.otlp.schema import AttributesView
+from milvus_otel_processor.otlp.span import NO_PARENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.otlp.schema import Head
+    from milvus_otel_processor.trace import Trace
+
+SERVICE = b"milvus.proto.milvus.MilvusService"
+"""The gRPC service that Milvus offers to its clients; what its parts ask each other goes to other services."""
+
+DB_SYSTEM = b"db.system"
+"""What every span of a database's client has: the older name of the attribute, with which the newer one begins."""
+_SYSTEM_KEYS = (b"db.system.name", b"db.system")
+_MILVUS = MILVUS.encode()
+_PARTS = b"milvus.proto."  # of the services by which Milvus' parts talk to each other, too
+_SERVICE_NAME, _NODE_ID, _SEGCORE = b"service.name", b"NodeID", b"segcore"
+_RPC_SERVICE, _RPC_METHOD = b"rpc.service", b"rpc.method"
+_SERVER = 2  # SpanKind
+
+
+class Request:
+    """One request: an operation of an instrumented client, or one gRPC call, as far as its spans have arrived.
+
+    `client` and `server` are the places in the trace of the caller's span and of Milvus' own, `method` is the gRPC method
+    (`Search`) or None for an operation. `parent` is the operation that a call was made for. `spans` are the places of all spans
+    whose nearest request it is, its own included.
+    """
+
+    __slots__ = ("client", "method", "only_milvus", "parent", "server", "spans")
+
+    def __init__(self, method: str | None, *, client: int | None = None, server: int | None = None) -> None:
+        self.method = method
+        self.client = client
+        self.server = server
+        self.parent: Request | None = None
+        self.spans: list[int] = []
+        self.only_milvus = False
+        """Whether all of `spans` but its own are known to be of Milvus itself."""
+
+    @property
+    def span(self) -> int:
+        """The place of the request's own span: the caller's if there is one, else Milvus'."""
+        place = self.client if self.client is not None else self.server
+        assert place is not None
+        return place
+
+
+def find_requests(trace: Trace) -> list[Request]:
+    """Return the requests of the trace, in the order of their spans. Raises DecodeError at a malformed span."""
+    spans, heads = trace.spans, trace.heads
+    of_others = {group for group in trace.distinct_groups if not is_milvus(group)}
+    foreign = [index for index, group in enumerate(trace.groups) if group in of_others] if of_others else []
+    found: dict[int, Request] = {}
+    for index in [index for index, span in enumerate(spans) if SERVICE in span]:
+        head = heads[index]
+        method = method_of_name(head.name)
+        if method is None and head.kind >= _SERVER and _PARTS not in head.name:
+            method = _method_of_attributes(spans[index])
+        if method is not None:
+            found[index] = Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
+    for index in foreign:
+        if index not in found and _is_of_milvus(spans[index]):
+            found[index] = Request(None, client=index)
+    if not found:
+        return []
+    request = _single(heads, found)
+    if request is None or not _fill(trace, request, foreign):
+        return _connect(heads, dict(sorted(found.items())))
+    return [request]
+
+
+def _single(heads: Sequence[Head], found: dict[int, Request]) -> Request | None:
+    """Return the request if there is but one: Milvus' span of it, alone or below the caller's."""
+    if len(found) == 1:
+        ((_, request),) = found.items()
+        return request if request.server is not None else None
+    if len(found) == 2:
+        one, other = found
+        for caller, callee in ((one, other), (other, one)):
+            request = found[caller]
+            if (
+                request.method == found[callee].method
+                and request.client == caller
+                and found[callee].server == callee
+                and heads[callee].parent_span_id == heads[caller].span_id
+            ):
+                return Request(request.method, client=caller, server=callee)
+    return None
+
+
+def _fill(trace: Trace, request: Request, foreign: list[int]) -> bool:
+    """Give all that Milvus did to the one request that there is; return False where others have spans below it, too."""
+    heads = trace.heads
+    for index in foreign:
+        if index != request.client and heads[index].parent_span_id not in NO_PARENT:
+            return False
+    request.spans = list(range(len(heads)))
+    for index in reversed(foreign):
+        if index != request.span:
+            del request.spans[index]
+    request.only_milvus = True
+    return True
+
+
+@lru_cache(maxsize=4096)
+def is_milvus(group: Group) -> bool:
+    """Tell whether spans are of Milvus itself: its Go parts say their node's id, and its C++ core is a service by itself."""
+    attributes = group.resource_attributes
+    service = attributes.get(_SERVICE_NAME)
+    return service is not None and (_NODE_ID in attributes or service.string_value == _SEGCORE)
+
+
+@lru_cache(maxsize=4096)
+def method_of_name(name: bytes) -> str | None:
+    """Return the method that a span's name tells, or None.
+
+    The forms: `milvus.proto.milvus.MilvusService/Search` (Java, Go, Milvus itself), `/milvus…/Search` (Python),
+    `grpc.milvus…/Search` (Node).
+    """
+    path, slash, method = name.rpartition(b"/")
+    if not slash or not path.endswith(SERVICE):
+        return None
+    before = path[: -len(SERVICE)]
+    return method.decode("utf-8", "replace") or None if not before or before[-1:] in b"/." else None
+
+
+def _method_of_attributes(span: bytes) -> str | None:
+    texts = {pair.key: pair.value.string_value for pair in AttributesView.FromString(span).attributes}
+    method = texts.get(_RPC_METHOD, b"")
+    if b"/" in method:  # newer conventions: the whole path
+        return method_of_name(method)
+    if method and texts.get(_RPC_SERVICE) == SERVICE:
+        return method.decode("utf-8", "replace")
+    return None
+
+
+def _is_of_milvus(span: bytes) -> bool:
+    if DB_SYSTEM not in span or _MILVUS not in span:
+        return False
+    texts = {pair.key: pair.value.string_value for pair in AttributesView.FromString(span).attributes}
+    return next((texts[key] for key in _SYSTEM_KEYS if key in texts), None) == _MILVUS
+
+
+def _connect(heads: Sequence[Head], found: dict[int, Request]) -> list[Request]:
+    """Give each span to its nearest request, join the two spans of one call, and find what each call was made for."""
+    place = {head.span_id: index for index, head in enumerate(heads)}
+    for no_id in NO_PARENT:
+        place.pop(no_id, None)  # else a span that lacks its id would be the parent of every root
+    owners = _owners(heads, place, found)
+    joined: dict[Request, Request] = {}
+    for index, request in found.items():
+        above = place.get(heads[index].parent_span_id)
+        parent = owners.get(above) if above is not None else None
+        if parent is None or parent is request:
+            continue
+        if request.server is not None and _calls(parent, request):
+            parent.server = request.server
+            joined[request] = parent
+        else:
+            request.parent = parent
+    for index, owner in owners.items():
+        if owner is not None:
+            joined.get(owner, owner).spans.append(index)
+    requests = [request for request in found.values() if request not in joined]
+    for request in requests:
+        if request.parent is not None:
+            request.parent = joined.get(request.parent, request.parent)
+    return requests
+
+
+def _calls(parent: Request, request: Request) -> bool:
+    return parent.client is not None and parent.server is None and parent.method == request.method
+
+
+def _owners(heads: Sequence[Head], place: dict[bytes, int], found: dict[int, Request]) -> dict[int, Request | None]:
+    """Return for each span the nearest request at or above it; None where the way up ends, or runs in a circle, without one."""
+    known: dict[int, Request | None] = dict(found)
+    # From the end, because a parent ends, and arrives, after its children.
+    for index in range(len(heads) - 1, -1, -1):
+        if index in known:
+            continue
+        at = place.get(heads[index].parent_span_id)
+        if at is None:
+            known[index] = None
+        elif at in known:
+            known[index] = known[at]
+        else:
+            _climb(heads, place, known, index)
+    return known
+
+
+def _climb(heads: Sequence[Head], place: dict[bytes, int], known: dict[int, Request | None], index: int) -> None:
+    path = []
+    at: int | None = index
+    while at is not None and at not in known:
+        known[at] = None  # until the way up has an answer; a circle ends here
+        path.append(at)
+        at = place.get(heads[at].parent_span_id)
+    known.update(dict.fromkeys(path, known[at] if at is not None else None))

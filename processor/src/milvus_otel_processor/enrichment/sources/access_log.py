@@ -1,0 +1,161 @@
+"""The source `access_log`: Milvus' own line about each request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.otlp.schema import AttributesView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from milvus_otel_processor.enrichment.access_log.line import Line
+    from milvus_otel_processor.enrichment.access_log.store import Store
+    from milvus_otel_processor.enrichment.facts import Facts
+    from milvus_otel_processor.enrichment.requests import Request
+    from milvus_otel_processor.otlp.schema import Head
+    from milvus_otel_processor.trace import Trace
+
+_MILLISECOND = 1_000_000
+_TOLERANCE = 100 * _MILLISECOND  # between Milvus' line and its span of one request, with the same trace id
+_PEER_TOLERANCE = 3 * _MILLISECOND  # the same, where connection and time are all that the two have in common
+_MOST_PAIRS = 10_000
+_PEER_ADDRESS = (b"net.sock.peer.addr", b"network.peer.address", b"client.address")
+_PEER_PORT = (b"net.sock.peer.port", b"network.peer.port", b"client.port")
+
+
+class AccessLogSource:
+    """Finds the line of each call: by trace id and method, and among several by time.
+
+    `is_waiting` tells whether a trace with this id waits for its decision: its lines are not taken for another's.
+    """
+
+    name = "access_log"
+
+    def __init__(self, store: Store, is_waiting: Callable[[bytes], bool]) -> None:
+        self._store = store
+        self._is_waiting = is_waiting
+
+    def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
+        """Return what Milvus wrote of each call."""
+        of_trace = self._store.of_trace(trace.id)
+        if len(of_trace) == len(requests) == 1 and _surely(of_trace[0], requests[0], trace.heads):
+            of_trace[0].claimed = True
+            return {0: of_trace[0].facts}
+        calls: dict[str, list[int]] = {}
+        for place, request in enumerate(requests):
+            if request.method is not None:
+                calls.setdefault(request.method, []).append(place)
+        found: dict[int, Line] = {}
+        for method, places in calls.items():
+            lines = [line for line in of_trace if line.method == method]
+            if lines:
+                found |= _matched(trace.heads, requests, places, lines)
+        for place, request in enumerate(requests):
+            if place not in found and request.method is not None:
+                near = self._by_peer(trace, request, request.method)
+                if near is not None:
+                    found[place] = near
+        for line in found.values():
+            line.claimed = True
+        return {place: line.facts for place, line in found.items()}
+
+    def _by_peer(self, trace: Trace, request: Request, method: str) -> Line | None:
+        """Return the one line of this connection and method at the time of Milvus' span, where a client gave an id of its own."""
+        if request.server is None:
+            return None
+        peer = _peer(trace.spans[request.server])
+        if peer is None:
+            return None
+        head = trace.heads[request.server]
+        near = [
+            line
+            for line in self._store.of_peer(peer, method)
+            if max(_apart(line, head)) <= _PEER_TOLERANCE
+            and line.trace_id != trace.id
+            and (line.trace_id is None or not self._is_waiting(line.trace_id))
+        ]
+        return near[0] if len(near) == 1 else None
+
+
+def _matched(
+    heads: Sequence[Head], requests: Sequence[Request], places: list[int], lines: list[Line]
+) -> dict[int, Line]:
+    """Pair calls of one method with the lines of that method: those of Milvus' own spans by time, the others in their order."""
+    served = [(place, heads[server]) for place in places if (server := requests[place].server) is not None]
+    found = _nearest(served, lines) if len(served) * len(lines) <= _MOST_PAIRS else _in_order(served, lines)
+    rest = [place for place in places if requests[place].server is None]
+    taken = set(found.values())
+    left = sorted((line for line in lines if line not in taken), key=_end)
+    if rest and len(rest) == len(left):
+        rest.sort(key=lambda place: heads[requests[place].span].end_time_unix_nano)
+        found |= dict(zip(rest, left, strict=True))
+    return found
+
+
+def _surely(line: Line, request: Request, heads: Sequence[Head]) -> bool:
+    """Tell quickly whether the one line is that of the one request: it nearly always is."""
+    server = request.server
+    return (
+        server is not None
+        and line.method == request.method
+        and 0 <= heads[server].end_time_unix_nano - line.end < _MILLISECOND
+    )
+
+
+def _nearest(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line]:
+    """Pair spans and lines, the best fit first; what does not fit within the tolerance stays alone."""
+    # One end is enough: a span may begin while the request still comes in, or go on until the answer has gone out.
+    pairs = sorted(
+        (apart, abs(line.cost - _duration(head)), place, number)
+        for place, head in served
+        for number, line in enumerate(lines)
+        if (apart := min(_apart(line, head))) <= _TOLERANCE
+    )
+    found: dict[int, Line] = {}
+    taken = set()
+    for _, _, place, number in pairs:
+        if place not in found and number not in taken:
+            taken.add(number)
+            found[place] = lines[number]
+    return found
+
+
+def _in_order(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line]:
+    if len(served) != len(lines):
+        return {}
+    by_end = sorted(served, key=lambda pair: pair[1].end_time_unix_nano)
+    return {place: line for (place, _), line in zip(by_end, sorted(lines, key=_end), strict=True)}
+
+
+def _end(line: Line) -> int:
+    return line.end
+
+
+def _duration(head: Head) -> int:
+    return head.end_time_unix_nano - head.start_time_unix_nano
+
+
+def _apart(line: Line, head: Head) -> tuple[int, int]:
+    """Return how far a line and Milvus' span are apart, at the start and at the end of the request; nanoseconds.
+
+    The line has whole milliseconds, cut off, so what is within the line's millisecond is no distance.
+    """
+    after_start = head.start_time_unix_nano - (line.end - line.cost)
+    after_end = head.end_time_unix_nano - line.end
+    return _beyond_millisecond(after_start), _beyond_millisecond(after_end)
+
+
+def _beyond_millisecond(after: int) -> int:
+    return -after if after < 0 else max(0, after - _MILLISECOND)
+
+
+def _peer(span: bytes) -> str | None:
+    values = {pair.key: pair.value for pair in AttributesView.FromString(span).attributes}
+    address = next((values[key].string_value for key in _PEER_ADDRESS if key in values), None)
+    port = next((values[key] for key in _PEER_PORT if key in values), None)
+    if address is None or port is None:
+        return None
+    text = address.decode("utf-8", "replace")
+    number = port.int_value or port.string_value.decode("utf-8", "replace")
+    return f"tcp-[{text}]:{number}" if ":" in text else f"tcp-{text}:{number}"

@@ -1,0 +1,46 @@
+"""The source `channel`: the name of a virtual channel, which ends in the id of its collection."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.enrichment.facts import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
+    from milvus_otel_processor.enrichment.requests import Request
+    from milvus_otel_processor.trace import Trace
+
+MARK = b"-dml_"
+"""What is in every channel's name, as long as `msgChannel.chanNamePrefix` of milvus.yaml is what it comes with."""
+
+_CHANNEL = re.compile(rb"-dml_\d+_(\d{1,19})v\d+")  # by-dev-rootcoord-dml_<number>_<collection id>v<shard>
+
+
+class ChannelSource:
+    """Finds channels in names and events, and asks the catalogue whose they are."""
+
+    name = "channel"
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
+        """Return the collection of each request whose spans name the channels of one collection alone."""
+        if not trace.may_hold(MARK):
+            return {}
+        found = {}
+        for place, request in enumerate(requests):
+            facts = self.of_spans(trace.spans[index] for index in request.spans)
+            if facts is not None:
+                found[place] = facts
+        return found
+
+    def of_spans(self, spans: Iterable[bytes]) -> Facts | None:
+        """Return the collection whose channels these spans name, if it is one alone and the catalogue knows it."""
+        ids = {int(match) for span in spans if MARK in span for match in _CHANNEL.findall(span)}
+        collection = self._catalogue.by_id(ids.pop()) if len(ids) == 1 else None
+        return Facts(collection.name, collection.namespace) if collection is not None else None

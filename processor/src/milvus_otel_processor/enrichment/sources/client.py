@@ -1,0 +1,62 @@
+"""The source `client`: the span of an instrumented Milvus client, which names its collection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.enrichment.facts import NOTHING, Facts
+from milvus_otel_processor.otlp.schema import AttributesView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from milvus_otel_processor.enrichment.requests import Request
+    from milvus_otel_processor.trace import Trace
+
+_COLLECTION = b"db.collection.name"  # OpenTelemetry's conventions; this project's client, openlit
+_OPERATION_COLLECTION = (
+    b".collection_name"  # opentelemetry-instrumentation-milvus: db.milvus.<operation>.collection_name
+)
+_PREFIX = b"db.milvus."
+_OPERATION = (b"db.operation.name", b"db.operation")
+_NAMESPACE = (b"db.namespace",)
+_NOT_KNOWN = "unknown"  # what openlit writes for a collection that was a positional argument
+
+
+class ClientSource:
+    """Reads the attributes of the operations' spans."""
+
+    name = "client"
+
+    def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
+        """Return what each operation's span says."""
+        found = {}
+        for place, request in enumerate(requests):
+            if request.method is None and request.client is not None:
+                facts = _facts(trace.spans[request.client])
+                if facts is not None:
+                    found[place] = facts
+        return found
+
+
+def _facts(span: bytes) -> Facts | None:
+    """Return what the span says; None where that is nothing, or where its attribute for the collection holds no name."""
+    texts = {pair.key: pair.value.string_value for pair in AttributesView.FromString(span).attributes}
+    keys = (_COLLECTION, *filter(_names_collection, texts))
+    collection = _first(texts, keys)
+    if collection == _NOT_KNOWN or (collection is None and any(key in texts for key in keys)):
+        return None
+    facts = Facts(collection, _first(texts, _NAMESPACE), _first(texts, _OPERATION))
+    return facts if facts != NOTHING else None
+
+
+def _names_collection(key: bytes) -> bool:
+    return key.startswith(_PREFIX) and key.endswith(_OPERATION_COLLECTION)
+
+
+def _first(texts: dict[bytes, bytes], keys: tuple[bytes, ...]) -> str | None:
+    for key in keys:
+        value = texts.get(key)
+        if value:
+            return value.decode("utf-8", "replace")
+    return None

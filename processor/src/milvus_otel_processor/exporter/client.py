@@ -1,0 +1,74 @@
+"""One OTLP/gRPC connection: requests out as bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+
+from milvus_otel_processor.otlp.schema import DecodeError, ResponseView
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.exporter.settings import ExporterSettings, TlsSettings
+    from milvus_otel_processor.otlp.schema import PartialSuccess
+
+EXPORT_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+_COMPRESSION = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip}
+
+
+class Client:
+    """Sends serialized ExportTraceServiceRequests to one endpoint.
+
+    Raises OSError where a file of the TLS settings cannot be read.
+    """
+
+    def __init__(self, settings: ExporterSettings) -> None:
+        self._timeout = settings.timeout or None
+        self._metadata = tuple((key.lower(), value) for key, value in settings.headers.items())
+        self._channel = _channel(settings)
+        self._export = self._channel.unary_unary(EXPORT_METHOD)
+
+    def send(self, request: bytes) -> PartialSuccess | None:
+        """Send a request and return what the peer rejected of it, if anything. Raises grpc.RpcError where it failed."""
+        return _partial_success(self._export(request, timeout=self._timeout, metadata=self._metadata))
+
+    def close(self) -> None:
+        """Close the connection; requests under way fail with CANCELLED."""
+        self._channel.close()
+
+
+def _partial_success(response: bytes) -> PartialSuccess | None:
+    try:
+        answer = ResponseView.FromString(response).partial_success
+    except DecodeError:  # the peer has taken the spans; what it says beside is only for the log
+        return None
+    return answer if answer.rejected_spans or answer.error_message else None
+
+
+def _channel(settings: ExporterSettings) -> grpc.Channel:
+    options: list[tuple[str, str | int]] = [
+        ("grpc.max_receive_message_length", -1),
+        # Back-off between requests is ours; gRPC's own, up to two minutes, would let a peer that is back wait unseen.
+        ("grpc.initial_reconnect_backoff_ms", 500),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+    ]
+    compression = _COMPRESSION[settings.compression]
+    if settings.tls.insecure or settings.endpoint.startswith("http://"):
+        return grpc.insecure_channel(settings.target, options=options, compression=compression)
+    if settings.tls.server_name_override is not None:
+        options.append(("grpc.ssl_target_name_override", settings.tls.server_name_override))
+    return grpc.secure_channel(settings.target, _credentials(settings.tls), options=options, compression=compression)
+
+
+def _credentials(tls: TlsSettings) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(
+        root_certificates=_content(tls.ca_file),
+        private_key=_content(tls.key_file),
+        certificate_chain=_content(tls.cert_file),
+    )
+
+
+def _content(file: str | None) -> bytes | None:
+    return Path(file).read_bytes() if file is not None else None

@@ -1,0 +1,187 @@
+"""Sends kept spans on, and says what becomes of them."""
+
+from __future__ import annotations
+
+import logging
+from random import random as system_random
+from threading import Event, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import grpc
+
+from milvus_otel_processor.exporter.client import Client
+from milvus_otel_processor.exporter.queue import SpanQueue
+from milvus_otel_processor.exporter.retry import may_be_one_span, may_pass, pauses, requested_pause
+from milvus_otel_processor.otlp.envelope import join
+from milvus_otel_processor.telemetry import Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.otlp.schema import PartialSuccess
+    from milvus_otel_processor.telemetry import Telemetry
+
+    Spans = list[tuple[Group, bytes]]
+
+_log = logging.getLogger(__name__)
+
+_MIB = 1024 * 1024
+_REFUSALS_LOOKED_INTO = 64  # of one batch: enough to find four or five bad spans among thousands
+
+
+class OtlpExporter:
+    """Takes kept spans over without waiting and sends them from threads of its own.
+
+    Raises OSError where a file of the TLS settings cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: ExporterSettings,
+        telemetry: Telemetry,
+        *,
+        clock: Callable[[], float] = monotonic,
+        random: Callable[[], float] = system_random,
+    ) -> None:
+        self._settings = settings
+        self._telemetry = telemetry
+        self._clock = clock
+        self._random = random
+        self._queue = SpanQueue(settings.sending_queue, clock)
+        self._client = Client(settings)
+        self._largest = settings.sending_queue.batch.max_size_mib * _MIB
+        self._giving_up = Event()
+        self._failing = False
+        self._full = False
+        self._threads = [
+            Thread(target=self._send_batches, name=f"exporter-{number}", daemon=True)
+            for number in range(settings.sending_queue.num_consumers)
+        ]
+
+    def start(self) -> None:
+        """Start sending."""
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, spans: Spans) -> None:
+        """Take spans over; where the queue is full they are lost, and counted."""
+        self._telemetry.queued(len(spans))  # before a thread of ours can have sent them
+        if self._queue.put(spans):
+            self._full = False
+            return
+        self._telemetry.lost(Lost.QUEUE_FULL, len(spans))
+        if not self._full:
+            self._full = True
+            _log.error(
+                "sending queue is full, kept spans are lost: endpoint=%s queue_size=%d",
+                self._settings.endpoint,
+                self._settings.sending_queue.queue_size,
+            )
+
+    def stop(self, grace: float) -> None:
+        """Send what waits, for `grace` seconds at the most; what is left then is lost, and counted."""
+        self._queue.close()
+        deadline = self._clock() + grace
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._clock()))
+        self._giving_up.set()
+        left = self._queue.clear()
+        if left:
+            self._telemetry.lost(Lost.SHUTDOWN, left)
+        self._client.close()
+        for thread in self._threads:
+            thread.join(1.0)
+
+    def _send_batches(self) -> None:
+        while (spans := self._queue.take()) is not None:
+            try:
+                self._send_in_parts(spans)
+            finally:
+                self._queue.done(spans)
+
+    def _send_in_parts(self, spans: Spans) -> None:
+        """Send a batch as one request if that is not too large, nor refused for what may be the fault of one span."""
+        parts, refusals = [spans], 0
+        while parts:
+            part = parts.pop()
+            half = len(part) // 2
+            request = join(part)
+            if half and len(request) > self._largest:
+                parts += (part[half:], part[:half])
+                continue
+            refusal = self._send(request, len(part))
+            if refusal is None:
+                continue
+            refusals += 1
+            if half and refusals <= _REFUSALS_LOOKED_INTO and may_be_one_span(refusal):
+                parts += (part[half:], part[:half])
+            else:
+                self._lose(len(part), Lost.REJECTED, refusal)
+
+    def _send(self, request: bytes, count: int) -> grpc.RpcError | None:
+        """Send one request until it is taken, or lost and counted; return the error where the peer refused it for good."""
+        try:
+            return self._try(request, count)
+        except Exception:  # noqa: BLE001 - see below
+            # Whatever it was, the spans must not vanish uncounted, nor the thread with them.
+            _log.exception("kept spans are lost: spans=%d", count)
+            self._telemetry.lost(Lost.REJECTED, count)
+            return None
+
+    def _try(self, request: bytes, count: int) -> grpc.RpcError | None:
+        tries = pauses(self._settings.retry_on_failure, self._clock, self._random)
+        while True:
+            try:
+                answer = self._client.send(request)
+            except grpc.RpcError as error:
+                if not may_pass(error):
+                    return error
+                pause = next(tries, None)
+                if pause is None:
+                    self._lose(count, Lost.RETRIES_EXHAUSTED, error)
+                    return None
+                self._failed(error)
+                if self._giving_up.wait(max(pause, requested_pause(error))):
+                    self._lose(count, Lost.SHUTDOWN, error)
+                    return None
+                self._telemetry.retried()
+            else:
+                self._sent(count, answer)
+                return None
+
+    def _sent(self, count: int, answer: PartialSuccess | None) -> None:
+        rejected = max(0, min(answer.rejected_spans, count)) if answer is not None else 0
+        if answer is not None:
+            message = answer.error_message.decode("utf-8", "replace")
+            _log.warning(
+                "peer rejected spans: endpoint=%s spans=%d message=%s", self._settings.endpoint, rejected, message
+            )
+        if rejected:
+            self._telemetry.lost(Lost.REJECTED, rejected)
+        self._telemetry.exported(count - rejected)
+        if self._failing:
+            self._failing = False
+            _log.info("exporting again: endpoint=%s", self._settings.endpoint)
+
+    def _failed(self, error: grpc.RpcError) -> None:
+        # Once per outage, not once per try.
+        if not self._failing:
+            self._failing = True
+            _log.warning("exporting failed, trying again: endpoint=%s %s", self._settings.endpoint, _reason(error))
+
+    def _lose(self, count: int, reason: Lost, error: grpc.RpcError) -> None:
+        self._telemetry.lost(reason, count)
+        _log.error(
+            "kept spans are lost: reason=%s spans=%d endpoint=%s %s",
+            reason.value,
+            count,
+            self._settings.endpoint,
+            _reason(error),
+        )
+
+
+def _reason(error: grpc.RpcError) -> str:
+    return f"code={error.code().name} details={error.details()}"

@@ -1,0 +1,105 @@
+"""Settings of the `otlp` exporter, with the Collector's names (config/configgrpc, exporterhelper)."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from milvus_otel_processor.settings import Duration, Settings, Target
+
+# What gRPC sends as metadata; it fails at others with every request. Names that end in -bin have no text for a value.
+_HEADER_NAME = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
+_HEADER_VALUE = re.compile(r"[ -~]*")
+
+
+class TlsSettings(Settings):
+    """How the connection is secured (the Collector's `configtls`)."""
+
+    insecure: bool = Field(default=False, description="Send as plain text.")
+    ca_file: str | None = Field(default=None, description="PEM file of the authority to trust instead of the system's.")
+    cert_file: str | None = Field(
+        default=None, description="PEM file of our own certificate, where the peer asks for one."
+    )
+    key_file: str | None = Field(default=None, description="PEM file of the key of `cert_file`.")
+    server_name_override: str | None = Field(default=None, description="The name to expect in the peer's certificate.")
+
+    @model_validator(mode="after")
+    def _certificate_has_key(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("expected cert_file and key_file, both or neither")
+        return self
+
+
+class BatchSettings(Settings):
+    """How kept spans are gathered into requests."""
+
+    flush_timeout: Duration = Field(default=0.2, description="How long a span waits for others to go with it; seconds.")
+    min_size: int = Field(default=8192, gt=0, description="Spans with which a request goes out at once.")
+    max_size_mib: int = Field(
+        default=4,
+        gt=0,
+        description="What makes more is sent as several requests; gRPC servers take no larger ones unless told to; MiB.",
+    )
+
+
+class QueueSettings(Settings):
+    """What waits to be sent."""
+
+    num_consumers: int = Field(default=4, gt=0, description="How many requests are under way at once.")
+    queue_size: int = Field(
+        default=200_000,
+        gt=0,
+        description="Spans that wait at the most, those under way included; beyond it spans are lost.",
+    )
+    batch: BatchSettings = Field(default=BatchSettings(), description="How spans are gathered into requests.")
+
+
+class RetrySettings(Settings):
+    """What happens when a request fails in a way that may pass."""
+
+    enabled: bool = Field(default=True, description="Send again.")
+    initial_interval: Duration = Field(default=5.0, description="The first pause; seconds.")
+    randomization_factor: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        strict=False,
+        description="A pause is between 1 less this and 1 plus this times its length.",
+    )
+    multiplier: float = Field(default=1.5, ge=1, strict=False, description="Each pause is this many times the last.")
+    max_interval: Duration = Field(default=30.0, description="The longest pause; seconds.")
+    max_elapsed_time: Duration = Field(
+        default=300.0, description="When to give up, counted from the first try; 0s is never; seconds."
+    )
+
+
+class ExporterSettings(Settings):
+    """Where kept spans go."""
+
+    endpoint: Target = Field(description="host:port of an OTLP/gRPC receiver, such as Jaeger's port 4317.")
+    tls: TlsSettings = Field(default=TlsSettings(), description="How the connection is secured.")
+    headers: dict[str, str] = Field(default={}, description="Metadata sent with each request.")
+    compression: Literal["none", "gzip"] = Field(
+        default="none",
+        description="Of requests; the Collector's default is gzip, which costs more than it saves on one host.",
+    )
+    timeout: Duration = Field(default=5.0, description="How long one request may take; seconds.")
+    sending_queue: QueueSettings = Field(default=QueueSettings(), description="What waits to be sent.")
+    retry_on_failure: RetrySettings = Field(default=RetrySettings(), description="What happens when a request fails.")
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name.lower()):
+                raise ValueError(f"expected a header name of letters, digits, '-', '_' and '.', not {name!r}")
+            if not _HEADER_VALUE.fullmatch(value):  # which may be a secret, and is not shown
+                raise ValueError(f"expected printable ASCII characters alone as the value of the header {name!r}")
+        return headers
+
+    @property
+    def target(self) -> str:
+        """The endpoint as gRPC takes it: without a scheme."""
+        return self.endpoint.removeprefix("http://").removeprefix("https://")

@@ -1,0 +1,1 @@
+"""Recorded traffic through the processor's own code: what the rules would have kept of it."""

@@ -1,0 +1,39 @@
+"""Where kept spans go in a replay: they are counted, and written to a file if there is one."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from milvus_otel_processor.otlp.envelope import join
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.telemetry import Telemetry
+
+_SPANS_PER_MESSAGE = 8192  # what the Collector's batch processor makes
+_SIZE_BYTES = 4
+
+
+class KeptSpans:
+    """Takes kept spans over as an exporter does; `file` gets them as the Collector's file exporter writes them, `format: proto`."""
+
+    def __init__(self, telemetry: Telemetry, file: IO[bytes] | None = None) -> None:
+        self._telemetry = telemetry
+        self._file = file
+        self._batch: list[tuple[Group, bytes]] = []
+
+    def put(self, spans: list[tuple[Group, bytes]]) -> None:
+        """Take spans over. Raises OSError where the file cannot be written."""
+        self._telemetry.queued(len(spans))
+        self._telemetry.exported(len(spans))
+        if self._file is not None:
+            self._batch += spans
+            if len(self._batch) >= _SPANS_PER_MESSAGE:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what has not been written. Raises OSError where the file cannot be written."""
+        if self._file is not None and self._batch:
+            request = join(self._batch)
+            self._file.write(len(request).to_bytes(_SIZE_BYTES, "big") + request)
+            self._batch.clear()

@@ -1,0 +1,1 @@
+"""The decision over a whole trace: policies, each with its file, and the sampler that asks them."""

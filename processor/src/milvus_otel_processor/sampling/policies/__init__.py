@@ -1,0 +1,96 @@
+"""The policies: one file for each, named by the YAML's word for it, and here the list of them all."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.policies.always_sample import AlwaysSamplePolicy
+from milvus_otel_processor.sampling.policies.and_ import AndPolicy, AndSettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, EvaluationError, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.boolean_attribute import BooleanAttributePolicy
+from milvus_otel_processor.sampling.policies.bytes_limiting import BytesLimitingPolicy
+from milvus_otel_processor.sampling.policies.collection import CollectionPolicy
+from milvus_otel_processor.sampling.policies.composite import CompositePolicy, CompositeSettings
+from milvus_otel_processor.sampling.policies.drop import DropPolicy, DropSettings
+from milvus_otel_processor.sampling.policies.dynamic import DynamicPolicy
+from milvus_otel_processor.sampling.policies.latency import LatencyPolicy
+from milvus_otel_processor.sampling.policies.milvus_error import MilvusErrorPolicy
+from milvus_otel_processor.sampling.policies.not_ import NotPolicy, NotSettings
+from milvus_otel_processor.sampling.policies.numeric_attribute import NumericAttributePolicy
+from milvus_otel_processor.sampling.policies.ottl_condition import OttlConditionPolicy
+from milvus_otel_processor.sampling.policies.probabilistic import ProbabilisticPolicy
+from milvus_otel_processor.sampling.policies.rate_limiting import RateLimitingPolicy
+from milvus_otel_processor.sampling.policies.span_count import SpanCountPolicy
+from milvus_otel_processor.sampling.policies.span_name import SpanNamePolicy
+from milvus_otel_processor.sampling.policies.status_code import StatusCodePolicy
+from milvus_otel_processor.sampling.policies.string_attribute import StringAttributePolicy
+from milvus_otel_processor.sampling.policies.trace_flags import TraceFlagsPolicy
+from milvus_otel_processor.sampling.policies.trace_state import TraceStatePolicy
+
+SubPolicy = Annotated[
+    AlwaysSamplePolicy
+    | AndPolicy
+    | BooleanAttributePolicy
+    | BytesLimitingPolicy
+    | CollectionPolicy
+    | CompositePolicy
+    | DynamicPolicy
+    | LatencyPolicy
+    | MilvusErrorPolicy
+    | NotPolicy
+    | NumericAttributePolicy
+    | OttlConditionPolicy
+    | ProbabilisticPolicy
+    | RateLimitingPolicy
+    | SpanCountPolicy
+    | SpanNamePolicy
+    | StatusCodePolicy
+    | StringAttributePolicy
+    | TraceFlagsPolicy
+    | TraceStatePolicy,
+    Field(discriminator="type"),
+]
+"""What can stand inside `and`, `not`, `drop` and `composite`: all but `drop`. The Collector allows less."""
+
+Policy = Annotated[
+    AlwaysSamplePolicy
+    | AndPolicy
+    | BooleanAttributePolicy
+    | BytesLimitingPolicy
+    | CollectionPolicy
+    | CompositePolicy
+    | DropPolicy
+    | DynamicPolicy
+    | LatencyPolicy
+    | MilvusErrorPolicy
+    | NotPolicy
+    | NumericAttributePolicy
+    | OttlConditionPolicy
+    | ProbabilisticPolicy
+    | RateLimitingPolicy
+    | SpanCountPolicy
+    | SpanNamePolicy
+    | StatusCodePolicy
+    | StringAttributePolicy
+    | TraceFlagsPolicy
+    | TraceStatePolicy,
+    Field(discriminator="type"),
+]
+"""What can stand under `policies`."""
+
+_blocks = (AndSettings, CompositeSettings, DropSettings, NotSettings)
+for _model in (*_blocks, AndPolicy, CompositePolicy, DropPolicy, NotPolicy):
+    _model.model_rebuild(_types_namespace={"SubPolicy": SubPolicy, **{block.__name__: block for block in _blocks}})
+
+__all__ = [
+    "SYSTEM_CLOCK",
+    "Clock",
+    "DropPolicy",
+    "EvaluationError",
+    "Evaluator",
+    "Policy",
+    "PolicySettings",
+    "SubPolicy",
+]

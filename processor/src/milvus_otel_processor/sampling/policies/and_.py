@@ -1,0 +1,58 @@
+"""`and`: traces that every sub-policy samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.sampling.thresholds import UNKNOWN
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
+    from milvus_otel_processor.trace import Trace
+
+
+class AndSettings(Settings):
+    """Settings of `and`."""
+
+    and_sub_policy: list[SubPolicy] = Field(min_length=1, description="The policies that all have to sample the trace.")
+
+
+class And(Evaluator):
+    """Samples traces that all of its evaluators sample."""
+
+    def __init__(self, evaluators: list[Evaluator]) -> None:
+        self._evaluators = evaluators
+        self.stateful = any(evaluator.stateful for evaluator in evaluators)
+        self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where every sub-policy does; the first that does not ends the search."""
+        for evaluator in self._evaluators:
+            if evaluator.evaluate(trace) is not Decision.SAMPLED:
+                return Decision.NOT_SAMPLED
+        return Decision.SAMPLED
+
+    def threshold(self, trace: Trace) -> int:
+        """Return the highest threshold of the sub-policies, which compare it with the same random number."""
+        thresholds = [evaluator.threshold(trace) for evaluator in self._evaluators]
+        return UNKNOWN if UNKNOWN in thresholds else max(thresholds)
+
+
+class AndPolicy(PolicySettings):
+    """Traces that several policies agree on."""
+
+    type: Literal["and"]
+    and_: AndSettings = Field(alias="and")
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return And([policy.evaluator(clock) for policy in self.and_.and_sub_policy])
+
+    def notes(self) -> list[str]:
+        """Return what means nothing in this policy and in those inside."""
+        return super().notes() + notes_of(self.and_.and_sub_policy, "and.and_sub_policy")

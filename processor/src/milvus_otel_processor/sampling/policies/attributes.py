@@ -1,0 +1,80 @@
+"""An attribute of resources and spans, asked for by its key: what the policies on attributes have in common."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.otlp.schema import AnyValueView, DecodeError
+from milvus_otel_processor.trace import field_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.otlp.schema import AnyValue
+    from milvus_otel_processor.trace import Trace
+
+_ANSWERS_REMEMBERED = 4096
+_COMBINATIONS_REMEMBERED = 1024
+_MOST_LUCK = 16
+"""How often a value that was thought to be the usual one may be wrong in a row before it is not tried any more."""
+
+
+class Attribute:
+    """Tells whether a trace has an attribute with a value that matches, on a resource or on a span."""
+
+    def __init__(
+        self, key: str, matches_resource: Callable[[AnyValue], bool], matches_span: Callable[[AnyValue], bool]
+    ) -> None:
+        self.key = key.encode()
+        self._matches_resource = matches_resource
+        self._matches_span = matches_span
+        self._usual = b""
+        self._luck = _MOST_LUCK
+        self._on_a_resource: dict[frozenset[Group], bool] = {}
+        self._may_match = lru_cache(maxsize=_ANSWERS_REMEMBERED)(self._matches_encoded)
+
+    def matches(self, trace: Trace) -> bool:
+        """Tell whether a value matches. Raises DecodeError at a malformed span."""
+        groups = trace.distinct_groups
+        on_a_resource = self._on_a_resource.get(groups)
+        if on_a_resource is None:
+            on_a_resource = self._ask_resources(groups)
+        if on_a_resource:
+            return True
+        if self._usual and self._all_are_usual(trace.joined):
+            return False
+        candidates = trace.values_behind(self.key)
+        if candidates is not None and not any(map(self._may_match, candidates)):
+            if len(candidates) == 1 and self._luck >= 0:
+                self._usual = field_of(self.key, *candidates)
+            return False
+        return any(map(self._matches_span, trace.span_values(self.key)))
+
+    def _all_are_usual(self, joined: bytes) -> bool:
+        """Tell whether the key is followed everywhere by the value that did not match last: mostly there is but one."""
+        answer = joined.count(self.key) == joined.count(self._usual)
+        if answer:
+            self._luck = min(self._luck + 1, _MOST_LUCK)
+        else:
+            self._luck -= 1
+            self._usual = b""
+        return answer
+
+    def _ask_resources(self, groups: frozenset[Group]) -> bool:
+        if len(self._on_a_resource) >= _COMBINATIONS_REMEMBERED:
+            self._on_a_resource.clear()
+        answer = self._on_a_resource[groups] = any(map(self.matches_group, groups))
+        return answer
+
+    def matches_group(self, group: Group) -> bool:
+        """Tell whether the resource's value matches."""
+        value = group.resource_attributes.get(self.key)
+        return value is not None and self._matches_resource(value)
+
+    def _matches_encoded(self, encoded: bytes) -> bool:
+        try:
+            return self._matches_span(AnyValueView.FromString(encoded))
+        except DecodeError:
+            return True  # these bytes are something else than a value; the spans themselves have to be asked

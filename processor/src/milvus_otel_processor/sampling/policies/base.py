@@ -1,0 +1,127 @@
+"""What every policy has: settings with a name and a type, and an evaluator made from them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from time import monotonic, time_ns
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
+
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+
+from milvus_otel_processor.sampling.thresholds import ALWAYS, UNKNOWN
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from milvus_otel_processor.sampling.decision import Decision
+    from milvus_otel_processor.sampling.needles import Needles
+    from milvus_otel_processor.trace import Trace
+
+_COLLECTOR_BLOCKS = frozenset(
+    {
+        "and",
+        "boolean_attribute",
+        "bytes_limiting",
+        "composite",
+        "drop",
+        "latency",
+        "not",
+        "numeric_attribute",
+        "ottl_condition",
+        "probabilistic",
+        "rate_limiting",
+        "span_count",
+        "status_code",
+        "string_attribute",
+        "trace_state",
+    }
+)
+"""The blocks that the Collector knows under every policy, whatever its type."""
+
+
+class Clock(NamedTuple):
+    """The time, for policies that need it."""
+
+    monotonic: Callable[[], float]
+    """Seconds that never run backwards, from any origin."""
+    time_ns: Callable[[], int]
+    """Nanoseconds since the epoch."""
+
+
+SYSTEM_CLOCK = Clock(monotonic, time_ns)
+
+
+class EvaluationError(Exception):
+    """A policy cannot answer: for the Collector, too, the trace is then one that this policy did not sample."""
+
+
+class Evaluator(Protocol):
+    """Decides over one trace at a time."""
+
+    stateful: bool = False
+    """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
+    needles: Needles | None = None
+    """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
+
+    @abstractmethod
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED or NOT_SAMPLED (a `drop` policy: DROPPED or NOT_SAMPLED).
+
+        The answer depends on the whole trace, never on the order of its spans. Raises DecodeError at a malformed span, and
+        EvaluationError where there is no answer.
+        """
+
+    def threshold(self, trace: Trace) -> int:  # noqa: ARG002
+        """Return the threshold of the probability with which this trace, the last that was evaluated, had to be sampled.
+
+        See `sampling.thresholds`. What does not leave it to chance samples with ALWAYS; of a rate limit it is UNKNOWN.
+        """
+        return UNKNOWN if self.stateful else ALWAYS
+
+
+class PolicySettings(Settings):
+    """The head of each entry under `policies`."""
+
+    name: str = Field(
+        default="",
+        description="Name of the policy: in metrics, and on kept spans as `tailsampling.policy`. Has to be there, and to be "
+        "unique, directly under `policies`; inside other policies it is for the reader.",
+    )
+    mode: Literal["shadow"] | None = Field(
+        default=None,
+        description="With `shadow`, what the policy would have done is counted, and it does nothing; directly under `policies`.",
+    )
+    _unused: tuple[str, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _other_blocks_are_unused(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, dict):
+            return handler(data)
+        unused = tuple(key for key in data if key in _COLLECTOR_BLOCKS and key != data.get("type"))
+        settings = handler({key: value for key, value in data.items() if key not in unused} if unused else data)
+        settings._unused = unused  # noqa: SLF001 - its own
+        return settings
+
+    @abstractmethod
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+
+    def notes(self) -> list[str]:
+        """Return what is accepted for the Collector's sake and means nothing, here or there."""
+        return [f"{block}: is not looked at, the type is {getattr(self, 'type', '')}" for block in self._unused]
+
+
+def policies_inside(model: object) -> Iterator[PolicySettings]:
+    """Yield the policies inside of a policy, at any depth."""
+    for value in vars(model).values() if isinstance(model, BaseModel) else ():
+        for item in value if isinstance(value, list) else (value,):
+            if isinstance(item, PolicySettings):
+                yield item
+            yield from policies_inside(item)
+
+
+def notes_of(policies: list[Any], path: str) -> list[str]:
+    """Return the notes of these policies, each behind the place of its policy in the YAML: `path[0]` and so on."""
+    return [f"{path}[{index}].{note}" for index, policy in enumerate(policies) for note in policy.notes()]

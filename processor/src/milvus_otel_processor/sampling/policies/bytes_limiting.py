@@ -1,0 +1,58 @@
+"""`bytes_limiting`: traces as long as there is room for their bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.otlp.envelope import joined_size
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.rate_limiting import BURST_SECONDS
+from milvus_otel_processor.sampling.policies.token_bucket import TokenBucket
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+
+class BytesLimitingSettings(Settings):
+    """Settings of `bytes_limiting`."""
+
+    bytes_per_second: int = Field(default=0, description="Bytes sampled per second, in the long run.")
+    burst_capacity: int = Field(
+        default=0,
+        description="Bytes that may be sampled at once; a larger trace is never sampled. 0 means twice `bytes_per_second`.",
+    )
+
+
+class BytesLimiting(Evaluator):
+    """Samples traces while a bucket has a token for each of their bytes.
+
+    The bytes are those of the trace in one request, as it would be exported: spans, and around them each resource and scope
+    once. The Collector counts a resource anew for each request in which spans of the trace came, leaves schema URLs out, and
+    writes some empty fields; the two sizes differ by a few bytes per span.
+    """
+
+    stateful = True
+
+    def __init__(self, settings: BytesLimitingSettings, clock: Clock) -> None:
+        burst = settings.burst_capacity if settings.burst_capacity > 0 else settings.bytes_per_second * BURST_SECONDS
+        self._bucket = TokenBucket(settings.bytes_per_second, burst, clock.monotonic)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED, and take the tokens, where there is one for each byte."""
+        size = joined_size(zip(trace.groups, trace.spans, strict=True))
+        return Decision.SAMPLED if self._bucket.take(size) else Decision.NOT_SAMPLED
+
+
+class BytesLimitingPolicy(PolicySettings):
+    """Traces up to a number of bytes per second."""
+
+    type: Literal["bytes_limiting"]
+    bytes_limiting: BytesLimitingSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return BytesLimiting(self.bytes_limiting, clock)

@@ -1,0 +1,87 @@
+"""`collection`: traces with a request on one of the given Milvus collections. A policy of ours."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.matching import matcher
+from milvus_otel_processor.sampling.policies.milvus_spans import ALIAS, COLLECTION, NAMESPACE, milvus_spans
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_processor.trace import Trace
+
+_WILDCARDS = {"*": ".*", "?": "."}
+_CACHE_SIZE = 4096  # of answers: collections are few
+
+
+class CollectionSettings(Settings):
+    """Settings of `collection`."""
+
+    names: list[str] = Field(
+        min_length=1,
+        description="Names or aliases of collections; in each, `*` stands for any text and `?` for any one character.",
+    )
+    database: str | None = Field(
+        default=None, description="The database that they are in, with `*` and `?` likewise; without it, any."
+    )
+    invert_match: bool = Field(
+        default=False, description="Sample unless a request matches; traces without a Milvus request are then sampled."
+    )
+
+
+class Collection(Evaluator):
+    """Samples traces with a Milvus request on one of the collections.
+
+    Looks at `db.collection.name`, `milvus.collection.alias` and `db.namespace` of spans with `db.system.name: milvus`, as the
+    `milvus` processor writes them. A request whose database is not known is in none.
+    """
+
+    def __init__(self, settings: CollectionSettings) -> None:
+        self._named = _wildcards(settings.names)
+        self._in_database = _wildcards([settings.database]) if settings.database is not None else None
+        self._found, self._not_found = (
+            (Decision.NOT_SAMPLED, Decision.SAMPLED)
+            if settings.invert_match
+            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
+        )
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where a request is on one of the collections, or with `invert_match` where none is."""
+        for attributes in milvus_spans(trace, COLLECTION):
+            is_named = self._named(attributes[COLLECTION]) or (ALIAS in attributes and self._named(attributes[ALIAS]))
+            if is_named and self._is_in_database(attributes.get(NAMESPACE)):
+                return self._found
+        return self._not_found
+
+    def _is_in_database(self, name: bytes | None) -> bool:
+        return self._in_database is None or (name is not None and self._in_database(name))
+
+
+def _wildcards(patterns: list[str]) -> Callable[[bytes], bool]:
+    if not any("*" in pattern or "?" in pattern for pattern in patterns):
+        return matcher(patterns, regex=False, cache_max_size=0)
+    return matcher([_expression(pattern) for pattern in patterns], regex=True, cache_max_size=_CACHE_SIZE)
+
+
+def _expression(pattern: str) -> str:
+    parts = [_WILDCARDS.get(part) or re.escape(part) for part in re.split(r"([*?])", pattern)]
+    return rf"(?s)\A{''.join(parts)}\z"
+
+
+class CollectionPolicy(PolicySettings):
+    """Traces by the Milvus collection that a request in them is on."""
+
+    type: Literal["collection"]
+    collection: CollectionSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return Collection(self.collection)

@@ -1,0 +1,123 @@
+"""`composite`: several policies in turn, each with its share of a number of spans per second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
+    from milvus_otel_processor.trace import Trace
+
+_NANOSECONDS = 1_000_000_000
+_PERCENT = 100
+
+
+class RateAllocationSettings(Settings):
+    """One entry of `rate_allocation`."""
+
+    policy: str = Field(description="Name of the sub-policy.")
+    percent: int = Field(
+        default=0,
+        description="Its share of `max_total_spans_per_second`; 0 means an equal share for each sub-policy.",
+    )
+
+
+class CompositeSettings(Settings):
+    """Settings of `composite`."""
+
+    max_total_spans_per_second: int = Field(default=0, description="The spans per second that are shared out.")
+    policy_order: list[str] = Field(
+        default=[], description="Accepted for the Collector's sake: the order is that of `composite_sub_policy`."
+    )
+    composite_sub_policy: list[SubPolicy] = Field(
+        default=[], description="The policies; the first that samples a trace decides whether there is room for it."
+    )
+    rate_allocation: list[RateAllocationSettings] = Field(
+        default=[], description="The shares; a sub-policy that is not named here has an equal share."
+    )
+
+    def allocated(self) -> dict[str, int]:
+        """Return the spans per second of each sub-policy.
+
+        Computed with doubles and cut off, as in the Collector (tailsamplingprocessor/composite_helper.go, v0.165). Its v0.158
+        gave a sub-policy nothing that is not named in `rate_allocation`.
+        """
+        total = float(self.max_total_spans_per_second)
+        equal = total / max(len(self.composite_sub_policy), 1)
+        percent = {share.policy: share.percent for share in self.rate_allocation}
+        shares = {policy.name: percent.get(policy.name, 0) for policy in self.composite_sub_policy}
+        return {name: int((share / _PERCENT) * total if share > 0 else equal) for name, share in shares.items()}
+
+
+@dataclass
+class _Share:
+    evaluator: Evaluator
+    spans_per_second: int
+    spans: int = 0
+    """Sampled so far in the second under way."""
+
+
+class Composite(Evaluator):
+    """Samples traces that one of its evaluators samples, up to a number of spans in each second of the wall clock."""
+
+    stateful = True
+
+    def __init__(self, settings: CompositeSettings, clock: Clock) -> None:
+        allocated = settings.allocated()
+        self._total = settings.max_total_spans_per_second
+        self._shares = [
+            _Share(policy.evaluator(clock), allocated[policy.name]) for policy in settings.composite_sub_policy
+        ]
+        self._time_ns = clock.time_ns
+        self._second = 0
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where the first sub-policy that samples the trace has room for all of its spans."""
+        second = self._time_ns() // _NANOSECONDS
+        if second != self._second:
+            self._second = second
+            for share in self._shares:
+                share.spans = 0
+        for share in self._shares:
+            if share.evaluator.evaluate(trace) is Decision.SAMPLED:
+                spans = share.spans + len(trace.spans)
+                if spans > share.spans_per_second or spans > self._total:
+                    return Decision.NOT_SAMPLED
+                share.spans = spans
+                return Decision.SAMPLED
+        return Decision.NOT_SAMPLED
+
+
+class CompositePolicy(PolicySettings):
+    """Several policies in turn, each with its share of the spans."""
+
+    type: Literal["composite"]
+    composite: CompositeSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return Composite(self.composite, clock)
+
+    def notes(self) -> list[str]:
+        """Return what means nothing here, and which sub-policies keep nothing."""
+        composite = self.composite
+        names = [policy.name for policy in composite.composite_sub_policy]
+        notes = super().notes() + notes_of(composite.composite_sub_policy, "composite.composite_sub_policy")
+        if composite.policy_order and composite.policy_order != names:
+            notes.append(
+                f"composite.policy_order: is not looked at, as in the Collector; the order is that of composite_sub_policy: "
+                f"{', '.join(names)}"
+            )
+        without = [name for name in names if not composite.allocated().get(name)]
+        if without:
+            notes.append(
+                f"composite.max_total_spans_per_second: leaves no span to {', '.join(without)}, so that nothing is kept by it"
+            )
+        return notes

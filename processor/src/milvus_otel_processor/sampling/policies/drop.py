@@ -1,0 +1,70 @@
+"""`drop`: traces that every sub-policy samples are dropped, whatever other policies say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.sampling.policies.span_name import SpanName
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
+    from milvus_otel_processor.trace import Trace
+
+
+class DropSettings(Settings):
+    """Settings of `drop`."""
+
+    drop_sub_policy: list[SubPolicy] = Field(
+        min_length=1, description="The policies that all have to sample the trace for it to be dropped."
+    )
+
+
+class Drop(Evaluator):
+    """Drops traces that all of its evaluators sample."""
+
+    def __init__(self, evaluators: list[Evaluator]) -> None:
+        self._evaluators = evaluators
+        self.stateful = any(evaluator.stateful for evaluator in evaluators)
+        self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
+        self._root_matches = [
+            evaluator.matches
+            for evaluator in evaluators
+            if isinstance(evaluator, SpanName) and evaluator.sealed_by_root
+        ]
+        self.may_be_sealed = len(self._root_matches) == len(evaluators)
+        """Whether a root span alone can be enough for a trace to be dropped."""
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return DROPPED where every sub-policy samples the trace, else NOT_SAMPLED."""
+        for evaluator in self._evaluators:
+            if evaluator.evaluate(trace) is not Decision.SAMPLED:
+                return Decision.NOT_SAMPLED
+        return Decision.DROPPED
+
+    def drops_root(self, name: bytes) -> bool:
+        """Tell whether a root span of this name alone is enough for the trace to be dropped.
+
+        So it is where all sub-policies look at the names of root spans alone, because nothing that arrives later can undo
+        a match. False says nothing.
+        """
+        return self.may_be_sealed and all(matches(name) for matches in self._root_matches)
+
+
+class DropPolicy(PolicySettings):
+    """Traces to be dropped, before any other policy can keep them."""
+
+    type: Literal["drop"]
+    drop: DropSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Drop:
+        """Return the evaluator that these settings describe."""
+        return Drop([policy.evaluator(clock) for policy in self.drop.drop_sub_policy])
+
+    def notes(self) -> list[str]:
+        """Return what means nothing in this policy and in those inside."""
+        return super().notes() + notes_of(self.drop.drop_sub_policy, "drop.drop_sub_policy")

@@ -1,0 +1,119 @@
+"""`dynamic`: a number of traces per second, shared by all that differ in a key. A policy of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.key_budget import KeyBudget
+from milvus_otel_processor.sampling.policies.probabilistic import randomness
+from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, of_probability
+from milvus_otel_processor.settings import Duration, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from milvus_otel_processor.otlp.schema import AnyValue
+    from milvus_otel_processor.trace import Trace
+
+_VALUES_LIMIT = 16
+"""Different values of one attribute that count in the key of a trace."""
+_LENGTH_LIMIT = 256
+"""Bytes of a value that count."""
+
+
+class DynamicSettings(Settings):
+    """Settings of `dynamic`."""
+
+    traces_per_second: float = Field(
+        gt=0, strict=False, description="Traces sampled per second, all keys together, in the long run."
+    )
+    keys: list[str] = Field(
+        min_length=1,
+        description="Attributes, of resources or spans, whose values together are a trace's key, such as "
+        "`[db.collection.name, db.operation.name]`.",
+    )
+    adjustment_interval: Duration = Field(
+        default=15.0, gt=0, description="How long the probabilities hold before they follow the traffic; seconds."
+    )
+    weight: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        strict=False,
+        description="Weight of the newest interval in the moving average; 1 forgets those before.",
+    )
+    max_keys: int = Field(
+        default=500, gt=0, description="How many keys are told apart in an interval; those beyond share one part."
+    )
+    hash_salt: str = Field(
+        default="", description="Mixed into the hash of the trace id, as `hash_salt` of `probabilistic` is."
+    )
+
+
+class Dynamic(Evaluator):
+    """Samples traces with a probability that depends on how frequent their key is.
+
+    A trace is sampled or not by a hash of its id, the one that `probabilistic` uses.
+    """
+
+    stateful = True
+
+    def __init__(self, settings: DynamicSettings, clock: Clock) -> None:
+        self._keys = [key.encode() for key in settings.keys]
+        self._salt = settings.hash_salt
+        self._budget = KeyBudget(
+            per_second=settings.traces_per_second,
+            interval=settings.adjustment_interval,
+            weight=settings.weight,
+            max_keys=settings.max_keys,
+            clock=clock.monotonic,
+        )
+        self._threshold = ALWAYS
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where the trace's random number reaches the threshold of its key."""
+        threshold = of_probability(self._budget.probability(self._key(trace)))
+        if trace.incoming_threshold:
+            # Sampled before, by the same random number: what came has only those above that threshold in it.
+            threshold = NEVER - (NEVER - trace.incoming_threshold) * (NEVER - threshold) // NEVER
+        self._threshold = threshold
+        number = trace.randomness if trace.randomness is not None else randomness(trace.id, self._salt)
+        return Decision.SAMPLED if number >= threshold else Decision.NOT_SAMPLED
+
+    def threshold(self, trace: Trace) -> int:  # noqa: ARG002
+        """Return the threshold of the key of the trace that was evaluated last."""
+        return self._threshold
+
+    def _key(self, trace: Trace) -> tuple[tuple[bytes, ...], ...]:
+        """Return the different values of each attribute, whatever the order of the spans."""
+        return tuple(
+            tuple(sorted({_text(value) for value in _values(trace, key)})[:_VALUES_LIMIT]) for key in self._keys
+        )
+
+
+def _values(trace: Trace, key: bytes) -> Iterator[AnyValue]:
+    for group in trace.distinct_groups:
+        if key in group.resource_attributes:
+            yield group.resource_attributes[key]
+    yield from trace.span_values(key)
+
+
+def _text(value: AnyValue) -> bytes:
+    if value.WhichOneof("value") == "string_value":
+        return value.string_value[:_LENGTH_LIMIT]
+    return value.SerializeToString()[:_LENGTH_LIMIT]
+
+
+class DynamicPolicy(PolicySettings):
+    """A number of traces per second: rare keys kept, frequent ones thinned."""
+
+    type: Literal["dynamic"]
+    dynamic: DynamicSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return Dynamic(self.dynamic, clock)

@@ -1,0 +1,58 @@
+"""`latency`: traces that took longer than a threshold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_NANOSECONDS_PER_MS = 1_000_000
+
+
+class LatencySettings(Settings):
+    """Settings of `latency`."""
+
+    threshold_ms: int = Field(default=0, description="Traces that took longer than this are sampled; milliseconds.")
+    upper_threshold_ms: int = Field(
+        default=0, description="If not 0, traces that took longer than this are not sampled; milliseconds."
+    )
+
+
+class Latency(Evaluator):
+    """Samples traces by the time from their earliest start to their latest end.
+
+    With an upper bound the Collector's policy answers at the first span with which the part of the trace read so far is
+    within the bounds, so that its answer depends on the order of the spans; this one reads the whole trace first.
+    """
+
+    def __init__(self, settings: LatencySettings) -> None:
+        self._more_than = settings.threshold_ms
+        self._at_most = settings.upper_threshold_ms or None
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where the trace's duration, in whole milliseconds, is within the bounds."""
+        nanoseconds = trace.duration_nanoseconds
+        # As in Go, the fraction is cut off, so that -0.5 ms are 0 ms.
+        milliseconds = abs(nanoseconds) // _NANOSECONDS_PER_MS
+        duration = milliseconds if nanoseconds >= 0 else -milliseconds
+        if duration > self._more_than and (self._at_most is None or duration <= self._at_most):
+            return Decision.SAMPLED
+        return Decision.NOT_SAMPLED
+
+
+class LatencyPolicy(PolicySettings):
+    """Traces by how long they took, from the earliest start to the latest end of their spans."""
+
+    type: Literal["latency"]
+    latency: LatencySettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return Latency(self.latency)

@@ -1,0 +1,58 @@
+"""`milvus_error`: traces with a Milvus request that failed. A policy of ours: no span of Milvus has an error status then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.milvus_spans import ERROR_TYPE, STATUS_CODE, milvus_spans
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_SUCCESS = b"0"
+
+
+class MilvusErrorSettings(Settings):
+    """Settings of `milvus_error`."""
+
+    codes: list[int] = Field(
+        default=[],
+        description="Milvus' error codes, such as 100 where there is no such collection; without any, every request that failed.",
+    )
+
+
+class MilvusError(Evaluator):
+    """Samples traces with a Milvus request that failed with one of the codes, or at all where none is given.
+
+    Looks at `db.response.status_code`, and without codes at `error.type` too, of spans with `db.system.name: milvus`, as the
+    `milvus` processor writes them from the access log and this project's client from the answer.
+    """
+
+    def __init__(self, settings: MilvusErrorSettings) -> None:
+        self._codes = frozenset(b"%d" % code for code in settings.codes)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where a request failed so."""
+        for attributes in milvus_spans(trace, STATUS_CODE):
+            code = attributes[STATUS_CODE]
+            if code in self._codes if self._codes else code != _SUCCESS:
+                return Decision.SAMPLED
+        if not self._codes and any(attributes[ERROR_TYPE] for attributes in milvus_spans(trace, ERROR_TYPE)):
+            return Decision.SAMPLED
+        return Decision.NOT_SAMPLED
+
+
+class MilvusErrorPolicy(PolicySettings):
+    """Traces by the error of a Milvus request in them."""
+
+    type: Literal["milvus_error"]
+    milvus_error: MilvusErrorSettings = Field(default=MilvusErrorSettings())
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return MilvusError(self.milvus_error)

@@ -1,0 +1,48 @@
+"""`not`: traces that another policy does not sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
+    from milvus_otel_processor.trace import Trace
+
+
+class NotSettings(Settings):
+    """Settings of `not`."""
+
+    not_sub_policy: SubPolicy = Field(description="The policy whose answer is turned around.")
+
+
+class Not(Evaluator):
+    """Samples traces that its evaluator does not sample."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self.stateful = evaluator.stateful
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where the sub-policy does not, and the other way round."""
+        return Decision.NOT_SAMPLED if self._evaluator.evaluate(trace) is Decision.SAMPLED else Decision.SAMPLED
+
+
+class NotPolicy(PolicySettings):
+    """Traces that another policy does not sample."""
+
+    type: Literal["not"]
+    not_: NotSettings = Field(alias="not")
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return Not(self.not_.not_sub_policy.evaluator(clock))
+
+    def notes(self) -> list[str]:
+        """Return what means nothing in this policy and in the one inside."""
+        return super().notes() + [f"not.not_sub_policy.{note}" for note in self.not_.not_sub_policy.notes()]

@@ -1,0 +1,102 @@
+"""`ottl_condition`: traces in which a condition holds for a span or for a span event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.ottl.conditions import Conditions, ErrorMode
+from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
+from milvus_otel_processor.sampling.ottl.errors import OttlError
+from milvus_otel_processor.sampling.policies.base import (
+    SYSTEM_CLOCK,
+    Clock,
+    EvaluationError,
+    Evaluator,
+    PolicySettings,
+)
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+
+class OttlConditionSettings(Settings):
+    """Settings of `ottl_condition`."""
+
+    error_mode: ErrorMode = Field(
+        default="silent",
+        description="What becomes of a condition that has no answer for a span. ignore: it does not hold, which is logged once; "
+        "silent: it does not hold; propagate: the policy does not sample the trace.",
+    )
+    span: list[str] = Field(default=[], description="Conditions about spans, of which one has to hold.")
+    spanevent: list[str] = Field(default=[], description="Conditions about span events, of which one has to hold.")
+
+    @field_validator("error_mode", mode="before")
+    @classmethod
+    def _in_lower_case(cls, mode: Any) -> Any:
+        return mode.lower() if isinstance(mode, str) else mode
+
+    @model_validator(mode="after")
+    def _conditions_compile(self) -> Self:
+        if not self.span and not self.spanevent:
+            raise ValueError("expected at least one condition under span or spanevent")
+        self.conditions(SYSTEM_CLOCK)
+        return self
+
+    def conditions(self, clock: Clock) -> tuple[Conditions, Conditions]:
+        """Return the conditions about spans and those about span events. Raises CompileError where one is none."""
+        return (
+            Conditions(self.span, "span", self.error_mode, clock.time_ns),
+            Conditions(self.spanevent, "spanevent", self.error_mode, clock.time_ns),
+        )
+
+
+class OttlCondition(Evaluator):
+    """Samples traces in which a condition holds for a span or an event."""
+
+    def __init__(self, settings: OttlConditionSettings, clock: Clock) -> None:
+        self._span, self._spanevent = settings.conditions(clock)
+        self._asks_events = bool(self._spanevent)
+        found = [conditions.needle for conditions in (self._span, self._spanevent) if conditions]
+        if None not in found:
+            self.needles = Needles((frozenset[bytes]().union(*filter(None, found)),))
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where a condition holds; each span is asked about before its events, as in the Collector."""
+        try:
+            if self._span and not self._asks_events:
+                return self._of_spans(trace)
+            at = SpanContext(trace)
+            for index in range(len(trace.spans)):
+                at.move(index)
+                if (self._span and self._span.hold(at)) or self._holds_for_an_event(trace, index):
+                    return Decision.SAMPLED
+        except OttlError as error:
+            raise EvaluationError(str(error)) from None
+        return Decision.NOT_SAMPLED
+
+    def _of_spans(self, trace: Trace) -> Decision:
+        at, hold = SpanContext(trace), self._span.hold
+        for index in trace.root_indexes if self._span.root_only else range(len(trace.spans)):
+            at.move(index)
+            if hold(at):
+                return Decision.SAMPLED
+        return Decision.NOT_SAMPLED
+
+    def _holds_for_an_event(self, trace: Trace, index: int) -> bool:
+        return any(self._spanevent.hold(EventContext(trace, index, event)) for event in trace.events(index))
+
+
+class OttlConditionPolicy(PolicySettings):
+    """Traces by conditions in the OpenTelemetry Transformation Language."""
+
+    type: Literal["ottl_condition"]
+    ottl_condition: OttlConditionSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
+        """Return the evaluator that these settings describe."""
+        return OttlCondition(self.ottl_condition, clock)

@@ -1,0 +1,100 @@
+"""`probabilistic`: a share of all traces, chosen by a hash of the trace id."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.fnv import fnv1a
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.thresholds import of_probability
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_DEFAULT_SALT = "default-hash-seed"  # the Collector's
+_MAX_UINT64 = (1 << 64) - 1
+_HASH_BITS_LEFT_OUT = 8  # of 64
+_PERCENT = 100
+
+
+class ProbabilisticSettings(Settings):
+    """Settings of `probabilistic`."""
+
+    sampling_percentage: float = Field(
+        default=0.0,
+        strict=False,
+        description="How many traces of a hundred are sampled; 0 is none, 100 or more is all.",
+    )
+    hash_salt: str = Field(
+        default="",
+        description="Mixed into the hash, so that several layers of sampling choose independently of each other.",
+    )
+
+
+class Probabilistic(Evaluator):
+    """Samples the traces whose id hashes below a threshold: with the same salt the same traces as the Collector.
+
+    The hash is FNV-1a with 64 bits over the salt and the 16 bytes of the trace id, the threshold the share of the greatest
+    64-bit number (tailsamplingprocessor/internal/sampling/probabilistic.go, v0.158).
+    """
+
+    def __init__(self, settings: ProbabilisticSettings) -> None:
+        self._basis = _basis(settings.hash_salt)
+        self._threshold = threshold(settings.sampling_percentage / _PERCENT)
+        self._opentelemetry_threshold = of_probability(settings.sampling_percentage / _PERCENT)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where the hash of the trace id is not above the threshold.
+
+        A trace with a random number of its own is decided by that (`EvaluateWithThreshold` in the file named above).
+        """
+        if trace.randomness is not None:
+            return Decision.SAMPLED if trace.randomness >= self._opentelemetry_threshold else Decision.NOT_SAMPLED
+        return Decision.SAMPLED if fnv1a(trace.id, self._basis) <= self._threshold else Decision.NOT_SAMPLED
+
+    def threshold(self, trace: Trace) -> int:  # noqa: ARG002
+        """Return the threshold of `sampling_percentage`."""
+        return self._opentelemetry_threshold
+
+
+def randomness(trace_id: bytes, hash_salt: str) -> int:
+    """Return the hash of a trace id as a random number of 56 bits: the greater, the sooner the trace is sampled.
+
+    For policies that are to choose among the traces that `probabilistic` chooses.
+    """
+    return (_MAX_UINT64 - fnv1a(trace_id, _basis(hash_salt))) >> _HASH_BITS_LEFT_OUT
+
+
+@cache
+def _basis(hash_salt: str) -> int:
+    return fnv1a((hash_salt or _DEFAULT_SALT).encode())
+
+
+def threshold(ratio: float) -> int:
+    """Return the greatest hash that is sampled: `ratio` of the greatest 64-bit number, rounded as the Collector does.
+
+    The Collector multiplies with Go's big.Float of 64 bits, to the nearest and to even at a tie, and cuts off the fraction.
+    """
+    product = Fraction(_MAX_UINT64) * Fraction(max(ratio, 0.0))
+    if product >= _MAX_UINT64:
+        return _MAX_UINT64
+    # A number below 2**n has 64 - n binary digits left behind the point.
+    digits = 64 - int(product).bit_length()
+    return int(Fraction(round(product * (1 << digits)), 1 << digits))
+
+
+class ProbabilisticPolicy(PolicySettings):
+    """A share of all traces, the same ones at every layer that uses the same salt."""
+
+    type: Literal["probabilistic"]
+    probabilistic: ProbabilisticSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return Probabilistic(self.probabilistic)

@@ -1,0 +1,45 @@
+"""`span_count`: traces with so many spans."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+
+class SpanCountSettings(Settings):
+    """Settings of `span_count`."""
+
+    min_spans: int = Field(default=0, description="The least number of spans that is sampled.")
+    max_spans: int = Field(default=0, description="The greatest number of spans that is sampled; 0 means no limit.")
+
+
+class SpanCount(Evaluator):
+    """Samples traces by the number of their spans."""
+
+    def __init__(self, settings: SpanCountSettings) -> None:
+        self._least = settings.min_spans
+        self._greatest = settings.max_spans or math.inf
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where the number of spans is within the bounds, both included."""
+        return Decision.SAMPLED if self._least <= len(trace.spans) <= self._greatest else Decision.NOT_SAMPLED
+
+
+class SpanCountPolicy(PolicySettings):
+    """Traces by the number of their spans."""
+
+    type: Literal["span_count"]
+    span_count: SpanCountSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return SpanCount(self.span_count)

@@ -1,0 +1,67 @@
+"""`span_name`: traces with a span of one of the given names. A policy of ours: the Collector needs OTTL for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_CACHE_SIZE = 4096  # of answers: names of spans are few, but some hold a collection's id
+
+
+class SpanNameSettings(Settings):
+    """Settings of `span_name`."""
+
+    names: list[str] = Field(min_length=1, description="Names, or regular expressions, of which one has to match.")
+    enabled_regex_matching: bool = Field(
+        default=False, description="Take `names` for regular expressions, searched for in the name, not anchored."
+    )
+    invert_match: bool = Field(default=False, description="Sample unless a name matches.")
+    root_only: bool = Field(default=False, description="Look at spans without a parent alone.")
+
+    @model_validator(mode="after")
+    def _expressions_compile(self) -> Self:
+        if self.enabled_regex_matching:
+            check_expressions(self.names)
+        return self
+
+
+class SpanName(Evaluator):
+    """Samples traces in which the name of a span, or of a root span alone, matches."""
+
+    def __init__(self, settings: SpanNameSettings) -> None:
+        self.matches = matcher(settings.names, regex=settings.enabled_regex_matching, cache_max_size=_CACHE_SIZE)
+        self._root_only = settings.root_only
+        self._found, self._not_found = (
+            (Decision.NOT_SAMPLED, Decision.SAMPLED)
+            if settings.invert_match
+            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
+        )
+        self.sealed_by_root = settings.root_only and not settings.invert_match
+        """Whether a root span whose name matches settles the answer, whatever else arrives."""
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where a name matches, or with `invert_match` where none does."""
+        for head in trace.roots if self._root_only else trace.heads:
+            if self.matches(head.name):
+                return self._found
+        return self._not_found
+
+
+class SpanNamePolicy(PolicySettings):
+    """Traces by the name of their spans."""
+
+    type: Literal["span_name"]
+    span_name: SpanNameSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> SpanName:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return SpanName(self.span_name)

@@ -1,0 +1,50 @@
+"""`status_code`: traces with a span of one of the given statuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
+
+
+class StatusCodeSettings(Settings):
+    """Settings of `status_code`."""
+
+    status_codes: list[Literal["OK", "ERROR", "UNSET"]] = Field(
+        min_length=1, description="A trace is sampled when one of its spans has one of these statuses."
+    )
+
+
+class StatusCode(Evaluator):
+    """Samples traces in which a span has one of the statuses."""
+
+    def __init__(self, settings: StatusCodeSettings) -> None:
+        self._codes = frozenset(_CODES[code] for code in settings.status_codes)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where a span has one of the statuses; a span without a status counts as UNSET."""
+        codes = self._codes
+        for head in trace.heads:
+            if head.status.code in codes:
+                return Decision.SAMPLED
+        return Decision.NOT_SAMPLED
+
+
+class StatusCodePolicy(PolicySettings):
+    """Traces by the status of their spans."""
+
+    type: Literal["status_code"]
+    status_code: StatusCodeSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return StatusCode(self.status_code)

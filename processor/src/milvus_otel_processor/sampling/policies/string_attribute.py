@@ -1,0 +1,87 @@
+"""`string_attribute`: traces in which an attribute has one of the given texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.needles import Needles, of_values
+from milvus_otel_processor.sampling.policies.attributes import Attribute
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.otlp.schema import AnyValue
+    from milvus_otel_processor.trace import Trace
+
+DEFAULT_CACHE_SIZE = 128
+"""How many answers of regular expressions are remembered; the Collector's default."""
+
+
+class StringAttributeSettings(Settings):
+    """Settings of `string_attribute`."""
+
+    key: str = Field(description="Key of the attribute, of a resource or a span.")
+    values: list[str] = Field(default=[], description="Texts, or regular expressions, of which one has to match.")
+    enabled_regex_matching: bool = Field(
+        default=False, description="Take `values` for regular expressions, searched for in the attribute, not anchored."
+    )
+    cache_max_size: int = Field(default=0, description="How many answers of the expressions to remember; 0 means 128.")
+    invert_match: bool = Field(
+        default=False, description="Sample unless a value matches; traces without the attribute are then sampled."
+    )
+
+    @model_validator(mode="after")
+    def _expressions_compile(self) -> Self:
+        if self.enabled_regex_matching:
+            check_expressions(self.values)
+        return self
+
+
+class StringAttribute(Evaluator):
+    """Samples traces with an attribute, of a resource or a span, whose text matches."""
+
+    def __init__(self, settings: StringAttributeSettings) -> None:
+        self._matches = matcher(
+            settings.values,
+            regex=settings.enabled_regex_matching,
+            cache_max_size=settings.cache_max_size if settings.cache_max_size > 0 else DEFAULT_CACHE_SIZE,
+        )
+        self._attribute = Attribute(settings.key, self._matches_resource, self._matches_span)
+        self._found, self._not_found = (
+            (Decision.NOT_SAMPLED, Decision.SAMPLED)
+            if settings.invert_match
+            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
+        )
+        if not settings.invert_match:
+            sets = of_values(settings.key, settings.values, regex=settings.enabled_regex_matching)
+            self.needles = Needles(sets, self._attribute.matches_group)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where an attribute matches, or with `invert_match` where none does.
+
+        An attribute that is not a string has an empty text; an empty text never matches on a span, but may on a resource,
+        as in the Collector.
+        """
+        return self._found if self._attribute.matches(trace) else self._not_found
+
+    def _matches_resource(self, value: AnyValue) -> bool:
+        return self._matches(value.string_value)
+
+    def _matches_span(self, value: AnyValue) -> bool:
+        text = value.string_value
+        return bool(text) and self._matches(text)
+
+
+class StringAttributePolicy(PolicySettings):
+    """Traces by an attribute that is a text."""
+
+    type: Literal["string_attribute"]
+    string_attribute: StringAttributeSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return StringAttribute(self.string_attribute)

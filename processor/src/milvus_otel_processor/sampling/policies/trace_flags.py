@@ -1,0 +1,40 @@
+"""`trace_flags`: traces in which a span has the W3C sampled flag."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.otlp.schema import ContextView
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_FLAGS_TAG = b"\x85\x01"  # field 16, fixed32
+_SAMPLED = 0x01
+
+
+class TraceFlags(Evaluator):
+    """Samples traces in which the flags of a span have the bit `sampled`."""
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where a span has the flag; a span without flags has not."""
+        for span in trace.spans:
+            if _FLAGS_TAG in span and ContextView.FromString(span).flags & _SAMPLED:
+                return Decision.SAMPLED
+        return Decision.NOT_SAMPLED
+
+
+class TraceFlagsPolicy(PolicySettings):
+    """Traces that their sender sampled."""
+
+    type: Literal["trace_flags"]
+    trace_flags: Settings | None = Field(default=None, description="Has no settings of its own.")
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return TraceFlags()

@@ -1,0 +1,57 @@
+"""`trace_state`: traces in which the W3C trace state has one of the given values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from milvus_otel_processor.otlp.schema import ContextView
+from milvus_otel_processor.sampling import tracestate
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.settings import Settings
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.trace import Trace
+
+_MEMBER_LIMIT = 256  # of key and value together, in bytes; a longer value matches nothing, as in the Collector
+
+
+class TraceStateSettings(Settings):
+    """Settings of `trace_state`."""
+
+    key: str = Field(description="Key of the member of the trace state.")
+    values: list[str] = Field(default=[], description="Values of which one has to be that of the member.")
+
+
+class TraceState(Evaluator):
+    """Samples traces in which the trace state of a span has one of the values under the key."""
+
+    def __init__(self, settings: TraceStateSettings) -> None:
+        self._key = settings.key.encode()
+        values = [value.encode() for value in settings.values]
+        self.needles = Needles((frozenset((self._key,)),))
+        self._values = frozenset(value for value in values if value and len(self._key) + len(value) < _MEMBER_LIMIT)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where a value is one of those asked for; a trace state that is not valid has none."""
+        if trace.may_hold(self._key):
+            for span in trace.spans:
+                if self._key in span:
+                    members = tracestate.parse(ContextView.FromString(span).trace_state)
+                    if members and members.get(self._key) in self._values:
+                        return Decision.SAMPLED
+        return Decision.NOT_SAMPLED
+
+
+class TraceStatePolicy(PolicySettings):
+    """Traces by a member of their trace state."""
+
+    type: Literal["trace_state"]
+    trace_state: TraceStateSettings
+
+    def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
+        """Return the evaluator that these settings describe."""
+        return TraceState(self.trace_state)

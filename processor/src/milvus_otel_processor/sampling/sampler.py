@@ -1,0 +1,174 @@
+"""Asks the policies about a trace and makes one decision of their answers."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from milvus_otel_processor.sampling.adjusted_counts import read_incoming
+from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
+from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
+from milvus_otel_processor.sampling.policies.drop import Drop
+from milvus_otel_processor.sampling.prefilter import Candidate, Prefilter
+from milvus_otel_processor.sampling.shadow import SHADOW
+from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, UNKNOWN
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
+    from milvus_otel_processor.sampling.settings import TailSamplingSettings
+    from milvus_otel_processor.trace import Trace
+
+_log = logging.getLogger(__name__)
+
+_ROOT_NAMES_REMEMBERED = 4096
+
+
+class _Rule(NamedTuple):
+    evaluator: Evaluator
+    sampled: Verdict
+    dropped: Verdict
+
+
+class _Step(NamedTuple):
+    rule: _Rule
+    with_memory: list[_Rule]
+    """The rules behind this one that have to be told of a trace that this one samples."""
+    drops: bool = False
+    sealed: bool = False
+
+
+class Sampler:
+    """The policies of a `tail_sampling` block, in the order in which they count.
+
+    Precedence is the Collector's (tailsamplingprocessor/processor.go, `loadSamplingPolicies` and `makeDecision`, v0.158):
+    `drop` policies are asked first and one that drops ends it; then the others in turn, and the first that samples gives its
+    name. The Collector asks the rest too unless `sample_on_first_match` is set. Only of policies with a memory can that be
+    told: those, and no others, are asked here.
+    """
+
+    def __init__(self, settings: TailSamplingSettings, clock: Clock = SYSTEM_CLOCK) -> None:
+        rules = _rules([policy for policy in settings.policies if policy.mode != SHADOW], clock)
+        self._drops = [rule for rule in rules if isinstance(rule.evaluator, Drop)]
+        self.seals = any(map(_may_be_sealed, self._drops))
+        """Whether any root span can settle a verdict at once."""
+        keeps = [rule for rule in rules if not isinstance(rule.evaluator, Drop)]
+        self._stops = stops = settings.sample_on_first_match
+        self._adjusts = settings.adjusted_counts
+        self._keeps = keeps
+        with_memory = [
+            [] if stops else [later for later in keeps[place + 1 :] if later.evaluator.stateful]
+            for place in range(len(keeps))
+        ]
+        steps = [_Step(rule, drops=True, sealed=_may_be_sealed(rule), with_memory=[]) for rule in self._drops]
+        steps += [_Step(*step) for step in zip(keeps, with_memory, strict=True)]
+        self._prefilter = Prefilter([Candidate(step, step.rule.evaluator.needles) for step in steps])
+        self.sealed_by_root = lru_cache(maxsize=_ROOT_NAMES_REMEMBERED)(self._sealed_by_root)
+        """Return the verdict that a root span of this name settles at once, whatever else arrives, or None."""
+        self._shadows = _rules([policy for policy in settings.policies if policy.mode == SHADOW], clock)
+        self.has_shadows = bool(self._shadows)
+        self.evaluation_errors: Counter[str] = Counter()
+        """How often each policy had no answer, by its name."""
+
+    def decide(self, trace: Trace, *, roots_were_asked: bool = False) -> Verdict:
+        """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span.
+
+        `roots_were_asked` says that the name of every root span of the trace was given to `sealed_by_root` when it came; rules
+        on these names alone can then not match any more, and are not asked again.
+        """
+        if self._adjusts:
+            return self._decide_with_threshold(trace, roots_were_asked=roots_were_asked)
+        for rule, with_memory, drops, sealed in self._prefilter.rules(trace):
+            if sealed and roots_were_asked:
+                continue
+            try:
+                decision = rule.evaluator.evaluate(trace)
+            except EvaluationError as error:
+                self._has_no_answer(rule, trace, error)
+                continue
+            if decision is not Decision.NOT_SAMPLED:
+                if drops:
+                    return rule.dropped
+                self._tell(with_memory, trace)
+                return rule.sampled
+        return NOT_SAMPLED
+
+    def _decide_with_threshold(self, trace: Trace, *, roots_were_asked: bool) -> Verdict:
+        """Ask all policies that may know of a higher probability than those before, and set the trace's threshold by it.
+
+        Their probabilities are compared with the same random number, so that the greatest is that of any of them sampling the
+        trace: the lowest threshold counts (tailsamplingprocessor/processor.go, v0.158, `makeDecision`). Of a trace that only
+        policies of unknown probability sampled it is unknown; the Collector takes it for certain.
+        """
+        read_incoming(trace)
+        for rule in self._drops:
+            if not (roots_were_asked and _may_be_sealed(rule)) and self._matches(rule, trace):
+                return rule.dropped
+        verdict, lowest = NOT_SAMPLED, NEVER
+        for rule in self._keeps:
+            evaluator, found = rule.evaluator, verdict is not NOT_SAMPLED
+            if found and (self._stops if evaluator.stateful else lowest == ALWAYS):
+                continue
+            if self._matches(rule, trace):
+                verdict = verdict if found else rule.sampled
+                threshold = evaluator.threshold(trace)
+                lowest = lowest if threshold == UNKNOWN else min(lowest, threshold)
+        if verdict is not NOT_SAMPLED:
+            trace.threshold = UNKNOWN if lowest == NEVER else lowest
+        return verdict
+
+    def _matches(self, rule: _Rule, trace: Trace) -> bool:
+        try:
+            return rule.evaluator.evaluate(trace) is not Decision.NOT_SAMPLED
+        except EvaluationError as error:
+            self._has_no_answer(rule, trace, error)
+            return False
+
+    def shadow_verdicts(self, trace: Trace) -> list[Verdict]:
+        """Return what policies with `mode: shadow` would have decided, those that would not have kept or dropped it left out.
+
+        For a trace that no drop policy has dropped: after that no policy would have been asked. Raises DecodeError at a
+        malformed span.
+        """
+        verdicts = []
+        for rule in self._shadows:
+            try:
+                decision = rule.evaluator.evaluate(trace)
+            except EvaluationError as error:
+                self._has_no_answer(rule, trace, error)
+                continue
+            if decision is not Decision.NOT_SAMPLED:
+                verdicts.append(rule.sampled if decision is Decision.SAMPLED else rule.dropped)
+        return verdicts
+
+    def _tell(self, with_memory: list[_Rule], trace: Trace) -> None:
+        for rule in with_memory:
+            try:
+                rule.evaluator.evaluate(trace)
+            except EvaluationError as error:
+                self._has_no_answer(rule, trace, error)
+
+    def _has_no_answer(self, rule: _Rule, trace: Trace, error: EvaluationError) -> None:
+        name = rule.sampled.policy or ""
+        self.evaluation_errors[name] += 1
+        # The Collector says it at debug level each time; once aloud is what a user needs.
+        level = logging.WARNING if self.evaluation_errors[name] == 1 else logging.DEBUG
+        _log.log(level, "policy %s has no answer for trace %s: %s", name, trace.id.hex(), error)
+
+    def _sealed_by_root(self, name: bytes) -> Verdict | None:
+        for rule in self._drops:
+            if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name):
+                return rule.dropped
+        return None
+
+
+def _rules(policies: list[Policy], clock: Clock) -> list[_Rule]:
+    return [
+        _Rule(policy.evaluator(clock), Verdict(Decision.SAMPLED, policy.name), Verdict(Decision.DROPPED, policy.name))
+        for policy in policies
+    ]
+
+
+def _may_be_sealed(rule: _Rule) -> bool:
+    return isinstance(rule.evaluator, Drop) and rule.evaluator.may_be_sealed

@@ -1,0 +1,144 @@
+"""What enrichment costs: CPU time for each span of the recorded mix, with and without it, in one run.
+
+    uv run python -m tests.benchmarks.enrichment_cost [--rounds 40] [--repeat 5]
+
+The steps from the bytes of a request to the decision run in this process, one thread, nothing is exported. With enrichment
+there is a line of the access log for each request, which is parsed and held, and a catalogue that knows the collections. The
+rules do not ask for what enrichment writes, so that both runs keep the same traces but for the failed ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass
+
+from milvus_otel_processor.buffer import Buffer
+from milvus_otel_processor.config import load_config
+from milvus_otel_processor.decider import Decider
+from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
+from milvus_otel_processor.limits import Limits
+from milvus_otel_processor.pipeline import Pipeline
+from milvus_otel_processor.sampling.sampler import Sampler
+from milvus_otel_processor.sampling.settings import DecisionCacheSettings
+from milvus_otel_processor.service import tune_garbage_collection
+from milvus_otel_processor.telemetry import Telemetry
+
+from tests.enrichment import recorded
+from tests.enrichment.traces import Bench, logs
+
+_TRACE_ID = re.compile(rb"\n\x10(?=.{16}\x12\x08)", re.DOTALL)
+_LINE_ID = re.compile(r"\t([0-9a-f]{32})\t")
+
+
+class Nowhere:
+    """An exporter that takes and forgets."""
+
+    def put(self, spans: object) -> None:
+        del spans
+
+
+@dataclass
+class Round:
+    """One pass over the recording, with trace ids of its own."""
+
+    requests: list[bytes]
+    logs: bytes
+
+
+def rounds(count: int) -> list[Round]:
+    requests, lines = list(recorded.requests()), recorded.lines()
+    made = []
+    for _ in range(count):
+        mask = int.from_bytes(os.urandom(8))
+        fresh = []
+        for request in requests:
+            changed = bytearray(request)
+            for match in _TRACE_ID.finditer(request):
+                at = match.end()
+                changed[at : at + 8] = (int.from_bytes(request[at : at + 8]) ^ mask).to_bytes(8)
+            fresh.append(bytes(changed))
+        made.append(Round(fresh, logs(*(_with_mask(line, mask) for line in lines))))
+    return made
+
+
+def _with_mask(line: str, mask: int) -> str:
+    def masked(match: re.Match[str]) -> str:
+        text = match[1]
+        return f"\t{int(text[:16], 16) ^ mask:016x}{text[16:]}\t"
+
+    return _LINE_ID.sub(masked, line)
+
+
+def cost(load: list[Round], *, enriched: bool) -> tuple[float, float, int]:
+    """Microseconds of CPU time for each span, those of taking in log lines among them, and the number of enriched spans."""
+    bench = Bench()
+    for number, name in enumerate(("products", "articles")):
+        vector = VectorField("embedding", 64, "AUTOINDEX", "COSINE")
+        bench.know(Collection(number, "default", name, shard_count=1, row_count=1000, vector_fields=(vector,)))
+    sampling = load_config(None, environ={}).config.tail_sampling
+    assert sampling is not None
+    telemetry = Telemetry()
+    buffer = Buffer(10.0)
+    decider = Decider(
+        enricher=bench.enrichment.enricher if enriched else None,
+        sampler=Sampler(sampling),
+        cache_settings=DecisionCacheSettings(),
+        exporter=Nowhere(),
+        telemetry=telemetry,
+    )
+    pipeline = Pipeline(
+        buffer=buffer,
+        limits=Limits(),
+        wait_after_root=0.0,
+        wait_after_complete=0.0,
+        decider=decider,
+        telemetry=telemetry,
+        clock=bench.clock,
+    )
+    log_seconds = 0.0
+    began = time.process_time()
+    for one in load:
+        if enriched:
+            before = time.process_time()
+            assert bench.enrichment.access_log is not None
+            bench.enrichment.access_log.ingest(one.logs)
+            log_seconds += time.process_time() - before
+        for request in one.requests:
+            pipeline.ingest(request)
+        bench.clock.now += 11
+        pipeline.tick()
+    spent = time.process_time() - began
+    spans = telemetry.received_spans
+    return spent / spans * 1e6, log_seconds / spans * 1e6, sum(bench.telemetry.enriched_spans.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--repeat", type=int, default=5)
+    arguments = parser.parse_args()
+    load = rounds(arguments.rounds)
+    gc.collect()
+    tune_garbage_collection()
+    without, with_it, log = [], [], []
+    enriched = 0
+    for _ in range(arguments.repeat):
+        without.append(cost(load, enriched=False)[0])
+        spent, of_log, enriched = cost(load, enriched=True)
+        with_it.append(spent)
+        log.append(of_log)
+    spans = 3343 * arguments.rounds
+    sys.stdout.write(
+        f"{spans} spans, {enriched} of them enriched; best of {arguments.repeat}, µs of CPU a span:\n"
+        f"without {min(without):.2f}, with {min(with_it):.2f}, difference {min(with_it) - min(without):.2f}, "
+        f"log lines {min(log):.2f} of it\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""The demo against a real Milvus: joined, enriched, kept and dropped traces; and nothing left behind, however it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from milvus_otel_processor.demo import wheel
+from milvus_otel_processor.demo.run import run_demo
+from milvus_otel_processor.demo.sink import KeptSpan, Sink
+from milvus_otel_processor.demo.workload import COLLECTIONS, FAILURES, SERVICE_NAME
+from rich.console import Console
+
+from tests.peers.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REQUEST = "milvus.proto.milvus.MilvusService/"
+pytestmark = pytest.mark.usefixtures("real_milvus")
+COMMAND = [sys.executable, "-c", "from milvus_otel_processor.cli import main; main()", "demo"]
+
+
+class Run:
+    """A demo in a process of its own, whose processes and temporary folders can be told from all others."""
+
+    def __init__(self, folder: Path, *options: str, cache: Path | None = None) -> None:
+        self._mark = f"DEMO_TEST={uuid.uuid4().hex}"
+        self.folder = folder
+        self.output = folder.with_suffix(".out")
+        name, value = self._mark.split("=")
+        environ = os.environ | {
+            name: value,
+            "TMPDIR": str(folder),
+            "XDG_CACHE_HOME": str(cache or wheel.cache_folder().parent),
+        }
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen([*COMMAND, *options], env=environ, stdout=output, stderr=output)
+
+    def printed(self, text: str) -> bool:
+        assert self.process.poll() is None, self.output.read_text()
+        return text in self.output.read_text()
+
+    def processes(self) -> list[str]:
+        return [" ".join(command) for _, command in self.marked()]
+
+    def marked(self) -> Iterator[tuple[int, list[str]]]:
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if self._mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                    yield int(folder.name), (folder / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue  # it has ended meanwhile
+
+    def assert_nothing_is_left(self) -> None:
+        wait_until(lambda: not self.processes(), "no process of the demo is left")
+        assert list(self.folder.iterdir()) == []
+
+
+@pytest.fixture
+def demo(folder: Path) -> Iterator[Callable[..., Run]]:
+    """Start demos that end with the test, whatever becomes of it."""
+    runs: list[Run] = []
+
+    def start(*options: str, cache: Path | None = None) -> Run:
+        runs.append(Run(folder, *options, cache=cache))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.process.kill()
+        run.process.wait()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    return temporary
+
+
+@pytest.fixture
+def _usual_ports_are_taken() -> Iterator[None]:
+    with ExitStack() as stack:
+        for port in (14317, 18888, 19530):
+            with suppress(OSError):  # taken by something else already
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
+
+
+@pytest.mark.usefixtures("_usual_ports_are_taken")
+def test_a_demo_joins_enriches_keeps_and_drops_traces() -> None:
+    file = io.StringIO()
+    with Sink() as jaeger:
+        outcome = run_demo(Console(file=file, width=100), export=jaeger.endpoint)
+        exported = jaeger.traces()
+    assert_joined_and_enriched(outcome.traces)
+    assert_kept_for_a_reason(outcome.traces)
+    assert sorted(map(ids, exported)) == sorted(map(ids, outcome.traces))
+
+    snapshot = outcome.snapshot
+    decided = {policy or decision: amount.traces for (decision, policy), amount in snapshot.decisions.items()}
+    assert decided["milvus-heartbeats"] >= 100
+    assert decided["errors"] == outcome.failures == 2 * FAILURES
+    assert decided["slow"] >= len(COLLECTIONS)  # creating one takes Milvus 2 s and more
+    assert decided["not_sampled"] > decided["one-in-ten"] > 0
+    assert sum(amount.spans for amount in snapshot.decisions.values()) + sum(snapshot.late_spans.values()) == (
+        snapshot.received_spans
+    )
+    assert (snapshot.lost_spans, snapshot.refused_spans, outcome.not_forwarded) == ({}, {}, 0)
+    assert "One kept trace: search" in file.getvalue()
+    assert "SegCoreSearch" in file.getvalue()
+
+
+def assert_joined_and_enriched(traces: list[list[KeptSpan]]) -> None:
+    searches = [trace for trace in traces if is_search(trace)]
+    assert searches
+    assert any({span.service for span in trace} == {SERVICE_NAME, "standalone", "segcore"} for trace in searches)
+    for trace in searches:
+        by_id = {span.span_id: span for span in trace}
+        assert len([span for span in trace if span.parent_id not in by_id]) == 1
+        [server] = [span for span in trace if span.name == f"{REQUEST}Search" and span.kind == "server"]
+        rpc = by_id[server.parent_id]
+        assert rpc.service == SERVICE_NAME
+        operation = by_id[rpc.parent_id]
+        collection = operation.attributes["db.collection.name"]
+        assert collection in COLLECTIONS
+        assert {span.attributes.get("db.collection.name") for span in trace} == {collection}
+
+
+def assert_kept_for_a_reason(traces: list[list[KeptSpan]]) -> None:
+    policies = {"errors", "slow", "one-in-ten"}
+    for trace in traces:
+        assert {span.attributes.get("tailsampling.policy") for span in trace} <= policies
+        names = {span.span_id: span.name for span in trace}
+        roots = [span.name for span in trace if span.parent_id not in names]
+        assert "milvus.proto.rootcoord.RootCoord/AllocTimestamp" not in roots
+
+
+def is_search(trace: list[KeptSpan]) -> bool:
+    searches = [span for span in trace if span.attributes.get("db.operation.name") == "search"]
+    return bool(searches) and not any(span.is_error for span in trace)
+
+
+def ids(trace: list[KeptSpan]) -> list[str]:
+    return sorted(span.span_id for span in trace)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("", id="while_milvus_starts"),
+        pytest.param("is up", id="while_the_application_runs"),
+        pytest.param("as planned", id="while_traces_are_gathered"),
+    ],
+)
+def test_ctrl_c_leaves_no_process_and_no_folder(demo: Callable[..., Run], moment: str) -> None:
+    run = demo()
+    wait_until(lambda: any("milvus run standalone" in process for process in run.processes()), "Milvus is started")
+    wait_until(lambda: run.printed(moment), f"the demo has printed {moment!r}", deadline=60)
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(30) == 130
+    run.assert_nothing_is_left()
+    assert "Traceback" not in run.output.read_text()
+
+
+def test_ctrl_c_while_binaries_are_unpacked_leaves_no_half_of_them(demo: Callable[..., Run], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    run = demo(cache=cache)
+    wait_until(lambda: list(cache.glob("**/milvus-*.partial/milvus")), "the server is being unpacked")
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(30) == 130
+    run.assert_nothing_is_left()
+    assert not list(cache.glob("**/milvus-*.partial"))
+
+
+def test_ctrl_c_ends_a_demo_that_serves(demo: Callable[..., Run]) -> None:
+    run = demo("--serve")
+    wait_until(lambda: run.printed("What is kept of it:"), "the demo serves", deadline=90)
+    assert run.process.poll() is None
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(30) == 130
+    run.assert_nothing_is_left()
+
+
+def test_a_milvus_that_ends_while_the_demo_serves_ends_the_demo(demo: Callable[..., Run]) -> None:
+    run = demo("--serve")
+    wait_until(lambda: run.printed("What is kept of it:"), "the demo serves", deadline=90)
+    [server] = [pid for pid, command in run.marked() if command[1:] == ["run", "standalone", ""]]
+    os.kill(server, signal.SIGKILL)
+    assert run.process.wait(30) == 1
+    assert "Milvus ended with status -9" in run.output.read_text()
+    run.assert_nothing_is_left()
+
+
+def test_sigterm_leaves_no_process_and_no_folder(demo: Callable[..., Run]) -> None:
+    run = demo()
+    wait_until(lambda: run.printed("is up"), "Milvus is up", deadline=60)
+    run.process.terminate()
+    assert run.process.wait(30) == 143
+    run.assert_nothing_is_left()
+
+
+def test_sigkill_leaves_no_process_and_no_folder(demo: Callable[..., Run]) -> None:
+    run = demo()
+    wait_until(lambda: run.printed("is up"), "Milvus is up", deadline=60)
+    run.process.kill()
+    run.process.wait(30)
+    run.assert_nothing_is_left()
+
+
+def test_an_export_that_nobody_receives_stops_the_demo_at_once(demo: Callable[..., Run]) -> None:
+    run = demo("--export", f"127.0.0.1:{wheel.free_ports(['nobody'])['nobody']}")
+    assert run.process.wait(60) == 1
+    assert "nothing answers there" in run.output.read_text()
+    run.assert_nothing_is_left()

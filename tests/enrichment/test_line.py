@@ -1,0 +1,175 @@
+"""Lines of the access log: what is read from a good one, and that no text of a client can pass for something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from milvus_otel_processor.enrichment.access_log.line import FORMAT, Line, parse
+from ruamel.yaml import YAML
+
+from tests.enrichment.traces import MILLISECOND, START, TRACE_ID, line
+
+TEXTS = st.text(alphabet=st.one_of(st.sampled_from("\t\n\r\"'[]{}\\ ,:%$"), st.characters()), max_size=40)
+
+
+def parsed(text: str) -> Line:
+    found = parse(text)
+    assert found is not None
+    return found
+
+
+def test_a_line_says_what_milvus_knows_of_the_request() -> None:
+    found = parsed(line("Search", cost="902.775µs", partitions="[_default old]", user="root"))
+    assert (found.method, found.peer, found.trace_id) == ("Search", "tcp-127.0.0.1:5000", TRACE_ID)
+    assert (found.end, found.cost) == (START + 5 * MILLISECOND, 902_775)
+    facts = found.facts
+    assert (facts.namespace, facts.collection, facts.operation) == ("default", "products", "Search")
+    assert (facts.partitions, facts.user, facts.sdk_version) == (("_default", "old"), "root", "Python-3.0.2")
+    assert (facts.status_code, facts.error_type, facts.error_message) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("Failed", "100"), ("GrpcUnavailable", "65535"), ("Failed", "0"), ("OK", "5")]
+)
+def test_a_failed_request_has_milvus_code_and_words(status: str, code: str) -> None:
+    facts = parsed(line("Search", status=status, code=code, message="collection not found[collection=missing]")).facts
+    assert (facts.status_code, facts.error_type) == (code, code)
+    assert facts.error_message == "collection not found[collection=missing]"
+
+
+@pytest.mark.parametrize("status", ["OK", "Successful"])
+def test_the_words_on_a_successful_request_are_no_error(status: str) -> None:
+    facts = parsed(line("Search", status=status, message="search result is empty")).facts
+    assert facts.error_type is None
+    assert facts.error_message is None
+
+
+def test_what_milvus_calls_unknown_or_leaves_empty_is_not_known() -> None:
+    facts = parsed(line("Connect", "Unknown", namespace="", partitions="Unknown", sdk="Unknown")).facts
+    assert facts == facts.__class__(operation="Connect")
+
+
+def test_a_message_without_a_line_end_goes_on_to_the_end_of_the_record() -> None:
+    message = "a\tb\nc\td"
+    assert parsed(line("Search", status="Failed", code="1", message=message)).facts.error_message == message
+
+
+def test_the_filter_expression_does_not_come_in_through_the_message() -> None:
+    message = (
+        'failed to create query plan: cannot parse expression: secret == "x, \n", error: line 1:5 mismatched input'
+    )
+    found = parsed(line("Query", status="Failed", code="65535", message=message)).facts.error_message
+    assert found == "failed to create query plan: cannot parse expression: …, error: line 1:5 mismatched input"
+
+
+def test_a_message_that_was_cut_off_inside_the_expression_shows_nothing_of_it() -> None:
+    found = parsed(line("Query", status="Failed", code="1", message='cannot parse expression: secret == "x')).facts
+    assert found.error_message == "cannot parse expression: …"
+
+
+@pytest.mark.parametrize("cost", ["0s", "270ns", "902.775µs", "1.5ms", "2.000000001s", "1m2.5s", "1h0m0.25s"])
+def test_a_cost_is_read_as_go_prints_it(cost: str) -> None:
+    seconds = {"0s": 0, "270ns": 270, "902.775µs": 902_775, "1.5ms": 1_500_000, "2.000000001s": 2_000_000_001}
+    assert parsed(line("Search", cost=cost)).cost == seconds.get(
+        cost, {"1m2.5s": 62_500_000_000}.get(cost, 3_600_250_000_000)
+    )
+
+
+def test_the_time_is_that_of_its_zone() -> None:
+    here = line("Search").replace("11:06:40", "12:36:40").replace("+00:00", "+01:30")
+    assert parsed(here).end == parsed(line("Search")).end
+
+
+@pytest.mark.parametrize(
+    "trace_id",
+    ["my request", "", "Unknown", "0102", "g" * 32, "01 2030405060708090a0b0c0d0e0f10", "0" * 33, "é" * 32],
+)
+def test_an_id_of_the_clients_own_is_no_trace_id(trace_id: str) -> None:
+    found = parsed(line("Search", trace_id=trace_id))
+    assert found.trace_id is None
+    assert found.facts.collection == "products"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "\t" * 13,
+        "2026/11/22 17:56:31.866 +00:00\tSearch",
+        line("Search").rpartition("\t")[0],
+        line("Search").rpartition("\t")[0] + "\tms",
+        line("Search").rpartition("\t")[0].rpartition("\t")[0],
+        line("Search")[1:],
+        line("Search", cost="soon"),
+        line("Search", cost="nanms"),
+        line("Search", cost="infµs"),
+        line("Sea rch"),
+        line("Search", code="x"),
+        line("Search", code=""),
+        line("Search").replace("2026/11/18", "2026/13/18"),
+        line("Search").replace("5ms", "6ms", 1),
+        "ucts\tcollection not found[database=default][collection=pro",
+    ],
+)
+def test_what_is_no_whole_line_is_refused(broken: str) -> None:
+    assert parse(broken) is None
+
+
+@pytest.mark.parametrize("field", ["collection", "namespace", "user", "sdk", "partitions", "trace_id"])
+def test_a_separator_in_a_clients_text_spoils_the_line_and_shifts_nothing(field: str) -> None:
+    hostile: dict[str, Any] = {"method": "Search", field: "a\tOK\t0\t\tproducts"}
+    assert parse(line(**hostile)) is None
+
+
+def test_a_line_that_a_newline_in_a_name_cuts_names_no_collection() -> None:
+    first, _, second = line("Search", "pro\nd\tucts", status="Failed", code="100").partition("\n")
+    assert parse(first) is None
+    assert parse(second) is None
+
+
+def test_what_milvus_would_not_take_as_a_name_is_no_collection() -> None:
+    for name in ("pro\nducts", "1st", "a b", "x" * 256, "ünïcode", '"; drop'):
+        facts = parsed(line("Search", name, status="Failed", code="1100")).facts
+        assert facts.collection is None
+        assert facts.error_type == "1100"
+
+
+@given(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS, TEXTS), TEXTS)
+def test_whatever_clients_write_a_line_is_right_or_refused(texts: tuple[str, ...], message: str) -> None:
+    user, sdk, namespace, partitions, collection = texts
+    hostile: dict[str, Any] = {
+        "user": user,
+        "sdk": sdk,
+        "namespace": namespace,
+        "partitions": partitions,
+        "message": message,
+    }
+    text = line("Search", collection, status="Failed", code="100", **hostile)
+    found = parse(text)
+    if found is None:
+        assert "\t" in "".join(texts)
+        return
+    assert found.facts.collection in (collection, None)
+    assert found.facts.namespace in (namespace, None)
+    assert found.facts.error_type == "100"
+    assert found.trace_id == TRACE_ID
+
+
+@given(TEXTS)
+def test_no_text_at_all_raises(text: str) -> None:
+    assert parse(text) is None or text.count("\t") >= 13
+
+
+def test_the_stacks_milvus_writes_this_format() -> None:
+    path = Path(__file__).parents[2] / "compose" / "milvus" / "user.yaml"
+    config = YAML(typ="safe").load(path)
+    assert config["proxy"]["accessLog"]["formatters"]["base"]["format"] == FORMAT
+
+
+def test_the_documentation_shows_this_format() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "enrichment.md").read_text(encoding="utf-8")
+    assert FORMAT.replace("\t", "\\t") in page

@@ -1,0 +1,274 @@
+"""The catalogue with a real Milvus: passwords, a Milvus that is slow, one that stops and starts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+import pytest
+from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
+from milvus_otel_processor.enrichment.catalogue.milvus import Connection, Reader, Refusal
+from pymilvus import DataType, MilvusClient
+
+from tests.enrichment.stack import service
+from tests.enrichment.traces import SERVER, line, logs, served, span
+from tests.peers.otlp_sink import METHOD, otlp_sink
+from tests.peers.process import free_port
+from tests.peers.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from milvus_otel_processor.enrichment.catalogue.collection import Collection
+
+ROOT = "root:Milvus"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMilvus]:
+    """A Milvus that asks for passwords, with two databases of which each holds `things`."""
+    settings = MilvusSettings(authorization=True, sample_fraction=0)
+    with EmbeddedMilvus(settings, tmp_path_factory.mktemp("milvus")) as server:
+        client = MilvusClient(server.uri, token=ROOT)
+        client.create_database("shop")
+        schema = client.create_schema(auto_id=False, enable_dynamic_field=True, description="what we have")
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=8)
+        index = client.prepare_index_params()
+        index.add_index("embedding", index_type="HNSW", metric_type="COSINE", params={"M": 8, "efConstruction": 64})
+        client.create_collection("things", schema=schema, index_params=index, num_shards=2, consistency_level="Bounded")
+        client.create_alias("things", "current")
+        client.create_partition("things", "old")
+        client.close()
+        shop = MilvusClient(server.uri, token=ROOT, db_name="shop")
+        shop.create_collection("things", dimension=4)
+        shop.close()
+        yield server
+
+
+def target(uri: str) -> str:
+    return uri.removeprefix("http://")
+
+
+@contextmanager
+def reading(uri: str, authorization: str = ROOT, timeout: float = 5.0) -> Iterator[Reader]:
+    with closing(Reader(Connection(target(uri), tls=False, authorization=authorization, timeout=timeout))) as reader:
+        yield reader
+
+
+def described(reader: Reader, namespace: str, name: str) -> Collection:
+    found = reader.describe(namespace, name)
+    assert found is not None
+    return found
+
+
+def test_everything_about_a_collection_is_read(milvus: EmbeddedMilvus) -> None:
+    with reading(milvus.uri) as reader:
+        assert sorted(reader.namespaces()) == ["default", "shop"]
+        (listed,) = reader.collections("default").items()
+        things = described(reader, "default", "things")
+        in_shop = described(reader, "shop", "things")
+    assert listed == (things.id, "things")
+    has = things.attributes()
+    assert has == {
+        "milvus.collection.id": str(things.id),
+        "milvus.collection.aliases": ("current",),
+        "milvus.collection.description": "what we have",
+        "milvus.collection.shard_count": 2,
+        "milvus.collection.partition_count": 2,
+        "milvus.collection.consistency_level": "Bounded",
+        "milvus.collection.dynamic_field": True,
+        "milvus.collection.row_count": 0,
+        "milvus.collection.load_state": "Loaded",
+        "milvus.collection.replica_count": 1,
+        "milvus.vector.field_names": ["embedding"],
+        "milvus.vector.dimensions": [8],
+        "milvus.vector.index_types": ["HNSW"],
+        "milvus.vector.metric_types": ["COSINE"],
+        "milvus.catalogue.stale": None,
+    }
+    assert in_shop.namespace == "shop"
+    assert in_shop.id != things.id
+
+
+def test_an_alias_is_described_as_its_collection_and_what_is_not_there_as_none(milvus: EmbeddedMilvus) -> None:
+    with reading(milvus.uri) as reader:
+        assert described(reader, "default", "current").name == "things"
+        assert reader.describe("default", "nothing") is None
+
+
+@pytest.mark.parametrize("authorization", ["", "root:wrong", "nobody:Milvus"])
+def test_a_wrong_password_is_told_as_such(milvus: EmbeddedMilvus, authorization: str) -> None:
+    with reading(milvus.uri, authorization) as reader, pytest.raises(Refusal) as told:
+        reader.namespaces()
+    assert told.value.reason == "unauthenticated"
+
+
+def test_without_milvus_the_call_ends_in_its_time() -> None:
+    with reading(f"http://127.0.0.1:{free_port()}", timeout=0.5) as reader, pytest.raises(Refusal) as told:
+        reader.namespaces()
+    assert told.value.reason in ("unavailable", "deadline_exceeded")
+
+
+def test_importing_pymilvus_reads_no_env_file_and_adds_no_log_handlers(milvus: EmbeddedMilvus) -> None:
+    with reading(milvus.uri):
+        assert "PYTHON_DOTENV_DISABLED" not in os.environ
+        assert logging.getLogger("pymilvus").handlers == []
+
+
+class Proxy:
+    """A TCP proxy on a port of its own; it holds back for `delay` seconds what Milvus answers."""
+
+    def __init__(self, milvus: EmbeddedMilvus, delay: float) -> None:
+        self._milvus = milvus
+        self._delay = delay
+        self._over = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._server]
+        self._threads: list[threading.Thread] = []
+        self.uri = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._go(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        for thread in self._threads:
+            thread.join(5)
+
+    def _go(self, what: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=what, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._over.is_set():
+            try:
+                one, _ = self._server.accept()
+            except OSError:
+                return
+            self._sockets.append(one)
+            host, port = target(self._milvus.uri).split(":")
+            try:
+                other = socket.create_connection((host, int(port)))
+            except OSError:
+                one.close()
+                continue
+            self._sockets.append(other)
+            self._go(self._pump, one, other, 0.0)
+            self._go(self._pump, other, one, self._delay)
+
+    def _pump(self, source: socket.socket, sink: socket.socket, pause: float) -> None:
+        with suppress(OSError):
+            while not self._over.is_set() and (data := source.recv(65536)):
+                self._over.wait(pause)
+                sink.sendall(data)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+
+def send(endpoint: str, number: int) -> None:
+    """Send a request's trace and its line."""
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    trace_id = number.to_bytes(16, "big")
+    request = ExportTraceServiceRequest()
+    scope = request.resource_spans.add().scope_spans.add()
+    scope.spans.extend([served(1, "Search", trace_id=trace_id), span(2, "SearchTask", parent=1, trace_id=trace_id)])
+    of_logs = METHOD.replace("trace", "logs").replace("Trace", "Logs")
+    with grpc.insecure_channel(endpoint) as channel:
+        channel.unary_unary(of_logs)(logs(line("Search", "current", trace_id=trace_id.hex())), timeout=5)
+        channel.unary_unary(METHOD)(request.SerializeToString(), timeout=5)
+
+
+def names(spans: Any) -> set[str]:
+    return {
+        pair.value.string_value
+        for one in spans
+        if one.kind == SERVER
+        for pair in one.attributes
+        if pair.key == "db.collection.name"
+    }
+
+
+def test_a_slow_milvus_holds_no_span_back_and_is_read_in_the_end(milvus: EmbeddedMilvus, tmp_path: Any) -> None:
+    with ExitStack() as parts:
+        sink = parts.enter_context(otlp_sink())
+        uri = parts.enter_context(Proxy(milvus, 0.5)).uri
+        processor = service(
+            tmp_path, sink, uri=uri, token=ROOT, wait_duration="100ms", catalogue={"miss_interval": "100ms"}
+        )
+        processor.start()
+        parts.callback(processor.stop, 5)
+        began = time.monotonic()
+        send(processor.endpoint, 1)
+        sink.wait_for(lambda one: len(one.spans()) == 2)
+        assert time.monotonic() - began < 0.5
+        assert names(sink.spans()) == {"current"}  # from the access log; whose alias that is is not known yet
+
+        def resolved() -> bool:
+            send(processor.endpoint, time.monotonic_ns())
+            return "things" in names(sink.spans())
+
+        wait_until(resolved, "the alias to be resolved", 40, interval=0.5)
+
+
+def test_a_wrong_password_is_one_line_in_the_log_and_a_count(
+    milvus: EmbeddedMilvus, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with otlp_sink() as sink:
+        processor = service(
+            tmp_path, sink, uri=milvus.uri, user="root", password="wrong", catalogue={"max_interval": "100ms"}
+        )
+        processor.start()
+        try:
+            counts = processor.telemetry
+            wait_until(lambda: counts.snapshot().catalogue_refreshes.get("unauthenticated", 0) >= 3, "three failures")
+        finally:
+            processor.stop(5)
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(told) == 1
+    assert "UNAUTHENTICATED" in told[0]
+    assert "wrong" not in told[0]
+
+
+def test_milvus_stopped_and_started_again(milvus: EmbeddedMilvus, tmp_path: Any) -> None:
+    with ExitStack() as parts:
+        sink = parts.enter_context(otlp_sink())
+        catalogue = {"interval": "200ms", "miss_interval": "100ms", "max_interval": "500ms", "stale_after": "1s"}
+        uri = parts.enter_context(Proxy(milvus, 0.0)).uri  # Milvus comes back on another port
+        processor = service(tmp_path, sink, uri=uri, token=ROOT, wait_duration="100ms", catalogue=catalogue)
+        processor.start()
+        parts.callback(processor.stop, 5)
+        sent = iter(range(1, 10_000))
+
+        def latest() -> dict[str, Any]:
+            number = next(sent)
+            send(processor.endpoint, number)
+            trace_id = number.to_bytes(16, "big")
+            sink.wait_for(lambda one: trace_id.hex() in one.trace_ids())
+            (own,) = (one for one in sink.spans() if one.trace_id == trace_id and one.kind == SERVER)
+            return {pair.key: pair.value for pair in own.attributes}
+
+        wait_until(lambda: "milvus.collection.id" in latest(), "the catalogue to be read")
+        milvus.stop()
+        wait_until(lambda: "milvus.catalogue.stale" in latest(), "the facts to become stale")
+        assert latest()["db.collection.name"].string_value == "things"
+        milvus.start()
+        wait_until(
+            lambda: "milvus.catalogue.stale" not in latest(), "the facts to be confirmed again", 60, interval=0.5
+        )
+        assert latest()["db.collection.name"].string_value == "things"

@@ -1,0 +1,88 @@
+"""The lines that wait: bounded in number and time, each once, whatever the order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import Thread
+
+from milvus_otel_processor.enrichment.access_log.line import Line, parse
+from milvus_otel_processor.enrichment.access_log.store import Store
+
+from tests.enrichment.traces import MILLISECOND, TRACE_ID, Clock, line
+
+
+def store(*, max_lines: int = 10, hold: float = 60.0) -> tuple[Store, Clock, Counter[str]]:
+    clock, counts = Clock(), Counter[str]()
+    return Store(max_lines=max_lines, hold=hold, clock=clock, counts=counts), clock, counts
+
+
+def lines(count: int, *, trace_id: bytes | None = None) -> list[Line]:
+    made = []
+    for number in range(count):
+        of_trace = (trace_id or (number + 1).to_bytes(16, "big")).hex()
+        found = parse(line("Search", end=number * MILLISECOND, trace_id=of_trace))
+        assert found is not None
+        made.append(found)
+    return made
+
+
+def test_a_line_is_found_by_its_trace_until_it_is_too_old() -> None:
+    held, clock, _ = store(hold=60.0)
+    held.add(lines(1, trace_id=TRACE_ID))
+    clock.now += 59.9
+    held.add(lines(1))
+    assert len(held.of_trace(TRACE_ID)) == 1
+    clock.now += 0.1
+    held.add(lines(2)[1:])
+    assert held.of_trace(TRACE_ID) == []
+
+
+def test_beyond_the_limit_the_oldest_go_and_are_counted() -> None:
+    held, _, counts = store(max_lines=3)
+    held.add(lines(5))
+    assert len(held) == 3
+    assert held.of_trace((1).to_bytes(16, "big")) == []
+    assert len(held.of_trace((5).to_bytes(16, "big"))) == 1
+    assert counts == {"received": 5, "evicted": 2}
+
+
+def test_a_line_that_comes_twice_is_held_once() -> None:
+    held, _, counts = store()
+    held.add(lines(2, trace_id=TRACE_ID))
+    held.add(lines(2, trace_id=TRACE_ID))
+    assert len(held.of_trace(TRACE_ID)) == len(held) == 2
+    assert counts == {"received": 2, "doubled": 2}
+
+
+def test_a_line_without_a_trace_id_is_found_by_connection_and_method_until_it_is_claimed() -> None:
+    held, _, _ = store()
+    own = parse(line("Search", trace_id="my request"))
+    assert own is not None
+    held.add([own])
+    assert held.of_peer("tcp-127.0.0.1:5000", "Search") == [own]
+    assert held.of_peer("tcp-127.0.0.1:5000", "Query") == []
+    assert held.of_peer("tcp-127.0.0.1:5001", "Search") == []
+    own.claimed = True
+    assert held.of_peer("tcp-127.0.0.1:5000", "Search") == []
+
+
+def test_nothing_is_left_of_lines_that_were_forgotten() -> None:
+    held, clock, _ = store(hold=1.0)
+    own = parse(line("Search", trace_id="my request"))
+    assert own is not None
+    held.add([own, *lines(9)])
+    clock.now += 2
+    held.add(lines(1))
+    assert len(held) == 1
+    assert (len(held._by_trace), len(held._by_peer)) == (1, 0)
+
+
+def test_threads_that_add_at_once_lose_nothing() -> None:
+    held, _, counts = store(max_lines=1000)
+    parts = [lines(400)[number::4] for number in range(4)]
+    threads = [Thread(target=held.add, args=(part,)) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(held) == counts["received"] == 400

@@ -1,0 +1,92 @@
+"""Every configuration that the stack mounts is loaded by the program that it is for, or checked against its documents."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from milvus_otel_processor.cli import main
+from ruamel.yaml import YAML
+
+from tests.peers.collector import collector_binary, validate
+from tests.peers.jaeger import jaeger_binary
+from tests.stack.certificates import make_certificates
+from tests.stack.engine import ROOT
+
+SLIM_MANIFEST = ROOT / "collector" / "builder.yaml"
+BASE, TLS = ROOT / "collector" / "config.yaml", ROOT / "collector" / "tls.yaml"
+
+
+def here(configuration: Path, folder: Path) -> Path:
+    """The configuration with a folder of this machine where it has the container's: one that is not there is refused."""
+    text = configuration.read_text(encoding="utf-8").replace("/var/lib/otelcol", str(folder))
+    copy = folder / configuration.name
+    copy.write_text(text.replace("/etc/otelcol-contrib/tls", str(folder / "tls")), encoding="utf-8")
+    return copy
+
+
+@pytest.mark.parametrize("overlay", [(), (TLS,)], ids=["plain", "tls"])
+def test_the_slim_collector_accepts_the_stacks_configuration(tmp_path: Path, overlay: tuple[Path, ...]):
+    make_certificates(tmp_path / "tls")
+    files = [here(path, tmp_path) for path in (BASE, *overlay)]
+    result = validate(*files, environment={"COLLECTOR_TOKEN": "secret"}, manifest=SLIM_MANIFEST)
+    assert result.accepted, result.output
+    assert "deprecated" not in result.output
+
+
+def test_the_slim_collector_has_only_what_the_configurations_use():
+    yaml = YAML(typ="safe")
+    used = _components(yaml.load(BASE)) | _components(yaml.load(TLS.read_text(encoding="utf-8")))
+    listed = subprocess.run([collector_binary(SLIM_MANIFEST), "components"], capture_output=True, text=True, check=True)
+    built = yaml.load(listed.stdout)
+    kinds = ("receivers", "processors", "exporters", "extensions", "connectors")
+    assert {component["name"] for kind in kinds for component in built.get(kind) or []} == used
+
+
+def _components(configuration: dict[str, Any]) -> set[str]:
+    kinds = ("receivers", "processors", "exporters", "extensions")
+    return {name for kind in kinds for name in configuration.get(kind, {})}
+
+
+def test_the_slim_collector_is_a_fraction_of_the_size_of_one_with_more():
+    assert collector_binary(SLIM_MANIFEST).stat().st_size < collector_binary().stat().st_size / 3
+
+
+@pytest.mark.parametrize("name", ["jaeger.yaml", "jaeger.opensearch.yaml"])
+def test_jaeger_accepts_its_configuration(name: str):
+    command = [str(jaeger_binary()), "validate", "--config", str(ROOT / "compose" / name)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_our_processor_accepts_its_configuration():
+    result = CliRunner().invoke(main, ["validate", "--config", str(ROOT / "compose" / "processor.yaml")])
+    assert result.exit_code == 0, result.output
+
+
+def test_the_stacks_rules_are_the_built_in_ones():
+    built_in = ROOT / "processor" / "src" / "milvus_otel_processor" / "config" / "sampling.yaml"
+    yaml = YAML(typ="safe")
+    assert yaml.load(ROOT / "compose" / "sampling.yaml") == yaml.load(built_in)
+
+
+DOCUMENTED = {
+    # https://milvus.io/docs/configure_trace.md and https://milvus.io/docs/configure_access_logs.md, versions 2.5 and 2.6
+    "trace": {"exporter", "sampleFraction", "otlp", "initTimeoutSeconds"},
+    "trace.otlp": {"endpoint", "method", "secure"},
+    "proxy": {"accessLog"},
+    "proxy.accessLog": {"enable", "localPath", "filename", "cacheSize", "maxSize", "maxBackups", "formatters"},
+    "proxy.accessLog.formatters": {"base", "query", "search"},
+    **{f"proxy.accessLog.formatters.{name}": {"format"} for name in ("base", "query", "search")},
+}
+
+
+def test_milvus_settings_are_keys_that_its_documents_have():
+    user = YAML(typ="safe").load(ROOT / "compose" / "milvus" / "user.yaml")
+    assert set(user) == {"trace", "proxy"}
+    for path, keys in DOCUMENTED.items():
+        value = user
+        for key in path.split("."):
+            value = value[key]
+        assert set(value) == keys, path

@@ -1,0 +1,131 @@
+"""Each overlay is a stack that Compose understands, and changes what it says it changes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.stack.engine import Docker
+
+VARIABLES = {
+    "COLLECTOR_TOKEN": "secret",
+    "MILVUS_URI": "http://milvus.example.com:19530",
+    "JAEGER_ENDPOINT": "jaeger.example.com:4317",
+}
+OVERLAYS = ("tls", "production", "external", "opensearch")
+
+
+def compose(*overlays: str, profile: str | None = None, **variables: str) -> dict[str, Any]:
+    """What Compose makes of the stack with these overlays."""
+    arguments = ["--file", "compose.yaml"]
+    for overlay in overlays:
+        arguments += ["--file", f"compose/compose.{overlay}.yaml"]
+    if profile:
+        arguments += ["--profile", profile]
+    docker = Docker().with_environment({**VARIABLES, **variables})
+    found: dict[str, Any] = json.loads(docker("compose", *arguments, "config", "--format", "json"))
+    return found
+
+
+def published(stack: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {
+        port["published"]: (name, port["host_ip"])
+        for name, service in stack["services"].items()
+        for port in service.get("ports", [])
+    }
+
+
+def test_the_stack_publishes_only_what_users_need_and_only_on_this_host():
+    assert published(compose()) == {
+        "4317": ("collector", "127.0.0.1"),
+        "4318": ("collector", "127.0.0.1"),
+        "16686": ("jaeger", "127.0.0.1"),
+        "19530": ("milvus", "127.0.0.1"),
+        "9091": ("milvus", "127.0.0.1"),
+    }
+
+
+def test_the_address_that_ports_are_published_on_is_the_users_choice():
+    addresses = {address for _, address in published(compose(BIND_ADDRESS="192.0.2.7")).values()}
+    assert addresses == {"192.0.2.7"}
+
+
+@pytest.mark.parametrize("name", ["milvus", "collector", "jaeger"])
+def test_an_image_has_the_version_that_env_names(name: str):
+    chosen = compose(MILVUS_VERSION="chosen", COLLECTOR_VERSION="chosen", JAEGER_VERSION="chosen")
+    assert chosen["services"][name]["image"].endswith(":chosen")
+    assert not compose()["services"][name]["image"].endswith((":latest", ":chosen"))
+
+
+def test_the_demo_is_there_only_when_asked_for():
+    assert "demo" not in compose()["services"]
+    assert "demo" in compose(profile="demo")["services"]
+
+
+@pytest.mark.parametrize("overlay", [None, *OVERLAYS])
+def test_every_service_has_a_memory_limit_and_all_together_leave_room_on_8_gib(overlay: str | None):
+    services = compose(*([overlay] if overlay else []))["services"]
+    limits = {name: int(service.get("mem_limit", 0)) for name, service in services.items() if name != "volumes"}
+    assert all(limits.values()), limits
+    if overlay not in ("production", "opensearch"):  # these are for servers
+        assert sum(limits.values()) <= 6.5 * 1024**3
+
+
+@pytest.mark.parametrize("overlay", [None, *OVERLAYS])
+def test_every_lasting_service_is_healthy_before_up_returns(overlay: str | None):
+    services = compose(*([overlay] if overlay else []))["services"]
+    assert {name for name, service in services.items() if "healthcheck" not in service} == {"volumes", "collector"}
+    assert services["collector-health"]["network_mode"] == "service:collector"
+
+
+@pytest.mark.parametrize("overlay", [None, *OVERLAYS])
+def test_our_processor_runs_without_rights_that_it_does_not_need(overlay: str | None):
+    processor = compose(*([overlay] if overlay else []))["services"]["processor"]
+    assert processor["read_only"] is True
+    assert processor["cap_drop"] == ["ALL"]
+    assert all(volume["read_only"] for volume in processor["volumes"])
+
+
+def test_production_publishes_no_port_of_milvus_and_starts_everything_again():
+    stack = compose("production")
+    assert set(published(stack)) == {"4317", "4318", "16686"}
+    assert stack["services"]["milvus"]["environment"]["TRACE_SAMPLEFRACTION"] == "0"
+    lasting = {name: service.get("restart") for name, service in stack["services"].items() if name != "volumes"}
+    assert set(lasting.values()) == {"unless-stopped"}, lasting
+
+
+def test_external_has_neither_milvus_nor_jaeger_and_points_to_the_users_own():
+    stack = compose("external", profile="demo")
+    assert set(stack["services"]) == {"collector", "collector-health", "processor", "volumes"}
+    assert "--set=processors.milvus.uri=http://milvus.example.com:19530" in stack["services"]["processor"]["command"]
+    assert "--set=exporters.otlp.endpoint=jaeger.example.com:4317" in stack["services"]["processor"]["command"]
+    assert "depends_on" not in stack["services"]["processor"]
+
+
+def test_external_reads_the_access_log_where_it_lies():
+    collector = compose("external", ACCESS_LOG_FOLDER="/srv/milvus/log")["services"]["collector"]
+    (log,) = [volume for volume in collector["volumes"] if volume["target"] == "/var/log/milvus"]
+    assert (log["type"], log["source"], log["read_only"]) == ("bind", "/srv/milvus/log", True)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "variable"), [("tls", "COLLECTOR_TOKEN"), ("external", "MILVUS_URI"), ("external", "JAEGER_ENDPOINT")]
+)
+def test_a_variable_that_is_not_set_is_asked_for_by_name(overlay: str, variable: str):
+    with pytest.raises(RuntimeError, match=variable):
+        compose(overlay, profile=None, **{variable: ""})
+
+
+def test_jaeger_on_opensearch_waits_for_it_and_keeps_nothing_itself():
+    stack = compose("opensearch")
+    jaeger = stack["services"]["jaeger"]
+    assert jaeger["depends_on"]["opensearch"]["condition"] == "service_healthy"
+    assert [volume["target"] for volume in jaeger["volumes"]] == ["/etc/jaeger/config.yaml"]
+    assert published(stack)["16686"][0] == "jaeger"
+    assert "jaeger" not in stack["volumes"]
+
+
+def test_overlays_go_together_for_a_server_on_a_network():
+    stack = compose("production", "tls")
+    assert stack["services"]["collector"]["restart"] == "unless-stopped"
+    assert "/etc/otelcol-contrib/tls.yaml" in stack["services"]["collector"]["command"]

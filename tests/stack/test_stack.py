@@ -1,0 +1,204 @@
+"""What a user does with the stack: up, look at traces, restart parts, down. The tests go on where the last one stopped."""
+
+import json
+import secrets
+import time
+import urllib.request
+from collections import Counter
+from threading import Event
+from typing import Any
+
+import pytest
+
+from tests.peers.jaeger import attributes_of
+from tests.peers.waiting import wait_until
+from tests.stack.conftest import Stack
+from tests.stack.engine import Docker
+from tests.stack.load import SERVICE, Load, failed_request
+
+SHOP = "demo-shop"
+ERROR = 2  # Status.STATUS_CODE_ERROR
+MEGABYTE, MEBIBYTE = 1_000_000, 1024 * 1024
+
+Spans = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Stack) -> dict[str, Spans]:
+    """The demo's traces in Jaeger once all are decided, by trace id."""
+    told = stack.compose("--profile", "demo", "run", "--rm", "demo")
+    done = json.loads(told.splitlines()[-1])
+    assert (done["doing"], done["failures"]) == ("done", 4)
+    # The failures come last, so with them everything before is there.
+    failed = wait_until(
+        lambda: _at_least(4, _failed(stack.jaeger.traces(SHOP))), "the four failures in Jaeger", 60, 0.5
+    )
+    assert len(failed) == 4
+    return stack.jaeger.traces(SHOP)
+
+
+def _failed(traces: dict[str, Spans]) -> dict[str, Spans]:
+    return {trace_id: spans for trace_id, spans in traces.items() if policies(spans) == {"errors"}}
+
+
+def _at_least(number: int, traces: dict[str, Spans]) -> dict[str, Spans] | None:
+    return traces if len(traces) >= number else None
+
+
+def policies(spans: Spans) -> set[str]:
+    return {attributes_of(span)["tailsampling.policy"] for span in spans}
+
+
+def span_ids(spans: Spans) -> set[str]:
+    return {span["spanId"] for span in spans}
+
+
+def services(spans: Spans) -> set[str]:
+    return {span["service"] for span in spans}
+
+
+def root(spans: Spans) -> dict[str, Any]:
+    (found,) = [span for span in spans if not span.get("parentSpanId")]
+    return found
+
+
+def test_when_up_returns_every_service_is_healthy(stack: Stack):
+    states = {
+        state["Service"]: (state["State"], state["Health"] or state["ExitCode"])
+        for state in map(json.loads, stack.compose("ps", "--all", "--format", "json").splitlines())
+    }
+    assert states == {
+        "volumes": ("exited", 0),
+        "collector": ("running", 0),  # nothing in its image could ask; the next one does
+        "collector-health": ("running", "healthy"),
+        "jaeger": ("running", "healthy"),
+        "milvus": ("running", "healthy"),
+        "processor": ("running", "healthy"),
+    }
+
+
+def test_the_idle_processor_costs_below_two_percent_of_a_core_and_100_mib(stack: Stack):
+    usage = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || awk '/usage_usec/ {print $2 * 1000}' /sys/fs/cgroup/cpu.stat"
+    memory = "cat /sys/fs/cgroup/memory/memory.usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.current"
+
+    def ask(command: str) -> int:
+        return int(stack.compose("exec", "-T", "processor", "sh", "-c", command))
+
+    seconds = 41  # at least two health checks, which are part of what it costs
+    before, start = ask(usage), time.monotonic()
+    Event().wait(seconds)
+    share = (ask(usage) - before) / 1e9 / (time.monotonic() - start)
+    assert share < 0.02
+    assert ask(memory) < 100 * MEBIBYTE
+
+
+def test_an_enriched_trace_is_in_jaeger_within_90_seconds_of_up(stack: Stack, shop: dict[str, Spans]):
+    first = min(shop.values(), key=lambda spans: int(root(spans)["startTimeUnixNano"]))
+    # What the demo's first trace waited for: its end, the decision, and the way to Jaeger.
+    decision_wait, on_the_way = 10.0, 5.0
+    duration = (int(root(first)["endTimeUnixNano"]) - int(root(first)["startTimeUnixNano"])) / 1e9
+    assert stack.up_seconds + duration + decision_wait + on_the_way < 90
+    assert any("db.collection.name" in attributes_of(span) for span in first)
+
+
+def test_client_server_and_core_are_in_one_trace(shop: dict[str, Spans]):
+    searches = [spans for spans in shop.values() if root(spans)["name"] in ("search products", "search articles")]
+    together = [spans for spans in searches if policies(spans) != {"errors"}]
+    assert together
+    assert all(services(spans) == {SHOP, "standalone", "segcore"} for spans in together)
+
+
+def test_every_span_of_a_request_says_which_collection_it_touches(shop: dict[str, Spans]):
+    for spans in shop.values():
+        expected = root(spans)["name"].split()[-1]
+        assert {attributes_of(span).get("db.collection.name") for span in spans} == {expected}
+
+
+def test_traces_are_kept_for_the_reasons_that_the_rules_give(shop: dict[str, Spans]):
+    kept = Counter(policy for spans in shop.values() for policy in policies(spans))
+    assert kept["errors"] == 4
+    assert kept["slow"] >= 1
+    assert 5 <= kept["one-in-ten"] <= 40
+    assert set(kept) == {"errors", "slow", "one-in-ten"}
+    assert len(shop) < 181 / 2  # of the demo's 181 operations
+
+
+def test_no_heartbeat_of_milvus_is_kept(stack: Stack, shop: dict[str, Spans]):
+    assert set(stack.jaeger.services()) == {SHOP, "standalone", "segcore"}
+    for service in ("standalone", "segcore"):
+        assert set(stack.jaeger.traces(service)) <= set(shop)
+
+
+def test_a_failed_request_of_an_application_without_any_tracing_is_kept_with_its_collection(stack: Stack):
+    ask = "from pymilvus import MilvusClient; MilvusClient('http://milvus:19530').search('absent', [[0.5, 0.5]])"
+    with pytest.raises(RuntimeError, match="collection not found"):
+        stack.compose("--profile", "demo", "run", "--rm", "--entrypoint", "python", "demo", "-c", ask)
+    search = "milvus.proto.milvus.MilvusService/Search"
+    wanted = {"db.collection.name": "absent"}
+    found = wait_until(
+        lambda: stack.jaeger.traces("standalone", operation=search, attributes=wanted), "the trace in Jaeger", 40, 0.5
+    )
+    (spans,) = found.values()
+    facts = attributes_of(root(spans))
+    assert (facts["milvus.enrichment"], facts["db.response.status_code"]) == ("access_log", "100")
+    assert root(spans)["status"]["code"] == ERROR
+    assert policies(spans) == {"errors"}
+
+
+def test_otlp_over_http_is_taken_and_web_pages_of_other_sites_are_not_let_in(stack: Stack):
+    trace_id = secrets.token_bytes(16)
+    request = urllib.request.Request(
+        "http://127.0.0.1:4318/v1/traces",
+        failed_request(trace_id).SerializeToString(),
+        {"Content-Type": "application/x-protobuf", "Origin": "https://elsewhere.example.com"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    wait_until(lambda: stack.jaeger.trace(trace_id.hex()), "the trace in Jaeger", 30, 0.2)
+
+
+def test_the_collector_hands_everything_over(stack: Stack):
+    said = stack.compose("logs", "--no-color", "collector")
+    assert "Exporting failed" not in said
+    assert "deprecated" not in said
+
+
+def test_traces_survive_a_restart_of_jaeger(stack: Stack, shop: dict[str, Spans]):
+    stack.compose("restart", "jaeger")
+    stack.compose("up", "--wait")
+    again = stack.jaeger.traces(SHOP)
+    lost = {trace_id: span_ids(spans) - span_ids(again.get(trace_id, [])) for trace_id, spans in shop.items()}
+    assert not any(lost.values()), lost
+
+
+def test_a_processor_stopped_for_30_seconds_under_load_loses_nothing(stack: Stack):
+    with Load("127.0.0.1:4317", rate=20) as load:
+        wait_until(lambda: len(load.accepted) > 40, "some load before")
+        stack.compose("stop", "processor")
+        Event().wait(30)
+        stack.compose("start", "processor")
+        before = len(load.accepted)
+        wait_until(lambda: len(load.accepted) > before + 100, "some load after")
+    assert load.refused == []
+
+    def missing() -> set[str]:
+        return load.accepted - set(stack.jaeger.traces(SERVICE, limit=5000))
+
+    try:
+        wait_until(lambda: not missing(), "all traces in Jaeger", deadline=60, interval=1)
+    except TimeoutError as error:
+        error.add_note(f"{len(missing())} of {len(load.accepted)} are missing")
+        raise
+
+
+def test_our_image_is_below_250_megabytes(docker: Docker):
+    size = int(docker("image", "inspect", "--format", "{{.Size}}", "milvus-otel-processor"))
+    assert size < 250 * MEGABYTE
+
+
+def test_down_leaves_nothing(stack: Stack, docker: Docker):
+    stack.down()
+    ours = ("--quiet", "--filter", "label=com.docker.compose.project=milvus-otel")
+    assert docker("ps", "--all", *ours) == ""
+    assert docker("volume", "ls", *ours) == ""
+    assert docker("network", "ls", *ours) == ""

@@ -1,0 +1,76 @@
+"""A whole processor, running in the test's own process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import grpc
+from milvus_otel_processor.enrichment.settings import MilvusSettings
+from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.metrics import MetricsSettings
+from milvus_otel_processor.receiver import ReceiverSettings
+from milvus_otel_processor.sampling.settings import TailSamplingSettings
+from milvus_otel_processor.service import Service
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from tests.peers.otlp_sink import METHOD
+
+CALL_SECONDS = 20.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The settings of one processor's components."""
+
+    receiver: ReceiverSettings
+    exporter: ExporterSettings
+    tail_sampling: TailSamplingSettings | None = None
+    milvus: MilvusSettings | None = None
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+
+
+def receiver_settings(endpoint: str = "127.0.0.1:0", **settings: object) -> ReceiverSettings:
+    return ReceiverSettings.model_validate({"protocols": {"grpc": {"endpoint": endpoint, **settings}}})
+
+
+def exporter_settings(endpoint: str, **settings: object) -> ExporterSettings:
+    """An exporter that sends plain text, soon; overridden by `settings`."""
+    soon = {"batch": {"flush_timeout": 0.01}}
+    return ExporterSettings.model_validate(
+        {"endpoint": endpoint, "tls": {"insecure": True}, "sending_queue": soon, **settings}
+    )
+
+
+class Running:
+    """A processor that is up, and a client of it."""
+
+    def __init__(self, service: Service, channel: grpc.Channel) -> None:
+        self.service = service
+        self.channel = channel
+        self._export = channel.unary_unary(METHOD, response_deserializer=ExportTraceServiceResponse.FromString)
+        self._stopped = False
+
+    def send(self, request: bytes, compression: grpc.Compression | None = None) -> ExportTraceServiceResponse:
+        """Export a serialized request; raises grpc.RpcError."""
+        answer: ExportTraceServiceResponse = self._export(request, timeout=CALL_SECONDS, compression=compression)
+        return answer
+
+    def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
+        """Stop the processor as a signal would: what waits is decided, what is kept is sent. Does so once."""
+        if not self._stopped:
+            self._stopped = True
+            self.service.stop(grace_seconds)
+
+
+@contextmanager
+def running_processor(configuration: Configuration) -> Iterator[Running]:
+    """A processor that is stopped in the end, if the test has not done it."""
+    service = Service(configuration)
+    service.start()
+    with grpc.insecure_channel(service.endpoint, options=[("grpc.max_receive_message_length", -1)]) as channel:
+        running = Running(service, channel)
+        try:
+            yield running
+        finally:
+            running.stop()

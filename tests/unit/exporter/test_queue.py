@@ -1,0 +1,124 @@
+"""Batches by number and by time, and never more than fit."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from milvus_otel_processor.exporter.queue import SpanQueue
+from milvus_otel_processor.exporter.settings import QueueSettings
+from milvus_otel_processor.otlp.envelope import Group
+
+from tests.support.clock import Clock
+
+GROUP = Group(b"", b"")
+DEADLINE = 20.0
+
+
+def spans(*names: str) -> list[tuple[Group, bytes]]:
+    return [(GROUP, name.encode()) for name in names]
+
+
+def queue(clock: Callable[[], float], size: int = 100, min_size: int = 3) -> SpanQueue:
+    batch = {"min_size": min_size, "flush_timeout": 0.25}
+    return SpanQueue(QueueSettings.model_validate({"queue_size": size, "batch": batch}), clock)
+
+
+def test_a_batch_goes_out_as_soon_as_enough_spans_are_there() -> None:
+    waiting = queue(Clock())
+    waiting.put(spans("a", "b"))
+    waiting.put(spans("c"))
+    assert waiting.take() == spans("a", "b", "c")
+
+
+def test_the_spans_of_one_trace_stay_together_even_above_the_size_of_a_batch() -> None:
+    waiting = queue(Clock())
+    waiting.put(spans("a", "b"))
+    waiting.put(spans("c", "d", "e"))
+    assert waiting.take() == spans("a", "b", "c", "d", "e")
+
+
+def test_a_smaller_batch_goes_out_when_its_first_span_has_waited_long_enough() -> None:
+    clock = Clock()
+    waiting = queue(clock)
+    waiting.put(spans("a"))
+    clock.advance(0.125)
+    waiting.put(spans("b"))
+    clock.advance(0.125)
+    assert waiting.take() == spans("a", "b")
+
+
+def test_it_does_not_go_out_before_that() -> None:
+    asked = 0
+
+    def times() -> Iterator[float]:
+        nonlocal asked
+        for now in (0.0, 0.249, 0.2499, 0.25):  # when put; then each time the queue looks whether it is time
+            asked += 1
+            yield now
+
+    waiting = queue(times().__next__)
+    waiting.put(spans("a"))
+    assert waiting.take() == spans("a")
+    assert asked == 4
+
+
+def test_what_does_not_fit_is_refused_as_a_whole() -> None:
+    waiting = queue(Clock(), size=4, min_size=100)
+    assert waiting.put(spans("a", "b", "c"))
+    assert not waiting.put(spans("d", "e"))
+    assert waiting.put(spans("f"))
+    assert not waiting.put(spans("g"))
+
+
+def test_spans_under_way_take_up_room_until_they_are_done_with() -> None:
+    waiting = queue(Clock(), size=3, min_size=3)
+    waiting.put(spans("a", "b", "c"))
+    batch = waiting.take()
+    assert batch is not None
+    assert not waiting.put(spans("d"))
+    waiting.done(batch)
+    assert waiting.put(spans("d"))
+
+
+def test_a_closed_queue_takes_nothing_and_gives_out_what_it_has_at_once() -> None:
+    waiting = queue(Clock())
+    waiting.put(spans("a"))
+    waiting.close()
+    assert not waiting.put(spans("b"))
+    assert waiting.take() == spans("a")
+    assert waiting.take() is None
+
+
+def test_closing_wakes_every_thread_that_waits() -> None:
+    waiting = queue(Clock())
+    with ThreadPoolExecutor(3) as threads:
+        takers = [threads.submit(waiting.take) for _ in range(3)]
+        waiting.close()
+        assert [taker.result(DEADLINE) for taker in takers] == [None, None, None]
+
+
+def test_every_span_is_given_out_once_whatever_the_threads_do() -> None:
+    waiting = queue(Clock(), size=10_000, min_size=7)
+
+    def take_all() -> list[bytes]:
+        taken: list[bytes] = []
+        while (batch := waiting.take()) is not None:
+            taken += [span for _, span in batch]
+            waiting.done(batch)
+        return taken
+
+    names = [str(number) for number in range(3000)]
+    with ThreadPoolExecutor(4) as threads:
+        takers = [threads.submit(take_all) for _ in range(4)]
+        for name in names:
+            assert waiting.put(spans(name))
+        waiting.close()
+        taken = [span.decode() for taker in takers for span in taker.result(DEADLINE)]
+    assert sorted(taken) == sorted(names)
+
+
+def test_what_is_cleared_is_told_and_gone() -> None:
+    waiting = queue(Clock(), size=6)
+    waiting.put(spans("a", "b", "c"))
+    waiting.put(spans("d", "e"))
+    assert waiting.clear() == 5
+    assert waiting.put(spans("f", "g", "h", "i", "j", "k"))

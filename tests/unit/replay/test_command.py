@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+from milvus_otel_processor.cli import main
+
+from tests.unit.replay.recordings import request, sized, span, spans_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """\
+receivers: {otlp: {protocols: {grpc: {endpoint: "127.0.0.1:4317"}}}}
+processors:
+  tail_sampling:
+    decision_wait: 10s
+    policies:
+      - name: no-heartbeats
+        type: drop
+        drop:
+          drop_sub_policy:
+            - {name: root, type: span_name, span_name: {names: [heartbeat], root_only: true}}
+      - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+      - {name: never, type: latency, latency: {threshold_ms: 1000000}}
+exporters: {otlp: {endpoint: "127.0.0.1:4318", tls: {insecure: true}}}
+service: {pipelines: {traces: {receivers: [otlp], processors: [tail_sampling], exporters: [otlp]}}}
+"""
+
+
+class Folder:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.config.write_text(CONFIG)
+        self.traces = path / "traces.binpb"
+        self.traces.write_bytes(
+            sized(
+                request(span(1, error=True), span(2), span(3, name="heartbeat"), span(0)),
+                request(span(1, end=20, own=2), span(2, end=20, own=2)),
+            )
+        )
+
+    def replay(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, ["replay", "--config", str(self.config), *arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_the_table_has_every_policy_and_all_that_became_of_the_spans(folder: Folder) -> None:
+    result = folder.replay(str(folder.traces))
+    assert result.exit_code == 0, result.stderr
+    first, *lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert " ".join(first) == "3 traces, 6 spans in 2 requests over 20.0 s"
+    assert [line for line in lines if set(line[0]) != {"─"}] == [
+        ["policy", "type", "decision", "traces", "share", "spans", "share"],
+        ["no-heartbeats", "drop", "dropped", "1", "33.33%", "1", "16.67%"],
+        ["errors", "status_code", "sampled", "1", "33.33%", "1", "16.67%"],
+        ["never", "latency", "sampled", "0", "0.00%", "0", "0.00%"],
+        ["-", "-", "not_sampled", "1", "33.33%", "1", "16.67%"],
+        ["late,", "kept", "with", "their", "trace", "1", "16.67%"],
+        ["late,", "not", "kept", "as", "their", "trace", "1", "16.67%"],
+        ["refused:", "invalid_trace_id", "1", "16.67%"],
+        ["kept", "sampled", "1", "33.33%", "2", "33.33%"],
+    ]
+
+
+def test_the_json_has_the_same_figures(folder: Folder) -> None:
+    result = folder.replay("--format", "json", str(folder.traces))
+    document = json.loads(result.stdout)
+    assert document["recording"] == {"requests": 2, "seconds": 20.0}
+    assert document["received"] == {"traces": 3, "spans": 6}
+    assert document["kept"] == {"traces": 1, "spans": 2, "traces_share": 0.333333, "spans_share": 0.333333}
+    assert [(row["policy"], row["decision"], row["traces"], row["spans"]) for row in document["policies"]] == [
+        ("no-heartbeats", "dropped", 1, 1),
+        ("errors", "sampled", 1, 1),
+        ("never", "sampled", 0, 0),
+        (None, "not_sampled", 1, 1),
+    ]
+    assert document["late_spans"] == {"sampled": 1, "not_sampled": 1}
+    assert document["refused_spans"] == {"invalid_trace_id": 1}
+    assert document["lost_spans"] == {}
+
+
+def test_the_table_says_what_a_shadow_would_have_done(folder: Folder) -> None:
+    folder.config.write_text(
+        CONFIG.replace("type: status_code,", "type: status_code, mode: shadow,").replace(
+            "{name: never,", "{name: all, type: always_sample}\n      - {name: never, mode: shadow,"
+        )
+    )
+    result = folder.replay(str(folder.traces))
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "all always_sample sampled 2 66.67% 2 33.33%" in lines
+    assert "errors (shadow) status_code would be sampled, is sampled 1 33.33% 1 16.67%" in lines
+    assert "never (shadow) latency would be sampled 0 0.00% 0 0.00%" in lines
+    document = json.loads(folder.replay("--format", "json", str(folder.traces)).stdout)
+    assert [(row["policy"], row["would_decide"], row["decision"]) for row in document["shadow_policies"]] == [
+        ("errors", "sampled", "sampled"),
+        ("never", "sampled", None),
+    ]
+    assert [row["policy"] for row in document["policies"]] == ["no-heartbeats", "all"]
+
+
+def test_what_is_kept_can_be_written_and_replayed(folder: Folder) -> None:
+    kept = folder.path / "kept.binpb"
+    assert folder.replay("--out", str(kept), str(folder.traces)).exit_code == 0
+    assert [int.from_bytes(span.trace_id, "big") for span in spans_in(kept)] == [1, 1]
+    again = json.loads(folder.replay("--format", "json", str(kept)).stdout)
+    assert again["kept"]["traces"] == again["received"]["traces"] == 1
+
+
+def test_rules_can_be_changed_for_one_run(folder: Folder) -> None:
+    every = "processors.tail_sampling.policies=[{name: all, type: always_sample}]"
+    document = json.loads(folder.replay("--format", "json", "--set", every, str(folder.traces)).stdout)
+    assert document["kept"]["spans"] == 5
+
+
+def test_an_empty_recording_has_a_table_without_shares(folder: Folder) -> None:
+    folder.traces.write_bytes(b"")
+    result = folder.replay(str(folder.traces))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("0 traces, 0 spans in 0 requests over 0.0 s")
+    assert "%" not in result.stdout
+
+
+def test_a_policy_name_is_shown_as_it_is(folder: Folder) -> None:
+    folder.config.write_text(CONFIG.replace("name: errors", 'name: "[red]errors"'))
+    assert "[red]errors" in folder.replay(str(folder.traces)).stdout
+
+
+def test_a_file_that_cannot_be_read_ends_it_with_status_1(folder: Folder) -> None:
+    missing = folder.path / "missing"
+    result = folder.replay(str(folder.traces), str(missing))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"{missing}: cannot be read: No such file or directory\n"
+
+
+def test_a_file_cut_short_ends_it_with_file_and_message(folder: Folder) -> None:
+    folder.traces.write_bytes(folder.traces.read_bytes()[:-1])
+    result = folder.replay(str(folder.traces))
+    assert result.exit_code == 1
+    assert f"{folder.traces}: message 2 at byte" in result.stderr
+
+
+def test_a_wrong_configuration_ends_it_with_file_and_line(folder: Folder) -> None:
+    folder.config.write_text(CONFIG.replace("threshold_ms: 1000000", "threshold_ms: soon"))
+    result = folder.replay(str(folder.traces))
+    assert result.exit_code == 1
+    assert f"{folder.config}:12: " in result.stderr
+
+
+def test_the_files_that_are_read_are_not_written_over(folder: Folder) -> None:
+    before = folder.traces.read_bytes()
+    result = folder.replay(str(folder.traces), "--out", str(folder.traces))
+    assert result.exit_code == 1
+    assert "name another" in result.stderr
+    assert folder.traces.read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_is_named(folder: Folder) -> None:
+    result = folder.replay(str(folder.traces), "--out", str(folder.path / "no" / "kept"))
+    assert result.exit_code == 1
+    assert result.stderr == f"--out {folder.path}/no/kept: cannot be written: No such file or directory\n"
+
+
+def test_a_recording_has_to_be_named(folder: Folder) -> None:
+    result = folder.replay()
+    assert result.exit_code == 2
+    assert "FILE" in result.stderr

@@ -1,0 +1,93 @@
+"""The recorded traffic of a real Milvus, replayed by the built-in rules, in every form that a file can have."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import zstandard
+from click.testing import CliRunner
+from google.protobuf.json_format import MessageToDict
+from milvus_otel_processor.cli import main
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.recorded import FOLDER, SPANS, TRACES
+from tests.unit.replay.recordings import spans_in, unsized
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+RECORDING = FOLDER / "traces.binpb"
+
+
+def replayed(file: Path, *arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(main, ["replay", str(file), "--format", "json", *arguments])
+    assert result.exit_code == 0, result.stderr
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def as_json_lines(recording: bytes) -> bytes:
+    lines = []
+    for request in unsized(recording):
+        document = MessageToDict(request, use_integers_for_enums=True)
+        for resource_spans in document["resourceSpans"]:
+            for scope_spans in resource_spans["scopeSpans"]:
+                for span in scope_spans["spans"]:
+                    for key in ("traceId", "spanId", "parentSpanId"):
+                        if key in span:
+                            span[key] = b64decode(span[key]).hex()
+        lines.append(json.dumps(document))
+    return "\n".join(lines).encode()
+
+
+def as_compressed_messages(recording: bytes) -> bytes:
+    frames = [zstandard.compress(request.SerializeToString()) for request in unsized(recording)]
+    return b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
+
+
+def test_every_trace_and_every_span_of_it_is_counted() -> None:
+    document = replayed(RECORDING)
+    assert document["received"] == {"traces": TRACES, "spans": SPANS}
+    decided = sum(row["spans"] for row in document["policies"])
+    assert decided + sum(document["late_spans"].values()) == SPANS
+    assert sum(row["traces"] for row in document["policies"]) == TRACES
+    assert document["lost_spans"] == document["refused_spans"] == {}
+    assert (
+        document["kept"]["spans"]
+        == sum(row["spans"] for row in document["policies"] if row["decision"] == "sampled")
+        + document["late_spans"]["sampled"]
+    )
+
+
+@pytest.mark.parametrize("form", [as_json_lines, as_compressed_messages, gzip.compress, zstandard.compress])
+def test_every_form_of_a_recording_gives_the_same_figures(tmp_path: Path, form: Callable[[bytes], bytes]) -> None:
+    file = tmp_path / "recording"
+    file.write_bytes(form(RECORDING.read_bytes()))
+    assert replayed(file) == replayed(RECORDING)
+
+
+def test_with_a_rule_that_keeps_everything_every_span_is_written_once(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    rule = "processors.tail_sampling.policies=[{name: all, type: always_sample}]"
+    assert replayed(RECORDING, "--set", rule, "--out", str(kept))["kept"]["spans"] == SPANS
+
+    def ids(file: Path) -> list[tuple[bytes, bytes]]:
+        return sorted((span.trace_id, span.span_id) for span in spans_in(file))
+
+    assert ids(kept) == ids(RECORDING)
+
+
+def test_what_is_written_is_a_recording_again(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    first = replayed(RECORDING, "--out", str(kept))
+    again = replayed(kept)
+    assert again["received"] == {"traces": first["kept"]["traces"], "spans": first["kept"]["spans"]}
+    assert all(
+        ExportTraceServiceRequest.FromString(one.SerializeToString()) == one for one in unsized(kept.read_bytes())
+    )
