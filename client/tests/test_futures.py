@@ -21,7 +21,7 @@ _PARAMETERS = {"metric_type": "L2"}
 
 
 @pytest.fixture
-def collection(milvus: FakeMilvus, instrument: Callable[..., Any], telemetry: Telemetry) -> Iterator[Collection]:
+def collection(milvus: FakeMilvus, instrument: Callable[..., Any]) -> Iterator[Collection]:
     instrument()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

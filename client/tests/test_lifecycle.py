@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -130,7 +131,7 @@ def test_what_somebody_else_wrapped_since_stays_and_is_silent(
 ) -> None:
     instrumentor = instrument()
     ours = vars(GrpcHandler)["search"]
-    GrpcHandler.search = lambda *args, **kwargs: ours(*args, **kwargs)
+    GrpcHandler.search = functools.partialmethod(ours)
     try:
         instrumentor.uninstrument()
         assert "GrpcHandler.search was wrapped by something else" in caplog.text
@@ -175,9 +176,7 @@ def test_the_instrumentor_is_what_opentelemetry_instrument_looks_for() -> None:
 
 
 def _handler_of(client: MilvusClient) -> GrpcHandler:
-    if hasattr(client, "_handler"):
-        handler = client._handler
-    else:
-        handler = pymilvus.connections._fetch_handler(client._using)
+    legacy = not hasattr(client, "_handler")
+    handler = pymilvus.connections._fetch_handler(client._using) if legacy else client._handler
     assert isinstance(handler, GrpcHandler)
     return handler

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 from pymilvus import AsyncMilvusClient, MilvusClient, MilvusException
@@ -78,6 +79,7 @@ def test_what_pymilvus_asks_meanwhile_is_part_of_the_operation(
     assert [name for name, _ in milvus.metadata] == ["DescribeCollection", "Insert"]
     context = telemetry.operation.context
     assert context is not None
+    assert telemetry.rpcs
     assert all(span.parent and span.parent.span_id == context.span_id for span in telemetry.rpcs)
 
 
@@ -134,6 +136,19 @@ def test_a_call_that_pymilvus_refuses_is_a_failed_operation_without_rpcs(
     assert not milvus.metadata
 
 
+def test_a_timeout_has_grpcs_name_for_it_and_no_code_of_milvus(
+    client: MilvusClient, milvus: FakeMilvus, telemetry: Telemetry, instrument: Callable[..., Any]
+) -> None:
+    instrument()
+    milvus.release.clear()
+    with pytest.raises((MilvusException, grpc.RpcError)):
+        client.search("c", [VECTOR], timeout=0.1)
+    assert (telemetry.operation.attributes or {})["error.type"] == "DEADLINE_EXCEEDED"
+    assert "db.response.status_code" not in (telemetry.operation.attributes or {})
+    assert telemetry.operation.status.status_code is StatusCode.ERROR
+    assert (telemetry.rpcs[-1].attributes or {})["rpc.grpc.status_code"] == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
+
+
 def test_the_query_text_has_its_literals_only_when_asked_for(
     client: MilvusClient, telemetry: Telemetry, instrument: Callable[..., Any]
 ) -> None:
@@ -185,8 +200,8 @@ def test_hooks_get_the_arguments_by_name_and_the_result(
 ) -> None:
     seen: list[Any] = []
     instrument(
-        request_hook=lambda span, operation, arguments: seen.append((operation, dict(arguments)["limit"])),
-        response_hook=lambda span, operation, result: span.set_attribute("shop.hits", len(result[0])),
+        request_hook=lambda _, operation, arguments: seen.append((operation, dict(arguments)["limit"])),
+        response_hook=lambda span, _, result: span.set_attribute("shop.hits", len(result[0])),
     )
     client.search("c", [VECTOR], "", 2)
     assert seen == [("search", 2)]

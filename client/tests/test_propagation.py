@@ -215,10 +215,10 @@ def test_of_all_trace_flags_only_sampled_is_sent(flags: int, sent: str) -> None:
 class _Shop(TextMapPropagator):
     """An application's propagator, with two entries that gRPC would refuse."""
 
-    def extract(self, carrier: Any, context: Any = None, getter: Any = None) -> Context:
+    def extract(self, *_: Any, **__: Any) -> Context:
         return Context()
 
-    def inject(self, carrier: Any, context: Any = None, setter: Any = None) -> None:
+    def inject(self, carrier: Any, context: Any = None, **_: Any) -> None:
         carrier["X-Shop"] = str(baggage.get_baggage("tenant", context))
         carrier["bad name"] = "value"
         carrier["x-bad-value"] = "line\nbreak"

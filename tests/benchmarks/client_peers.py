@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Compares this client with other instrumentations of pymilvus: `uv run python tests/benchmarks/client_peers.py`.
 
 Each gets an environment of its own, made by uv under ~/.cache/milvus-otel/client-peers, and a process of its own. What
@@ -16,7 +15,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -91,7 +93,7 @@ def costs(rounds: int, count: int) -> dict[str, dict[str, float]]:
     names = ["plain", "by hand", "ours", "ours, rpc spans", "traceloop", "openlit", "grpc"]
     workers = {name: Worker(name) for name in names}
     try:
-        calls = [worker.ask("stub") for worker in workers.values()][0]
+        calls = max(worker.ask("stub") for worker in workers.values())
         taken: dict[str, dict[str, list[float]]] = {name: {call: [] for call in calls} for name in names}
         for number in range(rounds + 1):
             for call in calls:
@@ -123,7 +125,7 @@ def ratio(uri: str, rounds: int, count: int) -> float:
                 pair[worker] = worker.ask("measure", call="search", count=count, clock=WALL)
             if number:
                 pairs.append(pair[ours] / pair[plain])
-    return statistics.median(pairs)
+    return float(statistics.median(pairs))
 
 
 def observations(milvus: EmbeddedMilvus, receiver: Receiver) -> dict[str, dict[str, Any]]:
@@ -142,7 +144,7 @@ def observations(milvus: EmbeddedMilvus, receiver: Receiver) -> dict[str, dict[s
 
 
 def table(observed: dict[str, dict[str, Any]], cost: dict[str, dict[str, float]], against_real: float) -> str:
-    rows = {
+    rows: dict[str, Callable[[str], str]] = {
         "collection, positional arguments": lambda name: _collection(observed[name]["positional"]),
         "AsyncMilvusClient, ORM, iterators": lambda name: ", ".join(
             _traced(observed[name][scenario]) for scenario in ("async", "orm", "iterator")
@@ -220,7 +222,7 @@ def main() -> None:
     ):
         observed = observations(milvus, receiver)
         against_real = ratio(milvus.uri, arguments.rounds, arguments.count)
-    print(table(observed, cost, against_real))
+    sys.stdout.write(table(observed, cost, against_real) + "\n")
     if arguments.json:
         arguments.json.write_text(json.dumps({"cost": cost, "ratio": against_real, "observed": observed}, indent=1))
 

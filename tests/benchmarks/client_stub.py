@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DIMENSION = 768
 ROWS = 100
@@ -17,7 +19,7 @@ class _Answer(grpc.Future):  # type: ignore[misc] # grpc has no types
     def __init__(self, response: Any) -> None:
         self._response = response
 
-    def result(self, timeout: Any = None) -> Any:
+    def result(self, *_: Any, **__: Any) -> Any:
         return self._response
 
     def add_done_callback(self, fn: Any) -> None:
@@ -29,10 +31,10 @@ class _Answer(grpc.Future):  # type: ignore[misc] # grpc has no types
     def details(self) -> str:
         return ""
 
-    def exception(self, timeout: Any = None) -> None:
+    def exception(self, *_: Any, **__: Any) -> None:
         return None
 
-    def traceback(self, timeout: Any = None) -> None:
+    def traceback(self, *_: Any, **__: Any) -> None:
         return None
 
     def cancel(self) -> bool:
@@ -76,7 +78,7 @@ class _Channel(grpc.Channel):  # type: ignore[misc]
 
     stream_unary = stream_stream = unary_stream
 
-    def subscribe(self, callback: Any, try_to_connect: bool = False) -> None:
+    def subscribe(self, callback: Any, **_: Any) -> None:
         callback(grpc.ChannelConnectivity.READY)
 
     def unsubscribe(self, callback: Any) -> None: ...

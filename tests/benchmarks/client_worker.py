@@ -11,18 +11,20 @@ import logging
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import client_scenarios
-import client_stub
+import client_scenarios  # type: ignore[import-not-found] # beside this file
+import client_stub  # type: ignore[import-not-found]
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class NoOpExporter(SpanExporter):
-    def export(self, spans: Any) -> SpanExportResult:
+    def export(self, *_: Any) -> SpanExportResult:
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None: ...
@@ -35,14 +37,14 @@ def _ours(*, rpc_spans: bool) -> None:
 
 
 def _traceloop() -> None:
-    from opentelemetry.instrumentation.milvus import MilvusInstrumentor
+    from opentelemetry.instrumentation.milvus import MilvusInstrumentor  # type: ignore[import-not-found]
 
     MilvusInstrumentor().instrument()
 
 
 def _openlit() -> None:
-    from openlit._config import OpenlitConfig
-    from openlit.instrumentation.milvus import MilvusInstrumentor
+    from openlit._config import OpenlitConfig  # type: ignore[import-not-found]
+    from openlit.instrumentation.milvus import MilvusInstrumentor  # type: ignore[import-not-found]
 
     # what openlit.init() does for Milvus, its defaults included, without asking the network for prices
     OpenlitConfig()
@@ -52,8 +54,8 @@ def _openlit() -> None:
 def _grpc() -> None:
     from opentelemetry.instrumentation.grpc import GrpcAioInstrumentorClient, GrpcInstrumentorClient
 
-    GrpcInstrumentorClient().instrument()
-    GrpcAioInstrumentorClient().instrument()
+    GrpcInstrumentorClient().instrument()  # type: ignore[no-untyped-call]
+    GrpcAioInstrumentorClient().instrument()  # type: ignore[no-untyped-call]
 
 
 def _by_hand() -> None:

@@ -46,9 +46,8 @@ def tracer_provider() -> Iterator[TracerProvider]:
 
 
 @pytest.fixture
-def metrics() -> Iterator[InMemoryMetricReader]:
-    reader = InMemoryMetricReader()
-    yield reader
+def metrics() -> InMemoryMetricReader:
+    return InMemoryMetricReader()
 
 
 @pytest.fixture
@@ -63,7 +62,11 @@ def instrumentor(tracer_provider: TracerProvider, metrics: InMemoryMetricReader)
 
 
 @pytest.fixture
-def traces(tracer_provider: TracerProvider, instrumentor: MilvusInstrumentor, receiver: Receiver) -> Traces:
+def traces(
+    tracer_provider: TracerProvider,
+    instrumentor: MilvusInstrumentor,
+    receiver: Receiver,
+) -> Traces:
     exporter = InMemorySpanExporter()
     tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
     return Traces(exporter, receiver)

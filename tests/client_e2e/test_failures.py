@@ -41,7 +41,7 @@ def test_a_missing_collection_is_an_error_with_milvus_code_and_joined(client: Mi
     assert "collection not found" in (operation.status.description or "")
     assert attributes_of(operation)["db.response.status_code"] == "100"
     assert operation.context is not None
-    assert caught.value.trace_id == f"{operation.context.trace_id:032x}"  # type: ignore[attr-defined]
+    assert caught.value.trace_id == f"{operation.context.trace_id:032x}"
     traces.wait_until_joined(traces.wait_for_rpcs_of(operation))
 
 
@@ -54,20 +54,21 @@ def test_a_wrong_dimension_is_an_error_with_milvus_code(client: MilvusClient, tr
     assert attributes_of(operation)["db.response.status_code"] == attributes_of(operation)["error.type"]
 
 
-def test_a_timeout_is_an_error_of_its_own_type(client: MilvusClient, traces: Traces) -> None:
+def test_a_timeout_is_an_error_of_whoever_notices_it_first(client: MilvusClient, traces: Traces) -> None:
+    client.insert("failing", [{"id": 2, "vector": VECTOR}])
+    traces.clear()
     with pytest.raises((MilvusException, grpc.RpcError)) as caught:
         # waits for what was just inserted, which takes Milvus longer
-        client.insert("failing", [{"id": 2, "vector": VECTOR}])
-        traces.clear()
         client.search("failing", [VECTOR], timeout=0.01)
     operation = traces.only_operation()
     assert is_error(operation)
-    assert attributes_of(operation)["error.type"] == "DEADLINE_EXCEEDED"
-    assert "db.response.status_code" not in attributes_of(operation)
-    assert caught.value.trace_id  # type: ignore[union-attr]
+    # gRPC here, or Milvus, which is told of the deadline
+    assert attributes_of(operation)["error.type"] in ("DEADLINE_EXCEEDED", "65535")
+    assert caught.value.trace_id
 
 
-def test_a_cancelled_task_ends_its_span(client: MilvusClient, milvus: EmbeddedMilvus, traces: Traces) -> None:
+@pytest.mark.usefixtures("client")
+def test_a_cancelled_task_ends_its_span(milvus: EmbeddedMilvus, traces: Traces) -> None:
     async def run() -> None:
         async_client = AsyncMilvusClient(milvus.uri)
         await async_client.search("failing", [VECTOR])

@@ -30,7 +30,9 @@ def collection(milvus: EmbeddedMilvus) -> Iterator[str]:
     client = MilvusClient(milvus.uri)
     client.create_collection(COLLECTION, len(VECTOR), metric_type="COSINE", consistency_level="Strong")
     client.insert(COLLECTION, [{"id": number, "vector": VECTOR, "price": number} for number in range(ROWS)])
+    client.close()
     yield COLLECTION
+    client = MilvusClient(milvus.uri)
     client.drop_collection(COLLECTION)
     client.close()
 
@@ -80,7 +82,7 @@ def test_without_rpc_spans_milvus_joins_below_the_operation(
 
 
 def test_creating_a_collection_is_one_operation_whatever_number_of_rpcs_it_takes(
-    milvus: EmbeddedMilvus, client: MilvusClient, traces: Traces
+    client: MilvusClient, traces: Traces
 ) -> None:
     client.create_collection("folded", 4)
     operation = traces.only_operation()

@@ -31,14 +31,14 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
-    """An OTLP/gRPC receiver that remembers the parent of each server span of MilvusService, and of any other service."""
+    """An OTLP/gRPC receiver that remembers what it receives, from Milvus or from any other service."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._spans: list[Any] = []
         self._service_names: set[str] = set()
         self._server = grpc.server(ThreadPoolExecutor(4))
-        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
     def __enter__(self) -> Self:
@@ -104,7 +104,11 @@ class Traces:
         """Wait until Milvus has sent a server span below each of these spans."""
         expected = {(span.context.trace_id, span.context.span_id): span.name for span in parents if span.context}
         assert expected
-        missing = lambda: [name for key, name in expected.items() if key not in self._receiver.parents_of_requests()]  # noqa: E731
+
+        def missing() -> list[str]:
+            joined = self._receiver.parents_of_requests()
+            return [name for key, name in expected.items() if key not in joined]
+
         try:
             wait_until(lambda: not missing(), "Milvus' spans")
         except AssertionError:

@@ -46,6 +46,8 @@ def docker(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[
         docker = engine_alone.within(project)
         docker("compose", "--profile", "demo", "build", timeout=900)
         yield docker
+        # Each change of the sources leaves images behind; those of today are the builder's cache.
+        docker("image", "prune", "--force", "--filter", "until=24h")
 
 
 class Stack:

@@ -1,7 +1,9 @@
 """What a user does with the stack: up, look at traces, restart parts, down. The tests go on where the last one stopped."""
 
 import json
+import secrets
 import time
+import urllib.request
 from collections import Counter
 from threading import Event
 from typing import Any
@@ -12,9 +14,10 @@ from tests.peers.jaeger import attributes_of
 from tests.peers.waiting import wait_until
 from tests.stack.conftest import Stack
 from tests.stack.engine import Docker
-from tests.stack.load import SERVICE, Load
+from tests.stack.load import SERVICE, Load, failed_request
 
 SHOP = "demo-shop"
+ERROR = 2  # Status.STATUS_CODE_ERROR
 MEGABYTE, MEBIBYTE = 1_000_000, 1024 * 1024
 
 Spans = list[dict[str, Any]]
@@ -121,9 +124,43 @@ def test_traces_are_kept_for_the_reasons_that_the_rules_give(shop: dict[str, Spa
 
 
 def test_no_heartbeat_of_milvus_is_kept(stack: Stack, shop: dict[str, Spans]):
-    assert stack.jaeger.services() == sorted({SHOP, "standalone", "segcore"})
+    assert set(stack.jaeger.services()) == {SHOP, "standalone", "segcore"}
     for service in ("standalone", "segcore"):
         assert set(stack.jaeger.traces(service)) <= set(shop)
+
+
+def test_a_failed_request_of_an_application_without_any_tracing_is_kept_with_its_collection(stack: Stack):
+    ask = "from pymilvus import MilvusClient; MilvusClient('http://milvus:19530').search('absent', [[0.5, 0.5]])"
+    with pytest.raises(RuntimeError, match="collection not found"):
+        stack.compose("--profile", "demo", "run", "--rm", "--entrypoint", "python", "demo", "-c", ask)
+    search = "milvus.proto.milvus.MilvusService/Search"
+    wanted = {"db.collection.name": "absent"}
+    found = wait_until(
+        lambda: stack.jaeger.traces("standalone", operation=search, attributes=wanted), "the trace in Jaeger", 40, 0.5
+    )
+    (spans,) = found.values()
+    facts = attributes_of(root(spans))
+    assert (facts["milvus.enrichment"], facts["db.response.status_code"]) == ("access_log", "100")
+    assert root(spans)["status"]["code"] == ERROR
+    assert policies(spans) == {"errors"}
+
+
+def test_otlp_over_http_is_taken_and_web_pages_of_other_sites_are_not_let_in(stack: Stack):
+    trace_id = secrets.token_bytes(16)
+    request = urllib.request.Request(
+        "http://127.0.0.1:4318/v1/traces",
+        failed_request(trace_id).SerializeToString(),
+        {"Content-Type": "application/x-protobuf", "Origin": "https://elsewhere.example.com"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    wait_until(lambda: stack.jaeger.trace(trace_id.hex()), "the trace in Jaeger", 30, 0.2)
+
+
+def test_the_collector_hands_everything_over(stack: Stack):
+    said = stack.compose("logs", "--no-color", "collector")
+    assert "Exporting failed" not in said
+    assert "deprecated" not in said
 
 
 def test_traces_survive_a_restart_of_jaeger(stack: Stack, shop: dict[str, Spans]):

@@ -20,6 +20,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.support.clock import Clock
 from tests.support.spans import encoded
 
+WALL_CLOCK_NS = 1_800_000_000 * 10**9
+"""What time it is, for rules that ask, when a test's clock shows 0: in 2027, after all spans of the tests."""
+
 ALWAYS: dict[str, object] = {"name": "everything", "type": "always_sample"}
 NEVER: dict[str, object] = {"name": "nothing", "type": "probabilistic", "probabilistic": {"sampling_percentage": 0}}
 ERRORS: dict[str, object] = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
@@ -75,7 +78,7 @@ class Harness:
         self.buffer = Buffer(settings.decision_wait)
         self.decider = Decider(
             enricher=enricher(self.telemetry, self.clock, self.buffer) if enrich else None,
-            sampler=Sampler(settings, Clocks(self.clock, lambda: int(self.clock.now * 1e9))),
+            sampler=Sampler(settings, Clocks(self.clock, lambda: WALL_CLOCK_NS + int(self.clock.now * 1e9))),
             cache_settings=settings.decision_cache,
             exporter=self.exporter,
             telemetry=self.telemetry,

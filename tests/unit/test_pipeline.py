@@ -248,7 +248,8 @@ class TestLateSpans:
         harness.put(span(1, 1, attributes=known))
         harness.decide_all()
         harness.put(span(1, 2, parent=1))
-        assert attributes_of(harness.exporter.spans[1]) == known | {"tailsampling.policy": "everything"}
+        added = {"milvus.enrichment": "client", "tailsampling.policy": "everything"}
+        assert attributes_of(harness.exporter.spans[1]) == known | added
 
 
 class TestSealedRoots:

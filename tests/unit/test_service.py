@@ -17,15 +17,16 @@ from tests.support.spans import attributes_of, encoded, span
 
 SEARCH = {"db.system.name": "milvus", "db.collection.name": "products"}
 REQUEST = encoded(span(1, 1, attributes=SEARCH), span(1, 2, 1))
+SOURCE = {"milvus.enrichment": "client"}
 POLICY = {"tailsampling.policy": "everything"}
 
 
 @pytest.mark.parametrize(
     ("milvus", "tail_sampling", "child"),
     [
-        (True, sampling(decision_wait=0.01), SEARCH | POLICY),
+        (True, sampling(decision_wait=0.01), SEARCH | SOURCE | POLICY),
         (False, sampling(decision_wait=0.01), POLICY),
-        (True, None, SEARCH),
+        (True, None, SEARCH | SOURCE),
         (False, None, {}),
     ],
     ids=["both", "only tail_sampling", "only milvus", "neither"],

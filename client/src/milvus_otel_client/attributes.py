@@ -1,8 +1,8 @@
 """The names of every attribute that this instrumentation sets; README.md explains them in one table.
 
 The ``db.*``, ``error.*`` and ``server.*`` names are those of OpenTelemetry's semantic conventions for database client
-spans, stable since 1.33 (apart from ``db.response.returned_rows``, in development there); ``rpc.*`` are the ones that OpenTelemetry's gRPC instrumentation for Python sets. What the
-conventions have no word for is ``milvus.*``.
+spans, stable since 1.33 apart from ``db.response.returned_rows``, which is in development there. ``rpc.*`` are the ones
+that OpenTelemetry's gRPC instrumentation for Python sets. What the conventions have no word for is ``milvus.*``.
 """
 
 from typing import Final

@@ -38,8 +38,11 @@ class StubView:
     """Stands in for a ``MilvusServiceStub``; its rpcs are looked up in the stub when first used."""
 
     def __init__(self, stub: Any, telemetry: Telemetry) -> None:
-        self._stub = stub
-        self._telemetry = telemetry
+        self.__dict__.update(_stub=stub, _telemetry=telemetry)
+
+    def __setattr__(self, method: str, value: Any) -> None:
+        setattr(self._stub, method, value)
+        self.__dict__.pop(method, None)
 
     def __getattr__(self, method: str) -> Any:
         target = getattr(self._stub, method)

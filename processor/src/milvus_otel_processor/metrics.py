@@ -117,29 +117,29 @@ METRICS = (
         "processor_enriched_requests",
         _COUNTER,
         ("source",),
-        "Milvus requests in decided traces, by the source that knew their collection: the coverage of enrichment. `no_collection` "
-        "are requests that name none, `unknown` those that no source knew.",
+        "Milvus requests by the source that named their collection; `no_collection` where there is none to name, "
+        "`unknown` where no source knew.",
         lambda now: _by(now.enriched_requests),
     ),
     Description(
         "processor_access_log_lines",
         _COUNTER,
-        ("outcome",),
-        "Lines of Milvus' access log that came in, by what became of them.",
+        ("state",),
+        "Lines of Milvus' access log: `received`; `evicted` of these, too many to hold; `doubled`; `malformed`.",
         lambda now: _by(now.access_log_lines),
     ),
     Description(
         "processor_catalogue_refreshes",
         _COUNTER,
-        ("outcome",),
-        "Times that the collections were read from Milvus, by how it went.",
+        ("result",),
+        "Readings of Milvus' collections: `ok`, or the reason why not, such as `unauthenticated`.",
         lambda now: _by(now.catalogue_refreshes),
     ),
     Description(
         "processor_source_failures",
         _COUNTER,
         ("source",),
-        "Traces at which a source of the user's own failed.",
+        "Exceptions raised by sources of the user's own.",
         lambda now: _by(now.source_failures),
     ),
     Description(
@@ -164,13 +164,6 @@ METRICS = (
         lambda now: {key: amount.traces for key, amount in now.shadow_decisions.items()},
     ),
     Description(
-        "processor_invalid_trace_states",
-        _COUNTER,
-        (),
-        "Kept spans whose trace state is not valid, so that `adjusted_counts` left it as it was.",
-        lambda now: _one(now.invalid_trace_states),
-    ),
-    Description(
         "processor_late_spans",
         _COUNTER,
         ("decision",),
@@ -183,6 +176,13 @@ METRICS = (
         ("reason",),
         "Traces decided before their time because a limit was reached.",
         lambda now: _by(now.early_decisions),
+    ),
+    Description(
+        "processor_invalid_trace_states",
+        _COUNTER,
+        (),
+        "Kept spans whose trace state could not take the adjusted count.",
+        lambda now: _one(now.invalid_trace_states),
     ),
     Description(
         "processor_waiting_traces",

@@ -88,7 +88,8 @@ class Reloader:
         """Follow the files until the program ends, and load anew whenever `asked` is set."""
         while True:
             was_asked = asked.wait(_SECONDS_BETWEEN_LOOKS)
-            asked.clear()
+            if was_asked:
+                asked.clear()
             try:
                 if was_asked or self._files.changed():
                     self.reload()

@@ -109,20 +109,24 @@ class Enricher:
             self._requests[known[2] if known[0].collection is not None else NO_COLLECTION] += 1
 
     def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
-        spans, groups, own, names = trace.spans, trace.groups, request.span, written.subtree
+        spans, own, names = trace.spans, request.span, written.subtree
         has = {pair.key for pair in AttributesView.FromString(spans[own]).attributes}
         at_own = (written.own if request.parent is None else names).without(has)
         # Milvus gives its own spans no such attributes; where something else does, it gives them to the request's span as well.
         free = names.without(has) is names.all
-        for index in request.spans:
-            if index == own:
-                spans[index] += at_own
-            elif free and is_milvus(groups[index]):
-                spans[index] += names.all
-            else:
-                spans[index] += names.missing(spans[index])
+        unchanged = 0
+        if free and request.only_milvus:
+            before, block = spans[own], names.all
+            for index in request.spans:
+                spans[index] += block
+            spans[own] = before + at_own
+        else:
+            for index in request.spans:
+                missing = at_own if index == own else names.missing(spans[index])
+                spans[index] += missing
+                unchanged += not missing
         trace.appended(written.own.all)
-        self._spans[known[2]] += len(request.spans)
+        self._spans[known[2]] += len(request.spans) - unchanged
         if known[0].error_type is not None and request.server is not None:
             self._mark_failed(trace, request.server, known[0].error_message, written.failure)
 
@@ -169,6 +173,8 @@ def _share(requests: Sequence[Request], facts: list[Facts], origins: list[str]) 
         above = facts[operation]
         names = Facts(above.collection, above.namespace, above.operation)
         for place in made:
+            if requests[place].method is None and facts[place].collection is not None:
+                continue  # an operation within another speaks for itself
             if above.collection is not None or not origins[place]:
                 origins[place] = origins[operation]
             facts[place] = filled(names, facts[place])

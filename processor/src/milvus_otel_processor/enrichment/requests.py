@@ -37,7 +37,7 @@ class Request:
     whose nearest request it is, its own included.
     """
 
-    __slots__ = ("client", "method", "parent", "server", "spans")
+    __slots__ = ("client", "method", "only_milvus", "parent", "server", "spans")
 
     def __init__(self, method: str | None, *, client: int | None = None, server: int | None = None) -> None:
         self.method = method
@@ -45,6 +45,8 @@ class Request:
         self.server = server
         self.parent: Request | None = None
         self.spans: list[int] = []
+        self.only_milvus = False
+        """Whether all of `spans` but its own are known to be of Milvus itself."""
 
     @property
     def span(self) -> int:
@@ -57,7 +59,8 @@ class Request:
 def find_requests(trace: Trace) -> list[Request]:
     """Return the requests of the trace, in the order of their spans. Raises DecodeError at a malformed span."""
     spans, heads = trace.spans, trace.heads
-    foreign = [index for index, group in enumerate(trace.groups) if not is_milvus(group)]
+    of_others = {group for group in trace.distinct_groups if not is_milvus(group)}
+    foreign = [index for index, group in enumerate(trace.groups) if group in of_others] if of_others else []
     found: dict[int, Request] = {}
     for index in [index for index, span in enumerate(spans) if SERVICE in span]:
         head = heads[index]
@@ -67,7 +70,7 @@ def find_requests(trace: Trace) -> list[Request]:
         if method is not None:
             found[index] = Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
     for index in foreign:
-        if index not in found and heads[index].kind != _SERVER and _is_of_milvus(spans[index]):
+        if index not in found and _is_of_milvus(spans[index]):
             found[index] = Request(None, client=index)
     if not found:
         return []
@@ -102,9 +105,11 @@ def _fill(trace: Trace, request: Request, foreign: list[int]) -> bool:
     for index in foreign:
         if index != request.client and heads[index].parent_span_id not in NO_PARENT:
             return False
-    outside = set(foreign)
-    outside.discard(request.span)
-    request.spans = [index for index in range(len(heads)) if index not in outside]
+    request.spans = list(range(len(heads)))
+    for index in reversed(foreign):
+        if index != request.span:
+            del request.spans[index]
+    request.only_milvus = True
     return True
 
 

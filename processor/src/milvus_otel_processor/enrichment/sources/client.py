@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.enrichment.facts import Facts
+from milvus_otel_processor.enrichment.facts import NOTHING, Facts
 from milvus_otel_processor.otlp.schema import AttributesView
 
 if TYPE_CHECKING:
@@ -30,17 +30,24 @@ class ClientSource:
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what each operation's span says."""
-        return {
-            place: _facts(trace.spans[request.client])
-            for place, request in enumerate(requests)
-            if request.method is None and request.client is not None
-        }
+        found = {}
+        for place, request in enumerate(requests):
+            if request.method is None and request.client is not None:
+                facts = _facts(trace.spans[request.client])
+                if facts is not None:
+                    found[place] = facts
+        return found
 
 
-def _facts(span: bytes) -> Facts:
+def _facts(span: bytes) -> Facts | None:
+    """Return what the span says; None where that is nothing, or where its attribute for the collection holds no name."""
     texts = {pair.key: pair.value.string_value for pair in AttributesView.FromString(span).attributes}
-    collection = _first(texts, (_COLLECTION, *filter(_names_collection, texts)))
-    return Facts(collection if collection != _NOT_KNOWN else None, _first(texts, _NAMESPACE), _first(texts, _OPERATION))
+    keys = (_COLLECTION, *filter(_names_collection, texts))
+    collection = _first(texts, keys)
+    if collection == _NOT_KNOWN or (collection is None and any(key in texts for key in keys)):
+        return None
+    facts = Facts(collection, _first(texts, _NAMESPACE), _first(texts, _OPERATION))
+    return facts if facts != NOTHING else None
 
 
 def _names_collection(key: bytes) -> bool:

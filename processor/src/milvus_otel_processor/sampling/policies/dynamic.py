@@ -14,6 +14,8 @@ from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, of_probabil
 from milvus_otel_processor.settings import Duration, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.otlp.schema import AnyValue
     from milvus_otel_processor.trace import Trace
 
@@ -88,7 +90,16 @@ class Dynamic(Evaluator):
 
     def _key(self, trace: Trace) -> tuple[tuple[bytes, ...], ...]:
         """Return the different values of each attribute, whatever the order of the spans."""
-        return tuple(tuple(sorted({_text(value) for value in trace.values(key)})[:_VALUES_LIMIT]) for key in self._keys)
+        return tuple(
+            tuple(sorted({_text(value) for value in _values(trace, key)})[:_VALUES_LIMIT]) for key in self._keys
+        )
+
+
+def _values(trace: Trace, key: bytes) -> Iterator[AnyValue]:
+    for group in trace.distinct_groups:
+        if key in group.resource_attributes:
+            yield group.resource_attributes[key]
+    yield from trace.span_values(key)
 
 
 def _text(value: AnyValue) -> bytes:
