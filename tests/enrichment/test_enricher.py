@@ -375,7 +375,7 @@ def test_a_line_that_comes_after_its_spans_but_before_the_decision_counts() -> N
 def test_a_line_that_was_held_too_long_is_forgotten() -> None:
     bench = Bench()
     bench.log(line("Search"))
-    bench.clock.now += 61
+    bench.clock.now += 31
     bench.log(line("Query", trace_id=bytes(reversed(TRACE_ID)).hex()))
     trace = request_trace()
     bench.enrich(trace)

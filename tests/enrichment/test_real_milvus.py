@@ -140,7 +140,7 @@ def plain(day: Day) -> None:
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     """One Milvus whose access log is rotated every two seconds, and everything that is done to it."""
-    rotated = {"proxy": {"accessLog": {"rotatedTime": 2}}}
+    rotated = {"proxy": {"accessLog": {"rotatedTime": 2, "maxBackups": 100}}}
     folder = tmp_path_factory.mktemp("day")
     with stack(folder, rotated, catalogue={"interval": "2s", "miss_interval": "200ms"}) as running:
         done = Day(running)

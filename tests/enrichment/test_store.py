@@ -13,7 +13,7 @@ from tests.enrichment.traces import MILLISECOND, TRACE_ID, Clock, line
 
 def store(*, max_lines: int = 10, hold: float = 60.0) -> tuple[Store, Clock, Counter[str]]:
     clock, counts = Clock(), Counter[str]()
-    return Store(max_lines=max_lines, hold=hold, clock=clock, counts=counts), clock, counts
+    return Store(max_lines=max_lines, hold=lambda: hold, clock=clock, counts=counts), clock, counts
 
 
 def lines(count: int, *, trace_id: bytes | None = None) -> list[Line]:

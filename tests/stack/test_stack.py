@@ -138,11 +138,11 @@ def test_a_failed_request_of_an_application_without_any_tracing_is_kept_with_its
     found = wait_until(
         lambda: stack.jaeger.traces("standalone", operation=search, attributes=wanted), "the trace in Jaeger", 40, 0.5
     )
-    (spans,) = found.values()
-    facts = attributes_of(root(spans))
-    assert (facts["milvus.enrichment"], facts["db.response.status_code"]) == ("access_log", "100")
-    assert root(spans)["status"]["code"] == ERROR
-    assert policies(spans) == {"errors"}
+    for spans in found.values():  # pymilvus tries more than once
+        facts = attributes_of(root(spans))
+        assert (facts["milvus.enrichment"], facts["db.response.status_code"]) == ("access_log", "100")
+        assert root(spans)["status"]["code"] == ERROR
+        assert policies(spans) == {"errors"}
 
 
 def test_otlp_over_http_is_taken_and_web_pages_of_other_sites_are_not_let_in(stack: Stack):

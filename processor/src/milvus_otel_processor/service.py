@@ -141,6 +141,7 @@ class Service:
                 clock=clock,
                 random=Random(),  # noqa: S311 - no secret
                 is_waiting=waiting.__contains__,
+                wait=lambda: self._buffer.wait,
             )
         except SourceError as error:
             raise StartError(str(error)) from None

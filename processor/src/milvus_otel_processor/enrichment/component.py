@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class Enrichment:
     """Owns what enrichment keeps: the lines of the access log, the catalogue, and the thread that reads it.
 
+    `is_waiting` tells whether a trace waits for its decision, and `wait` for how long traces do; seconds.
+
     `enricher` works on traces; `access_log` takes in log requests, and is None where it is not among the sources. Raises
     SourceError where a source of the user's own cannot be had, and OSError where a file of the TLS settings cannot be read.
     """
@@ -41,11 +43,15 @@ class Enrichment:
         clock: Callable[[], float],
         random: Random,
         is_waiting: Callable[[bytes], bool],
+        wait: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.catalogue = Catalogue()
         counts = telemetry.access_log_lines
         store = Store(
-            max_lines=settings.access_log.max_lines, hold=settings.access_log.hold, clock=clock, counts=counts
+            max_lines=settings.access_log.max_lines,
+            hold=lambda: settings.access_log.hold + wait(),
+            clock=clock,
+            counts=counts,
         )
         channels = ChannelSource(self.catalogue)
         known: dict[str, Source] = {

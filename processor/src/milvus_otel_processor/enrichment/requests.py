@@ -26,7 +26,7 @@ _MILVUS = MILVUS.encode()
 _PARTS = b"milvus.proto."  # of the services by which Milvus' parts talk to each other, too
 _SERVICE_NAME, _NODE_ID, _SEGCORE = b"service.name", b"NodeID", b"segcore"
 _RPC_SERVICE, _RPC_METHOD = b"rpc.service", b"rpc.method"
-_SERVER = 2  # SpanKind
+_INTERNAL, _SERVER = 1, 2  # SpanKind
 
 
 class Request:
@@ -62,8 +62,10 @@ def find_requests(trace: Trace) -> list[Request]:
     of_others = {group for group in trace.distinct_groups if not is_milvus(group)}
     foreign = [index for index, group in enumerate(trace.groups) if group in of_others] if of_others else []
     found: dict[int, Request] = {}
-    for index in [index for index, span in enumerate(spans) if SERVICE in span]:
-        head = heads[index]
+    for index, head in enumerate(heads):
+        # Most spans are Milvus' steps on the way, which are no calls: to look into those would cost the most.
+        if head.kind == _INTERNAL or SERVICE not in spans[index]:
+            continue
         method = method_of_name(head.name)
         if method is None and head.kind >= _SERVER and _PARTS not in head.name:
             method = _method_of_attributes(spans[index])

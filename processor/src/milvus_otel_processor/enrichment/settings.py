@@ -50,7 +50,7 @@ class CatalogueSettings(Settings):
         description="An interval is between 1 less this and 1 plus this times its length, so that several processors spread.",
     )
     max_interval: Duration = Field(
-        default=300.0, description="The longest pause while Milvus does not answer; each is twice the last; seconds."
+        default=60.0, description="The longest pause while Milvus does not answer; each is twice the last; seconds."
     )
     miss_interval: Duration = Field(
         default=1.0, description="How soon after a collection that is not known yet Milvus is asked again; seconds."
@@ -66,8 +66,8 @@ class AccessLogSettings(Settings):
 
     max_lines: int = Field(default=100_000, gt=0, description="Lines that are held at the most; the oldest go first.")
     hold: Duration = Field(
-        default=60.0,
-        description="How long a line is held; longer than `decision_wait`, as a line comes before its trace is decided; seconds.",
+        default=30.0,
+        description="How long a line is held beyond the time that traces wait for their decision; seconds.",
     )
 
 

@@ -76,6 +76,7 @@ class _Run:
             clock=self._clock.monotonic,
             random=Random(),  # noqa: S311 - no secret
             is_waiting=self._buffer.entries.__contains__,
+            wait=lambda: self._buffer.wait,
         )
 
     def advance_to(self, time_ns: int) -> None:

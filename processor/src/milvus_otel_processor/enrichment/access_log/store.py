@@ -23,11 +23,13 @@ their time because there were too many; `doubled` and `malformed` were not taken
 class Store:
     """Lines by trace id, and by connection and method for those whose trace id is not that of a trace.
 
-    Safe to use from any thread. Lines are forgotten `hold` seconds after they came, by `clock`, or when there are more than
+    Safe to use from any thread. Lines are forgotten `hold()` seconds after they came, by `clock`, or when there are more than
     `max_lines`, the oldest first.
     """
 
-    def __init__(self, *, max_lines: int, hold: float, clock: Callable[[], float], counts: Counter[str]) -> None:
+    def __init__(
+        self, *, max_lines: int, hold: Callable[[], float], clock: Callable[[], float], counts: Counter[str]
+    ) -> None:
         self._max_lines = max_lines
         self._hold = hold
         self._clock = clock
@@ -43,12 +45,18 @@ class Store:
     def add(self, lines: Iterable[Line]) -> None:
         """Take lines in, each once: a sender that was not answered sends again."""
         now = self._clock()
+        too_old = now - self._hold()
         arrivals = self._arrivals
         for line in lines:
             with self._lock:  # for one line at a time, so that no decision waits for a whole request
-                if arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= now - self._hold):
-                    self._forget(now)
+                if arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= too_old):
+                    self._forget(too_old)
                 self._add(line, now)
+
+    @property
+    def holds_peers(self) -> bool:
+        """Whether there is any line whose trace id may be a client's own text."""
+        return bool(self._by_peer)
 
     def of_trace(self, trace_id: bytes) -> list[Line]:
         """Return the lines with this trace id."""
@@ -86,11 +94,11 @@ class Store:
         self._arrivals.append((now, line))
         self._counts[RECEIVED] += 1
 
-    def _forget(self, now: float) -> None:
+    def _forget(self, too_old: float) -> None:
         arrivals = self._arrivals
-        while arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= now - self._hold):
+        while arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= too_old):
             arrived, line = arrivals.popleft()
-            if arrived > now - self._hold:
+            if arrived > too_old:
                 self._counts[EVICTED] += 1
             key = (line.end, line.cost, line.method)
             if line.trace_id is not None:

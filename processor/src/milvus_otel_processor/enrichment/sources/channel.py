@@ -30,7 +30,7 @@ class ChannelSource:
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return the collection of each request whose spans name the channels of one collection alone."""
-        if not trace.may_hold(MARK):
+        if not len(self._catalogue) or not trace.may_hold(MARK):
             return {}
         found = {}
         for place, request in enumerate(requests):
