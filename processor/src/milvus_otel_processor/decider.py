@@ -193,10 +193,16 @@ class Decider:
         return known[1]
 
     def _judge(self, trace: Trace) -> tuple[Verdict, Encoded | None]:
-        common = self._enricher.enrich(trace) if self._enricher is not None else None
-        if self._sampler is None:
-            return _PASSED, common
-        return self._sampler.decide(trace, roots_were_asked=self.seals and trace.id not in self._unasked), common
+        enricher, sampler = self._enricher, self._sampler
+        if sampler is None:
+            return _PASSED, enricher.enrich(trace) if enricher is not None else None
+        # Where no rule can tell the difference, what is not kept need not be enriched.
+        first = enricher is not None and (sampler.reads_enrichment or enricher.may_fail(trace))
+        common = enricher.enrich(trace) if first and enricher is not None else None
+        verdict = sampler.decide(trace, roots_were_asked=self.seals and trace.id not in self._unasked)
+        if enricher is not None and not first and verdict.decision is Decision.SAMPLED:
+            common = enricher.enrich(trace)
+        return verdict, common
 
     def _export(self, groups: list[Group], spans: list[bytes], reason: bytes, threshold: int | None) -> None:
         good = [(group, span) for group, span in zip(groups, spans, strict=True) if well_formed(span)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
-    from milvus_otel_processor.enrichment.sources.base import Source
+    from milvus_otel_processor.enrichment.sources.base import KnownSource
     from milvus_otel_processor.telemetry import Telemetry
 
 
@@ -54,7 +54,7 @@ class Enrichment:
             counts=counts,
         )
         channels = ChannelSource(self.catalogue)
-        known: dict[str, Source] = {
+        known: dict[str, KnownSource] = {
             "client": ClientSource(),
             "access_log": AccessLogSource(store, is_waiting),
             "channel": channels,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.attributes import Encoded, Writer, Written
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.enrichment.sources.base import Source
+    from milvus_otel_processor.enrichment.sources.base import KnownSource
     from milvus_otel_processor.enrichment.sources.channel import ChannelSource
     from milvus_otel_processor.trace import Trace
 
@@ -41,7 +41,7 @@ class Enricher:
     def __init__(
         self,
         *,
-        sources: Sequence[Source],
+        sources: Sequence[KnownSource],
         channels: ChannelSource | None,
         resolve: Callable[[str | None, str], Collection | None],
         writer: Writer,
@@ -73,6 +73,10 @@ class Enricher:
             if one is not None and encoded is not None:
                 self._write(trace, request, one, encoded)
         return self._common(trace, requests, written)
+
+    def may_fail(self, trace: Trace) -> bool:
+        """Tell whether to enrich this trace may make one of its spans an ERROR; False is a sure no."""
+        return any(source.may_fail(trace) for source in self._sources)
 
     def _common(self, trace: Trace, requests: Sequence[Request], written: Sequence[Written | None]) -> Encoded | None:
         first = written[0]

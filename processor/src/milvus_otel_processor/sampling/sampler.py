@@ -68,6 +68,8 @@ class Sampler:
         """Return the verdict that a root span of this name settles at once, whatever else arrives, or None."""
         self._shadows = _rules([policy for policy in settings.policies if policy.mode == SHADOW], clock)
         self.has_shadows = bool(self._shadows)
+        self.reads_enrichment = any(rule.evaluator.reads_enrichment for rule in (*rules, *self._shadows))
+        """Whether a decision may depend on attributes that enrichment writes."""
         self.evaluation_errors: Counter[str] = Counter()
         """How often each policy had no answer, by its name."""
 

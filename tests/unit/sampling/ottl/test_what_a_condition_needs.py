@@ -1,7 +1,7 @@
 """Where none of the texts that a condition needs is in the bytes of a span, it does not hold, and raises nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from milvus_otel_processor.sampling.ottl.compiler import compile_condition
 from milvus_otel_processor.sampling.ottl.context import SpanContext
@@ -57,6 +57,8 @@ def test_what_holds_for_roots_alone_is_known(condition: str, root_only: bool) ->
 COMPILED = [(text, compile_condition(text, "span", lambda: 0)) for text in CONDITIONS]
 
 
+# Requests are large, and other tests run beside this one.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(request=requests, pick=st.sampled_from(COMPILED))
 def test_a_span_without_the_texts_is_never_held(request: bytes, pick: tuple[str, object]) -> None:
     _, condition = pick

@@ -36,6 +36,11 @@ class AccessLogSource:
         self._store = store
         self._is_waiting = is_waiting
 
+    def may_fail(self, trace: Trace) -> bool:
+        """Tell whether a line of the trace says so, or one that may be of any trace."""
+        store = self._store
+        return store.failures_by_peer > 0 or any(line.facts.error_type is not None for line in store.of_trace(trace.id))
+
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what Milvus wrote of each call."""
         of_trace = self._store.of_trace(trace.id)

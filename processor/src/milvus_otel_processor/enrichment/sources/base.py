@@ -28,3 +28,10 @@ class Source(Protocol):
         Sources that come earlier in the list go first: of a later one only counts what they did not know. May raise DecodeError
         at a malformed span; must not change the trace.
         """
+
+
+class KnownSource(Source, Protocol):
+    """A source as the enricher sees it: one of ours, or the wrapper of a user's."""
+
+    def may_fail(self, trace: Trace) -> bool:
+        """Tell whether this source may know of a request in the trace that failed; False is a sure no."""

@@ -28,6 +28,10 @@ class ChannelSource:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
+    def may_fail(self, trace: Trace) -> bool:  # noqa: ARG002
+        """Return False: this source knows nothing of failures."""
+        return False
+
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return the collection of each request whose spans name the channels of one collection alone."""
         if not len(self._catalogue) or not trace.may_hold(MARK):

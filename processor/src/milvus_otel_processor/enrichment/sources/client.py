@@ -28,6 +28,10 @@ class ClientSource:
 
     name = "client"
 
+    def may_fail(self, trace: Trace) -> bool:  # noqa: ARG002
+        """Return False: this source knows nothing of failures."""
+        return False
+
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what each operation's span says."""
         found = {}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class AlwaysSample(Evaluator):
     """Samples every trace."""
 
+    reads_enrichment = False
+
     def evaluate(self, trace: Trace) -> Decision:  # noqa: ARG002
         """Return SAMPLED."""
         return Decision.SAMPLED

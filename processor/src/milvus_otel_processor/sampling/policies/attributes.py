@@ -21,6 +21,14 @@ _MOST_LUCK = 16
 """How often a value that was thought to be the usual one may be wrong in a row before it is not tried any more."""
 
 
+_ENRICHED = ("db.", "milvus.", "error.", "enduser.")
+
+
+def may_be_enriched(key: str) -> bool:
+    """Tell whether enrichment may write an attribute with this key."""
+    return key.startswith(_ENRICHED)
+
+
 class Attribute:
     """Tells whether a trace has an attribute with a value that matches, on a resource or on a span."""
 

@@ -61,6 +61,8 @@ class Evaluator(Protocol):
 
     stateful: bool = False
     """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
+    reads_enrichment: bool = True
+    """Whether the answer may depend on attributes that enrichment writes; that it may make a span an ERROR is left out here."""
     needles: Needles | None = None
     """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.needles import Needles
-from milvus_otel_processor.sampling.policies.attributes import Attribute
+from milvus_otel_processor.sampling.policies.attributes import Attribute, may_be_enriched
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
@@ -33,6 +33,7 @@ class BooleanAttribute(Evaluator):
     def __init__(self, settings: BooleanAttributeSettings) -> None:
         self._value = settings.value
         self._attribute = Attribute(settings.key, self._matches, self._matches)
+        self.reads_enrichment = may_be_enriched(settings.key)
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match

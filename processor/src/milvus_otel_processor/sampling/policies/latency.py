@@ -32,6 +32,8 @@ class Latency(Evaluator):
     within the bounds, so that its answer depends on the order of the spans; this one reads the whole trace first.
     """
 
+    reads_enrichment = False
+
     def __init__(self, settings: LatencySettings) -> None:
         self._more_than = settings.threshold_ms
         self._at_most = settings.upper_threshold_ms or None

@@ -27,6 +27,7 @@ class Not(Evaluator):
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self.stateful = evaluator.stateful
+        self.reads_enrichment = evaluator.reads_enrichment
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the sub-policy does not, and the other way round."""

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.needles import Needles
-from milvus_otel_processor.sampling.policies.attributes import Attribute
+from milvus_otel_processor.sampling.policies.attributes import Attribute, may_be_enriched
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
@@ -47,6 +47,7 @@ class NumericAttribute(Evaluator):
         self._least = -math.inf if settings.min_value is None else settings.min_value
         self._greatest = math.inf if settings.max_value is None else settings.max_value
         self._attribute = Attribute(settings.key, self._matches, self._matches)
+        self.reads_enrichment = may_be_enriched(settings.key)
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match

@@ -44,6 +44,8 @@ class Probabilistic(Evaluator):
     64-bit number (tailsamplingprocessor/internal/sampling/probabilistic.go, v0.158).
     """
 
+    reads_enrichment = False
+
     def __init__(self, settings: ProbabilisticSettings) -> None:
         self._basis = _basis(settings.hash_salt)
         self._threshold = threshold(settings.sampling_percentage / _PERCENT)

@@ -31,6 +31,8 @@ class RateLimitingSettings(Settings):
 class RateLimiting(Evaluator):
     """Samples traces while a bucket has a token for each of their spans."""
 
+    reads_enrichment = False
+
     stateful = True
 
     def __init__(self, settings: RateLimitingSettings, clock: Clock) -> None:

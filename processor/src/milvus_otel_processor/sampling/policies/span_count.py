@@ -25,6 +25,8 @@ class SpanCountSettings(Settings):
 class SpanCount(Evaluator):
     """Samples traces by the number of their spans."""
 
+    reads_enrichment = False
+
     def __init__(self, settings: SpanCountSettings) -> None:
         self._least = settings.min_spans
         self._greatest = settings.max_spans or math.inf

@@ -37,6 +37,8 @@ class SpanNameSettings(Settings):
 class SpanName(Evaluator):
     """Samples traces in which the name of a span, or of a root span alone, matches."""
 
+    reads_enrichment = False
+
     def __init__(self, settings: SpanNameSettings) -> None:
         self.matches = matcher(settings.names, regex=settings.enabled_regex_matching, cache_max_size=_CACHE_SIZE)
         self._root_only = settings.root_only

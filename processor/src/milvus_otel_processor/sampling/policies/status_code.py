@@ -27,6 +27,8 @@ class StatusCodeSettings(Settings):
 class StatusCode(Evaluator):
     """Samples traces in which a span has one of the statuses."""
 
+    reads_enrichment = False
+
     def __init__(self, settings: StatusCodeSettings) -> None:
         self._codes = frozenset(_CODES[code] for code in settings.status_codes)
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.needles import Needles, of_values
-from milvus_otel_processor.sampling.policies.attributes import Attribute
+from milvus_otel_processor.sampling.policies.attributes import Attribute, may_be_enriched
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
@@ -51,6 +51,7 @@ class StringAttribute(Evaluator):
             cache_max_size=settings.cache_max_size if settings.cache_max_size > 0 else DEFAULT_CACHE_SIZE,
         )
         self._attribute = Attribute(settings.key, self._matches_resource, self._matches_span)
+        self.reads_enrichment = may_be_enriched(settings.key)
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match

@@ -21,6 +21,8 @@ _SAMPLED = 0x01
 class TraceFlags(Evaluator):
     """Samples traces in which the flags of a span have the bit `sampled`."""
 
+    reads_enrichment = False
+
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a span has the flag; a span without flags has not."""
         for span in trace.spans:

@@ -29,6 +29,8 @@ class TraceStateSettings(Settings):
 class TraceState(Evaluator):
     """Samples traces in which the trace state of a span has one of the values under the key."""
 
+    reads_enrichment = False
+
     def __init__(self, settings: TraceStateSettings) -> None:
         self._key = settings.key.encode()
         values = [value.encode() for value in settings.values]
