@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -12,6 +13,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from pymilvus import AsyncMilvusClient, MilvusClient, MilvusException
+from pymilvus.client.async_grpc_handler import AsyncGrpcHandler
 from pymilvus.client.prepare import Prepare
 
 if TYPE_CHECKING:
@@ -72,6 +74,30 @@ def test_an_async_search_says_the_same(
     assert operation.name == "search c"
     assert attributes["db.response.returned_rows"] == 10
     assert attributes["db.query.text"] == "price > ?"
+
+
+def test_an_async_client_connects_once_and_a_server_that_is_not_there_is_an_error(
+    milvus: FakeMilvus, telemetry: Telemetry, instrument: Callable[..., Any]
+) -> None:
+    instrument()
+
+    async def connect(uri: str, **options: Any) -> None:
+        handler = AsyncGrpcHandler(uri=uri)
+        try:
+            await handler.ensure_channel_ready(**options)
+            await handler.ensure_channel_ready()
+        finally:
+            await handler.close()
+
+    asyncio.run(connect(milvus.uri))
+    assert telemetry.operation.name == "connect"
+    assert telemetry.operation.status.status_code is StatusCode.UNSET
+    telemetry.clear()
+    timeout = {"timeout": 0.2} if "timeout" in signature(AsyncGrpcHandler.ensure_channel_ready).parameters else {}
+    if timeout:  # pymilvus 2.5 waits for ever
+        with pytest.raises(MilvusException):
+            asyncio.run(connect("http://127.0.0.1:1", **timeout))
+        assert telemetry.operation.status.status_code is StatusCode.ERROR
 
 
 def test_what_pymilvus_asks_meanwhile_is_part_of_the_operation(

@@ -47,6 +47,8 @@ class Operation:
     """Attributes out of a dict of settings."""
     filter_arguments: tuple[str, ...] = ()
     """The arguments that may hold the filter expression: it becomes ``db.query.text``."""
+    unless: str | None = None
+    """The handler's attribute that, set, means that there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ OPERATIONS: dict[str, Operation] = {
     "add_user_to_role": Operation("grant_role"),
     "remove_user_from_role": Operation("revoke_role"),
     "_wait_for_channel_ready": Operation("connect"),
+    "ensure_channel_ready": Operation("connect", unless="_is_channel_ready"),
 }
 
 NOT_OPERATIONS = frozenset(
@@ -161,7 +164,6 @@ NOT_OPERATIONS = frozenset(
         "close",
         "deregister_state_change_callbacks",
         "dump_messages",  # a generator over a stream, which lives as long as its reader likes
-        "ensure_channel_ready",
         "fake_register_link",
         "get_server_type",
         "reconnect",

@@ -55,6 +55,8 @@ class _HandlerMethod:
     def begin(self, instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
         if not self.telemetry.is_wanted():
             return None
+        if self.operation.unless is not None and getattr(instance, self.operation.unless, False):
+            return None
         return self.telemetry.begin(self.operation, instance, by_name(self.names, args, kwargs))
 
     def take_part(self, outer: Call, instance: Any, args: _Args, kwargs: _Kwargs) -> bool:
