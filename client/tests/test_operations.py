@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import logging
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from pymilvus import AsyncMilvusClient, MilvusClient, MilvusException
+from pymilvus.client.prepare import Prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +87,24 @@ def test_what_pymilvus_asks_meanwhile_is_part_of_the_operation(
     assert all(span.parent and span.parent.span_id == context.span_id for span in telemetry.rpcs)
 
 
+def test_what_an_operation_started_and_outlives_it_is_traced_for_itself(
+    client: MilvusClient, telemetry: Telemetry, instrument: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instrument()
+    inside: list[contextvars.Context] = []
+    prepare = Prepare.search_requests_with_expr
+
+    def keep_the_context(*args: Any, **kwargs: Any) -> Any:
+        inside.append(contextvars.copy_context())
+        return prepare(*args, **kwargs)
+
+    monkeypatch.setattr(Prepare, "search_requests_with_expr", keep_the_context)
+    client.search("c", [VECTOR])
+    telemetry.clear()
+    inside[0].run(client.list_collections)
+    assert telemetry.operation.name == "list_collections"
+
+
 def test_an_operation_joins_the_span_that_the_application_has_open(
     client: MilvusClient, telemetry: Telemetry, instrument: Callable[..., Any]
 ) -> None:
@@ -109,6 +131,30 @@ def test_a_failure_has_milvus_code_and_message_and_puts_the_trace_id_on_the_exce
     trace_id = f"{operation.context.trace_id:032x}"
     assert caught.value.trace_id == trace_id  # type: ignore[attr-defined]
     assert caught.value.__notes__ == [f"trace_id={trace_id}"]
+
+
+def test_what_pymilvus_logs_of_a_failure_is_logged_inside_the_operation(
+    client: MilvusClient, telemetry: Telemetry, instrument: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Log correlation is the SDK's: it takes the ids of the span that is current when something is logged."""
+    current: list[int] = []
+
+    class Correlated(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            current.append(trace.get_current_span().get_span_context().span_id)
+
+    logger = logging.getLogger("pymilvus.decorators")
+    monkeypatch.setattr(logger, "handlers", [Correlated()])
+    monkeypatch.setattr(logger, "propagate", False)
+    logger.setLevel(logging.ERROR)
+    instrument()
+    try:
+        with pytest.raises(MilvusException):
+            client.search("missing", [VECTOR])
+    finally:
+        logger.setLevel(logging.NOTSET)
+    assert telemetry.operation.context is not None
+    assert current == [telemetry.operation.context.span_id]
 
 
 def test_an_exception_in_an_unsampled_trace_has_no_trace_id(
@@ -179,8 +225,8 @@ def test_no_vector_row_or_result_gets_into_a_span(
     client.search("c", [[secret] * 4], filter="name == 'Lovelace'", search_params={"params": {"ef": 64}})
     client.get("c", [424242])
     recorded = " ".join(span.to_json() for span in telemetry.spans)
-    for trace in ("0.1234", "424242", "434343", "Lovelace", "0.5,"):
-        assert trace not in recorded
+    for secret_text in ("0.1234", "424242", "434343", "Lovelace", "0.5,"):
+        assert secret_text not in recorded
 
 
 @pytest.mark.parametrize("hook", ["request_hook", "response_hook"])

@@ -108,21 +108,21 @@ class Worker:
         return sorted(self._calls)
 
     def connect(self, command: dict[str, Any]) -> Any:
-        """Search a real Milvus instead, as fast as it answers."""
+        """Search a real Milvus instead."""
         self._provider.add_span_processor(SimpleSpanProcessor(NoOpExporter()))
         INSTRUMENTATIONS[self._name]()
         self._calls = {"search": client_scenarios.real_search(command["uri"])}
         return []
 
     def measure(self, command: dict[str, Any]) -> Any:
-        """Median microseconds of one call, of the CPU or of the wall."""
+        """Microseconds of one call, of the CPU or of the wall: a tenth of the calls is faster."""
         call, clock = self._calls[command["call"]], getattr(time, command["clock"])
         taken = []
         for _ in range(command["count"]):
             started = clock()
             call()
             taken.append(clock() - started)
-        return statistics.median(taken) / 1000
+        return statistics.quantiles(taken, n=10)[0] / 1000
 
     def observe(self, command: dict[str, Any]) -> Any:
         """Run the scenarios against a real Milvus, and tell what became of them."""

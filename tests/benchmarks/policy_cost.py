@@ -2,8 +2,8 @@
 
     uv run python -m tests.benchmarks.policy_cost [--spans 200000] [--profile]
 
-In one process and without a network: requests are taken in, each trace is decided, and what is kept is given to an exporter that
-drops it. The two take turns, and the best round of each counts, as others use the machine too.
+In one process, without a network and without enrichment: requests are taken in, each trace is decided, and what is kept is given
+to an exporter that drops it. The two take turns, and the best round of each counts, as others use the machine too.
 """
 
 import argparse
@@ -78,7 +78,7 @@ TWENTY = [
 
 def cost(policies: Sequence[Policy], requests: Sequence[bytes], spans: int) -> float:
     """CPU microseconds per span, in one round."""
-    harness = Harness(sampling(*policies, num_traces=10_000_000, decision_wait="10s"), enrich=True)
+    harness = Harness(sampling(*policies, num_traces=10_000_000, decision_wait="10s"))
     put, started = harness.pipeline.ingest, time.process_time()
     for at, request in enumerate(requests):
         put(request)

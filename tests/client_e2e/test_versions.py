@@ -24,6 +24,7 @@ _TESTS = (
     "client/tests/test_propagation.py",
     "tests/client_e2e/test_every_operation.py",
     "tests/client_e2e/test_failures.py",
+    "tests/client_e2e/test_orm.py",
     "tests/client_e2e/test_traces.py",
 )
 _SKIP_THE_OTHER_STYLE = "not client_is_one_joined_operation or keyword"

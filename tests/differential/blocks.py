@@ -135,16 +135,25 @@ def _any(random: Random) -> Policy:
     return random.choice([_leaf, _leaf, *HOLDERS.values()])(random)
 
 
+def _few(random: Random) -> Block:
+    return [_any(random) for _ in range(random.choice((1, 2, 2, 3, 5)))]
+
+
+def _many(random: Random) -> Block:
+    """As many as are worth asking only those that may match; each of them samples little."""
+    return [_and(random) for _ in range(random.randrange(8, 16))]
+
+
 def _named(policies: Sequence[Policy]) -> Block:
     return [{**policy, "name": f"{place}-{policy['type']}"} for place, policy in enumerate(policies)]
 
 
 def blocks(seed: int, count: int) -> list[Block]:
-    """So many `policies`: every policy alone, every policy behind a drop, then pairs and larger ones at random."""
+    """So many `policies`: every policy alone, every policy behind a drop, then pairs, some and many of them at random."""
     random = Random(seed)
     makers = [LEAVES[kind] for kind in sorted(LEAVES)] + [HOLDERS[kind] for kind in sorted(HOLDERS)]
     found = [_named([make(random)]) for make in makers]
     found += [_named([_leaf(random), make(random), _drop(random)]) for make in makers]
     while len(found) < count:
-        found.append(_named([_any(random) for _ in range(random.choice((1, 2, 2, 3, 5)))]))
+        found.append(_named(_many(random) if random.random() < 0.2 else _few(random)))
     return found[:count]

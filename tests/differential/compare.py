@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -102,6 +103,7 @@ def _count(kept: Kept, spans: Iterable[bytes]) -> None:
 def kept_by_us(block: Block, requests: Sequence[bytes]) -> Kept:
     """What our pipeline keeps with these policies, decided when all spans are there."""
     harness = Harness(sampling(*block, decision_wait=_LONGER_THAN_THE_TEST))
+    harness.clock.now = time.time()  # the clock that the Collector sees, at one moment
     for request in requests:
         harness.pipeline.ingest(request)
     harness.pipeline.drain()

@@ -74,4 +74,4 @@ def test_generated_traces_are_decided_as_the_collector_decides_them(
     assert not found, f"{len(found)} of {count} configurations differ:\n" + "\n".join(found[:20])
     # A comparison of nothing with nothing would always agree.
     telling = sum(0 < len(kept) < TRACES for kept in theirs)
-    assert telling > count / 2, f"only {telling} of {count} configurations keep some traces and not all"
+    assert telling > count / 3, f"only {telling} of {count} configurations keep some traces and not all"

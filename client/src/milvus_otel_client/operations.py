@@ -190,6 +190,7 @@ CLIENT_COMPOUNDS: dict[str, Compound] = {
 """Methods of ``MilvusClient`` and ``AsyncMilvusClient``."""
 
 COLLECTION_COMPOUNDS: dict[str, Compound] = {
+    "create_partition": Compound("create_partition", "create_partition"),
     "drop_index": Compound("drop_index", "drop_index"),
     "search_iterator": Compound("search_iterator"),
     "query_iterator": Compound("query_iterator"),

@@ -113,6 +113,7 @@ class Call:
         "_name",
         "_started",
         "_telemetry",
+        "is_under_way",
         "span",
     )
 
@@ -128,6 +129,8 @@ class Call:
         self._name = name
         self._identity = identity
         self._compound = compound
+        self.is_under_way = True
+        """False once it has left; a task that it started, and that outlives it, still has it for its current one."""
         self._current_token: Token[Call | None] | None = None
         self._context_token: Token[Context] | None = None
         self._started = telemetry.clock()
@@ -186,6 +189,7 @@ class Call:
 
     def leave(self) -> None:
         """Make what was current before current again; the span goes on until ``end``."""
+        self.is_under_way = False
         if self._current_token is not None:
             try:
                 CURRENT.reset(self._current_token)

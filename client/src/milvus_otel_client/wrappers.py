@@ -89,7 +89,7 @@ def _sync(method: Method, traced: _Traced) -> Method:
     @functools.wraps(method)
     def call_method(instance: Any, *args: Any, **kwargs: Any) -> Any:
         outer = CURRENT.get()
-        if outer is not None:
+        if outer is not None and outer.is_under_way:
             describes = traced.take_part(outer, instance, args, kwargs)
             result = method(instance, *args, **kwargs)
             if describes:
@@ -118,7 +118,7 @@ def _async(method: Method, traced: _Traced) -> Method:
     @functools.wraps(method)
     async def call_method(instance: Any, *args: Any, **kwargs: Any) -> Any:
         outer = CURRENT.get()
-        if outer is not None:
+        if outer is not None and outer.is_under_way:
             describes = traced.take_part(outer, instance, args, kwargs)
             result = await method(instance, *args, **kwargs)
             if describes:

@@ -44,15 +44,7 @@ class AccessLogSource:
         if len(of_trace) == len(requests) == 1 and _surely(of_trace[0], requests[0], trace.heads):
             of_trace[0].claimed = True
             return {0: of_trace[0].facts}
-        calls: dict[str, list[int]] = {}
-        for place, request in enumerate(requests):
-            if request.method is not None:
-                calls.setdefault(request.method, []).append(place)
-        found: dict[int, Line] = {}
-        for method, places in calls.items():
-            lines = [line for line in of_trace if line.method == method]
-            if lines:
-                found |= _matched(trace.heads, requests, places, lines)
+        found = _by_method(trace.heads, requests, of_trace) if of_trace else {}
         for place, request in enumerate(requests):
             if place not in found and request.method is not None:
                 near = self._by_peer(trace, request, request.method)
@@ -78,6 +70,20 @@ class AccessLogSource:
             and (line.trace_id is None or not self._is_waiting(line.trace_id))
         ]
         return near[0] if len(near) == 1 else None
+
+
+def _by_method(heads: Sequence[Head], requests: Sequence[Request], of_trace: list[Line]) -> dict[int, Line]:
+    """Pair the trace's calls with its lines, method by method."""
+    calls: dict[str, list[int]] = {}
+    for place, request in enumerate(requests):
+        if request.method is not None:
+            calls.setdefault(request.method, []).append(place)
+    found: dict[int, Line] = {}
+    for method, places in calls.items():
+        lines = [line for line in of_trace if line.method == method]
+        if lines:
+            found |= _matched(heads, requests, places, lines)
+    return found
 
 
 def _matched(
