@@ -82,7 +82,8 @@ def test_jaeger_stores_a_span_and_finds_it_again(tmp_path: Path):
         export(running.endpoint, one_span())
         found = wait_until(lambda: running.query.traces("shop"), "the trace in Jaeger")
         assert running.query.services() == ["shop"]
-        assert running.query.traces("shop", operation="checkout", attributes={"rows": "3"})
+        assert running.query.traces("shop", operation="checkout", attributes={"rows": 3})
+        assert running.query.traces("shop", attributes={"rows": 4}) == {}
         assert running.query.traces("shop", operation="nothing of that name") == {}
     ((trace_id, (span,)),) = found.items()
     assert trace_id == TRACE_ID.hex()

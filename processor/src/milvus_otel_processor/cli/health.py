@@ -45,7 +45,8 @@ def _problem_over_http(url: str, timeout: float) -> str | None:
         with urllib.request.urlopen(url, timeout=timeout):  # noqa: S310 - http:// was looked for, nothing else comes here
             return None
     except urllib.error.HTTPError as error:
-        return f"it answered {error.code} {error.reason}"
+        with error:  # it holds the answer's body, which nobody reads
+            return f"it answered {error.code} {error.reason}"
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         return str(error)
 
