@@ -1,6 +1,7 @@
 """What a span costs: CPU time and memory of the processor, and of the Collector's tail_sampling under the same load.
 
-    uv run python -m tests.benchmarks.processor_cost [--spans 400000] [--mix recorded|busy] [--request 8192] [--no-collector]
+    uv run python -m tests.benchmarks.processor_cost [--spans 400000] [--mix recorded|busy] [--request 8192]
+        [--built-in-rules] [--no-collector] [--no-enrichment]
 
 Each program runs on its own, as a process; its CPU time (user and system, from /proc) is read before the first span and after
 the last decision, so that the load and the receiving end, both in this process, do not count. The rules are five: drop
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-from milvus_otel_processor.config import load_config
+from milvus_otel_processor.config import default_config_path, load_config
+from ruamel.yaml import YAML
 
 from tests.benchmarks.load import MIXES, batched, repeated, spans_in
 from tests.peers.collector import collector_binary
@@ -70,10 +72,16 @@ def rules(heartbeat: dict[str, object]) -> dict[str, object]:
     }
 
 
-def processor_configuration(port: int, sink: str, *, enrichment: bool) -> dict[str, object]:
+def built_in_rules() -> dict[str, object]:
+    """The rules that the processor has by default, and that the demo shows."""
+    sampling = YAML(typ="safe").load(default_config_path().with_name("sampling.yaml"))
+    return {**sampling, "decision_wait": f"{DECISION_WAIT}s", "num_traces": 10_000_000}
+
+
+def processor_configuration(port: int, sink: str, *, enrichment: bool, built_in: bool) -> dict[str, object]:
     """Ours: receiver, enrichment, sampling, exporter."""
     heartbeat: dict[str, object] = {"type": "span_name", "span_name": {"names": heartbeats(), "root_only": True}}
-    processors: dict[str, object] = {"tail_sampling": rules(heartbeat)}
+    processors: dict[str, object] = {"tail_sampling": built_in_rules() if built_in else rules(heartbeat)}
     if enrichment:
         processors = {"milvus": {"uri": "http://127.0.0.1:1"}, **processors}
     return {
@@ -111,11 +119,13 @@ def collector_configuration(port: int, sink: str, health: int) -> dict[str, obje
 
 
 @contextmanager
-def processor(folder: Path, sink: str, *, enrichment: bool) -> Iterator[tuple[int, str]]:
+def processor(folder: Path, sink: str, *, enrichment: bool, built_in: bool) -> Iterator[tuple[int, str]]:
     """Run our processor; yields its process id and endpoint."""
     port = free_port()
     path = folder / "processor.yaml"
-    path.write_text(json.dumps(processor_configuration(port, sink, enrichment=enrichment)), encoding="utf-8")
+    path.write_text(
+        json.dumps(processor_configuration(port, sink, enrichment=enrichment, built_in=built_in)), encoding="utf-8"
+    )
     command = [str(Path(sys.executable).with_name("milvus-otel")), "run", "--config", str(path)]
     part = Part(command, folder / "processor.log")
     try:
@@ -164,7 +174,7 @@ def raw(sink: OtlpSink) -> list[bytes]:
     return [received.raw for received in sink.received()]
 
 
-def measure(program: str, mix: str, spans: int, size: int, *, enrichment: bool = True) -> Cost:
+def measure(program: str, mix: str, spans: int, size: int, *, enrichment: bool, built_in: bool) -> Cost:
     """Run one program under the load."""
     requests = MIXES[mix]()
     rounds = max(1, spans // spans_in(requests))
@@ -172,7 +182,7 @@ def measure(program: str, mix: str, spans: int, size: int, *, enrichment: bool =
         started = (
             collector(Path(folder), sink.endpoint)
             if program == "collector"
-            else processor(Path(folder), sink.endpoint, enrichment=enrichment)
+            else processor(Path(folder), sink.endpoint, enrichment=enrichment, built_in=built_in)
         )
         with started as (pid, endpoint):
             send(endpoint, requests, 3, size)  # warm
@@ -195,11 +205,21 @@ def main() -> None:
     parser.add_argument("--mix", choices=sorted(MIXES), default="recorded")
     parser.add_argument("--no-collector", action="store_true")
     parser.add_argument("--no-enrichment", action="store_true")
+    parser.add_argument(
+        "--built-in-rules", action="store_true", help="the default rules; the Collector has no words for them"
+    )
     arguments = parser.parse_args()
-    programs = ["processor"] if arguments.no_collector else ["processor", "collector"]
+    alone = arguments.no_collector or arguments.built_in_rules
     costs = [
-        measure(program, arguments.mix, arguments.spans, arguments.request, enrichment=not arguments.no_enrichment)
-        for program in programs
+        measure(
+            program,
+            arguments.mix,
+            arguments.spans,
+            arguments.request,
+            enrichment=not arguments.no_enrichment,
+            built_in=arguments.built_in_rules,
+        )
+        for program in (["processor"] if alone else ["processor", "collector"])
     ]
     for cost in costs:
         print(
