@@ -161,9 +161,16 @@ class TestCompleteTraces:
         harness.decide_all()
         assert kept(harness) == [1, 1]
 
-    def test_a_trace_without_a_root_waits_its_time(self) -> None:
+    def test_where_no_root_comes_the_one_span_without_its_parent_counts_as_such(self) -> None:
         harness = self.settled()
-        harness.put(span(1, 2, parent=1, status=ERROR))
+        harness.put(span(1, 2, parent=1, status=ERROR), span(1, 3, parent=2))
+        harness.advance(2.1)
+        harness.advance(2.1)
+        assert kept(harness) == [1, 1]
+
+    def test_a_trace_of_two_loose_parts_waits_its_time(self) -> None:
+        harness = self.settled()
+        harness.put(span(1, 2, parent=1, status=ERROR), span(1, 4, parent=3))
         harness.advance(10)
         assert kept(harness) == []
 
@@ -188,3 +195,53 @@ class TestCompleteTraces:
         harness.put(span(1, 2, parent=1))
         assert kept(harness) == [1, 1]
         assert harness.snapshot().late_spans == {"sampled": 1}
+
+
+class TestSampleOnFirstMatch:
+    """`sample_on_first_match`: what is sampled whatever else arrives is decided at once."""
+
+    def test_a_trace_that_an_error_settles_does_not_wait_and_later_spans_follow(self) -> None:
+        slow = {"name": "slow", "type": "latency", "latency": {"threshold_ms": 100}}
+        harness = Harness(sampling(slow, ERRORS, sample_on_first_match=True))
+        harness.put(span(1, 1), span(2, 1))
+        assert kept(harness) == []
+        harness.put(span(1, 2, parent=1, status=ERROR))
+        assert kept(harness) == [1, 1]
+        harness.put(span(1, 3, parent=1))
+        assert kept(harness) == [1, 1, 1]
+        after = harness.snapshot()
+        assert after.early_decisions == {"sample_on_first_match": 1}
+        assert after.waiting_traces == 1
+        assert_accounted(after)
+
+    def test_without_it_every_trace_waits(self) -> None:
+        harness = Harness(sampling(ERRORS))
+        harness.put(span(1, 1, status=ERROR))
+        assert kept(harness) == []
+
+    def test_where_a_rule_may_still_drop_it_waits(self) -> None:
+        harness = Harness(sampling(drop_roots("beat"), ERRORS, sample_on_first_match=True))
+        harness.put(span(1, 2, parent=1, status=ERROR))
+        assert kept(harness) == []
+        harness.put(span(1, 1, name="beat"))
+        harness.decide_all()
+        assert kept(harness) == []
+
+    @pytest.mark.parametrize(
+        "undone",
+        [
+            {"type": "latency", "latency": {"threshold_ms": 0, "upper_threshold_ms": 50}},
+            {"type": "span_count", "span_count": {"min_spans": 1, "max_spans": 1}},
+            {"type": "span_name", "span_name": {"names": ["other"], "invert_match": True}},
+            {"type": "string_attribute", "string_attribute": {"key": "k", "values": ["v"], "invert_match": True}},
+            {"type": "not", "not": {"not_sub_policy": ERRORS}},
+            {"type": "status_code", "status_code": {"status_codes": ["UNSET"]}},
+        ],
+        ids=lambda policy: policy["type"],
+    )
+    def test_what_later_spans_can_undo_waits(self, undone: dict[str, object]) -> None:
+        harness = Harness(sampling({"name": "undone", **undone}, sample_on_first_match=True))
+        harness.put(span(1, 1, end_ms=10))
+        assert kept(harness) == []
+        harness.decide_all()
+        assert kept(harness) == [1]

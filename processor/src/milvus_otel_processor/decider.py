@@ -112,6 +112,18 @@ class Decider:
             self._no_longer_waits(trace)
             self._lose(trace, DISCARDED, Lost.SHUTDOWN)
 
+    @property
+    def samples_early(self) -> bool:
+        """Whether a trace can be sampled for good before all of it has arrived."""
+        return self._sampler is not None and self._sampler.samples_early
+
+    def sampled_for_good(self, trace: Trace) -> bool:
+        """Tell whether what there is of a trace settles that it is sampled."""
+        try:
+            return self._sampler is not None and self._sampler.sampled_for_good(trace)
+        except DecodeError:
+            return False
+
     def seal(self, trace_id: bytes, root_name: bytes, spans: int) -> bool:
         """Drop a trace at once if a root span of this name settles that, whatever else arrives; tell whether it did.
 

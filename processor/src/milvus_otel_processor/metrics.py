@@ -174,7 +174,7 @@ METRICS = (
         "processor_early_decisions",
         _COUNTER,
         ("reason",),
-        "Traces decided before their time because a limit was reached.",
+        "Traces decided before their time: a limit was reached, or nothing could change the decision any more.",
         lambda now: _by(now.early_decisions),
     ),
     Description(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.limits import MAX_MEMORY, NUM_TRACES, TRACE_SIZE, memory
+from milvus_otel_processor.buffer import trace_of
+from milvus_otel_processor.limits import MAX_MEMORY, NUM_TRACES, SETTLED, TRACE_SIZE, memory
 from milvus_otel_processor.otlp.envelope import GroupRegistry
 from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.otlp.span import (
@@ -104,6 +105,8 @@ class Pipeline:
         return self._wait_after_root > 0 or self._wait_after_complete > 0 or self._decider.seals
 
     def _keep_limits(self, parts: Parts) -> None:
+        if self._decider.samples_early:
+            self._decide_early(SETTLED, self._settled(parts))
         if self._limits.bounds_trace_size:
             self._decide_early(TRACE_SIZE, self._too_large(parts))
         excess = len(self._buffer) - self._limits.traces
@@ -120,9 +123,18 @@ class Pipeline:
     def _too_large(self, parts: Parts) -> list[Trace]:
         """Remove and return the traces that these spans have made too large."""
         entries = self._buffer.entries
-        touched = {_id(span) for _, spans in parts for span in spans}.intersection(entries)
-        large = [id_ for id_ in touched if sum(map(len, entries[id_][1::2])) > self._limits.trace_size]
+        large = [id_ for id_ in self._touched(parts) if sum(map(len, entries[id_][1::2])) > self._limits.trace_size]
         return [self._buffer.take(id_) for id_ in large]
+
+    def _settled(self, parts: Parts) -> list[Trace]:
+        """Remove and return the traces that these spans have settled: they are sampled, whatever else arrives."""
+        entries, settled = self._buffer.entries, self._decider.sampled_for_good
+        return [self._buffer.take(id_) for id_ in self._touched(parts) if settled(trace_of(id_, entries[id_]))]
+
+    def _touched(self, parts: Parts) -> list[bytes]:
+        """Return the ids of the traces that wait and have one of these spans, in the order of their first."""
+        entries = self._buffer.entries
+        return [id_ for id_ in dict.fromkeys(_id(span) for _, spans in parts for span in spans) if id_ in entries]
 
     def _memory(self) -> int:
         return memory(len(self._buffer), self._telemetry.waiting_spans, self._telemetry.waiting_bytes)
@@ -161,7 +173,7 @@ class Pipeline:
         entries, watches_roots = self._buffer.entries, self._watches_roots
         arrivals = self._buffer.arrivals(now)
         follow, sealed = self._decider.follow, self._sealed
-        telemetry = self._telemetry
+        telemetry, quiet = self._telemetry, self._wait_after_complete
         refused = 0
         for group, spans in parts:
             count, size = len(spans), sum(map(len, spans))
@@ -177,6 +189,8 @@ class Pipeline:
                     else:
                         entries[id_] = [group, span]
                         arrivals.append(id_)
+                        if quiet:
+                            self._buffer.watch(id_, 1, now, quiet)
                         continue
                 elif (
                     watches_roots

@@ -64,6 +64,9 @@ class Sampler:
         steps = [_Step(rule, drops=True, sealed=_may_be_sealed(rule), with_memory=[]) for rule in self._drops]
         steps += [_Step(*step) for step in zip(keeps, with_memory, strict=True)]
         self._prefilter = Prefilter([Candidate(step, step.rule.evaluator.needles) for step in steps])
+        self._lasting = [rule for rule in keeps if rule.evaluator.lasting]
+        self.samples_early = stops and not self._adjusts and bool(self._lasting) and not self._drops
+        """Whether a trace can be sampled for good before all of it has arrived: see `sampled_for_good`."""
         self.sealed_by_root = lru_cache(maxsize=_ROOT_NAMES_REMEMBERED)(self._sealed_by_root)
         """Return the verdict that a root span of this name settles at once, whatever else arrives, or None."""
         self._shadows = _rules([policy for policy in settings.policies if policy.mode == SHADOW], clock)
@@ -95,6 +98,14 @@ class Sampler:
                 self._tell(with_memory, trace)
                 return rule.sampled
         return NOT_SAMPLED
+
+    def sampled_for_good(self, trace: Trace) -> bool:
+        """Tell whether a policy samples what there is of a trace, and would go on to, whatever else arrives.
+
+        With `sample_on_first_match`, where the first policy that samples is the last that is asked, that settles it. Raises
+        DecodeError at a malformed span.
+        """
+        return any(self._matches(rule, trace) for rule in self._lasting)
 
     def _decide_with_threshold(self, trace: Trace, *, roots_were_asked: bool) -> Verdict:
         """Ask all policies that may know of a higher probability than those before, and set the trace's threshold by it.

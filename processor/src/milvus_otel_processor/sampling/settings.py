@@ -50,8 +50,9 @@ class TailSamplingSettings(Settings):
     )
     sample_on_first_match: bool = Field(
         default=False,
-        description="The first policy that samples a trace is the last that is asked. It changes something only for policies "
-        "with a memory, such as rate limits: those behind it are not charged.",
+        description="The first policy that samples a trace is the last that is asked: policies with a memory behind it, such as "
+        "rate limits, are not charged. A trace that a policy samples whatever else arrives is then decided at once, unless it "
+        "could still be dropped.",
     )
     block_on_overflow: bool = Field(
         default=False,
@@ -76,7 +77,8 @@ class TailSamplingSettings(Settings):
     decision_wait_after_complete: Duration = Field(
         default=0.0,
         description="If not 0s, a trace is decided when its root and every span's parent have arrived, and nothing more for "
-        "this long. Milvus' C++ core sends its spans every 5s: less than that decides without them. Not in the Collector.",
+        "this long. Where no root has come, the one span without its parent counts as such. Milvus' C++ core sends its spans every "
+        "5s: less than that decides without them. Not in the Collector.",
     )
     num_shards: int = Field(
         default=1,

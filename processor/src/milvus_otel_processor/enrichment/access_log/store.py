@@ -38,8 +38,8 @@ class Store:
         self._arrivals: deque[tuple[float, Line]] = deque()
         self._by_trace: dict[bytes, dict[Key, Line]] = {}
         self._by_peer: dict[tuple[str, str], dict[Key, Line]] = {}
-        self.failures_by_peer = 0
-        """How many lines of failed requests there are whose trace id may be a client's own text."""
+        self.failures_by_peer: dict[int, Line] = {}
+        """The lines of failed requests whose trace id may be a client's own text, by their identity."""
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -93,7 +93,8 @@ class Store:
                 self._counts[DOUBLED] += 1
                 return
             at_peer[key] = line
-            self.failures_by_peer += line.facts.error_type is not None
+            if line.facts.error_type is not None:
+                self.failures_by_peer[id(line)] = line
         self._arrivals.append((now, line))
         self._counts[RECEIVED] += 1
 
@@ -108,7 +109,7 @@ class Store:
                 _remove(self._by_trace, line.trace_id, key)
             if may_be_made_up(line.trace_id):
                 _remove(self._by_peer, (line.peer, line.method), key)
-                self.failures_by_peer -= line.facts.error_type is not None
+                self.failures_by_peer.pop(id(line), None)
 
 
 def may_be_made_up(trace_id: bytes | None) -> bool:

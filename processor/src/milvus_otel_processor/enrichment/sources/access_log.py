@@ -38,8 +38,14 @@ class AccessLogSource:
 
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether a line of the trace says so, or one that may be of any trace."""
-        store = self._store
-        return store.failures_by_peer > 0 or any(line.facts.error_type is not None for line in store.of_trace(trace.id))
+        failed = False
+        for line in self._store.of_trace(trace.id):
+            line.claimed = True  # its trace is here, so that its id is no client's own text
+            failed = failed or line.facts.error_type is not None
+        return failed or any(
+            not line.claimed and (line.trace_id is None or not self._is_waiting(line.trace_id))
+            for line in list(self._store.failures_by_peer.values())
+        )
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what Milvus wrote of each call."""

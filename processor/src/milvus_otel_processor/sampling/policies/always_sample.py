@@ -18,6 +18,7 @@ class AlwaysSample(Evaluator):
     """Samples every trace."""
 
     reads_enrichment = False
+    lasting = True
 
     def evaluate(self, trace: Trace) -> Decision:  # noqa: ARG002
         """Return SAMPLED."""

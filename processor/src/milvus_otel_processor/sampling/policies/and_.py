@@ -28,6 +28,7 @@ class And(Evaluator):
     def __init__(self, evaluators: list[Evaluator]) -> None:
         self._evaluators = evaluators
         self.stateful = any(evaluator.stateful for evaluator in evaluators)
+        self.lasting = all(evaluator.lasting for evaluator in evaluators)
         self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
         self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
 

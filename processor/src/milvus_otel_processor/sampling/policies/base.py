@@ -63,6 +63,8 @@ class Evaluator(Protocol):
     """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
     reads_enrichment: bool = True
     """Whether the answer may depend on attributes that enrichment writes; that it may make a span an ERROR is left out here."""
+    lasting: bool = False
+    """Whether a trace that it samples now it would sample still with more spans, whatever they are."""
     needles: Needles | None = None
     """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
 

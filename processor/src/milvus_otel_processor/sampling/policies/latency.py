@@ -35,6 +35,7 @@ class Latency(Evaluator):
     reads_enrichment = False
 
     def __init__(self, settings: LatencySettings) -> None:
+        self.lasting = settings.upper_threshold_ms == 0
         self._more_than = settings.threshold_ms
         self._at_most = settings.upper_threshold_ms or None
 

@@ -48,6 +48,7 @@ class NumericAttribute(Evaluator):
         self._greatest = math.inf if settings.max_value is None else settings.max_value
         self._attribute = Attribute(settings.key, self._matches, self._matches)
         self.reads_enrichment = may_be_enriched(settings.key)
+        self.lasting = not settings.invert_match
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match

@@ -45,6 +45,7 @@ class Probabilistic(Evaluator):
     """
 
     reads_enrichment = False
+    lasting = True
 
     def __init__(self, settings: ProbabilisticSettings) -> None:
         self._basis = _basis(settings.hash_salt)

@@ -28,6 +28,7 @@ class SpanCount(Evaluator):
     reads_enrichment = False
 
     def __init__(self, settings: SpanCountSettings) -> None:
+        self.lasting = settings.max_spans == 0
         self._least = settings.min_spans
         self._greatest = settings.max_spans or math.inf
 

@@ -40,6 +40,7 @@ class SpanName(Evaluator):
     reads_enrichment = False
 
     def __init__(self, settings: SpanNameSettings) -> None:
+        self.lasting = not settings.invert_match
         self.matches = matcher(settings.names, regex=settings.enabled_regex_matching, cache_max_size=_CACHE_SIZE)
         self._root_only = settings.root_only
         self._found, self._not_found = (

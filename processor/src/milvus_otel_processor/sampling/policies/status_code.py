@@ -30,6 +30,7 @@ class StatusCode(Evaluator):
     reads_enrichment = False
 
     def __init__(self, settings: StatusCodeSettings) -> None:
+        self.lasting = "UNSET" not in settings.status_codes  # what is known later may make it an ERROR
         self._codes = frozenset(_CODES[code] for code in settings.status_codes)
 
     def evaluate(self, trace: Trace) -> Decision:

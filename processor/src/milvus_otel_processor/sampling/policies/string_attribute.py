@@ -52,6 +52,7 @@ class StringAttribute(Evaluator):
         )
         self._attribute = Attribute(settings.key, self._matches_resource, self._matches_span)
         self.reads_enrichment = may_be_enriched(settings.key)
+        self.lasting = not settings.invert_match
         self._found, self._not_found = (
             (Decision.NOT_SAMPLED, Decision.SAMPLED)
             if settings.invert_match

@@ -22,6 +22,7 @@ class TraceFlags(Evaluator):
     """Samples traces in which the flags of a span have the bit `sampled`."""
 
     reads_enrichment = False
+    lasting = True
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a span has the flag; a span without flags has not."""

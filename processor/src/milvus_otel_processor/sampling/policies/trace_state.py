@@ -30,6 +30,7 @@ class TraceState(Evaluator):
     """Samples traces in which the trace state of a span has one of the values under the key."""
 
     reads_enrichment = False
+    lasting = True
 
     def __init__(self, settings: TraceStateSettings) -> None:
         self._key = settings.key.encode()
