@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
-from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
+from milvus_otel_processor.enrichment.catalogue.collection import Collection
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.otlp.schema import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -14,37 +13,20 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tests.enrichment.traces import (
     CLIENT,
     MILLISECOND,
+    PRODUCTS,
     TRACE_ID,
     Bench,
     attributes,
     decoded,
     line,
+    request_trace,
     served,
     span,
     trace_of,
 )
 
 SEARCH = "milvus.proto.milvus.MilvusService/Search"
-PRODUCTS = Collection(
-    470643241072459884,
-    "default",
-    "products",
-    aliases=("live",),
-    description="what we sell",
-    shard_count=2,
-    partition_count=1,
-    consistency_level="Bounded",
-    dynamic_field=True,
-    row_count=12,
-    load_state="Loaded",
-    replica_count=1,
-    vector_fields=(VectorField("embedding", 64, "HNSW", "COSINE"),),
-)
 CHANNEL = "search segments done, channel = by-dev-rootcoord-dml_0_470643241072459884v0, cost 1ms"
-
-
-def request_trace(*more: Span) -> Any:
-    return trace_of(served(1, "Search"), span(2, "SearchTask", parent=1), *more)
 
 
 def test_every_span_of_a_request_gets_its_names_and_its_own_span_the_details() -> None:
@@ -299,60 +281,6 @@ def test_facts_of_the_catalogue_go_on_the_requests_own_span() -> None:
     assert (has["milvus.collection.row_count"], has["milvus.collection.dynamic_field"]) == (12, True)
     assert (has["milvus.vector.dimensions"], has["milvus.vector.index_types"]) == ([64], ["HNSW"])
     assert not any(name.startswith("milvus.vector") for name in attributes(decoded(trace)["SearchTask"]))
-
-
-def test_a_channel_names_the_collection_where_nothing_else_told() -> None:
-    bench = Bench()
-    bench.know(PRODUCTS)
-    trace = request_trace(span(3, "Proxy-Search-Execute", parent=1, events=[CHANNEL]))
-    bench.enrich(trace)
-    for one in decoded(trace).values():
-        assert attributes(one)["db.collection.name"] == "products"
-        assert attributes(one)["milvus.enrichment"] == "channel"
-    assert bench.telemetry.enriched_requests == {"channel": 1}
-
-
-def test_channels_of_two_collections_name_none() -> None:
-    bench = Bench()
-    bench.know(PRODUCTS, Collection(5, "default", "articles"))
-    trace = request_trace(span(3, "a", parent=1, events=[CHANNEL, "by-dev-rootcoord-dml_1_5v1"]))
-    bench.enrich(trace)
-    assert attributes(decoded(trace)["a"]) == {}
-
-
-@pytest.mark.parametrize("name", ["ChannelTask-Grow-by-dev-rootcoord-dml_2_470643241072459884v0", "Operate"])
-def test_work_outside_of_requests_is_named_by_its_channel(name: str) -> None:
-    bench = Bench()
-    bench.know(PRODUCTS)
-    trace = trace_of(span(1, name, events=[CHANNEL]))
-    assert bench.enrich(trace) is not None
-    assert attributes(decoded(trace)[name])["db.collection.name"] == "products"
-
-
-def test_work_on_a_collection_that_nobody_knows_is_left_alone() -> None:
-    bench = Bench()
-    trace = trace_of(span(1, "Operate", events=[CHANNEL]))
-    assert bench.enrich(trace) is None
-    assert attributes(decoded(trace)["Operate"]) == {}
-
-
-def test_segcore_whose_parent_is_missing_gets_the_names_of_the_traces_one_collection() -> None:
-    bench = Bench()
-    bench.log(line("Search"), line("Query"))
-    trace = trace_of(served(1, "Search"), served(2, "Query"), span(3, "app work", parent=77))
-    segcore = trace_of(span(4, "SegCoreSearch", parent=78), service="segcore")
-    trace.groups += segcore.groups
-    trace.spans += segcore.spans
-    bench.enrich(trace)
-    spans = decoded(trace)
-    assert "db.collection.name" not in attributes(spans["SegCoreSearch"])  # Search or Query: the operation is not sure
-    bench = Bench()
-    bench.log(line("Search"), line("Search", end=8 * MILLISECOND, cost="8ms"))
-    trace = trace_of(served(1, "Search"), served(2, "Search", cost=8 * MILLISECOND))
-    trace.groups += segcore.groups
-    trace.spans += segcore.spans
-    bench.enrich(trace)
-    assert attributes(decoded(trace)["SegCoreSearch"])["db.collection.name"] == "products"
 
 
 def test_a_late_span_is_given_the_names() -> None:

@@ -8,6 +8,7 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.otlp.envelope import GroupRegistry
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from milvus_otel_processor.enrichment.attributes import Encoded
-    from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.otlp.envelope import Group
 
 SERVER, CLIENT, INTERNAL = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_INTERNAL
@@ -29,6 +29,24 @@ TRACE_ID = bytes(range(1, 17))
 START = 1_795_000_000_000_000_000
 """When the first span of a test begins: 2026-11-18 11:06:40 UTC, in nanoseconds."""
 MILLISECOND = 1_000_000
+
+
+PRODUCTS = Collection(
+    470643241072459884,
+    "default",
+    "products",
+    aliases=("live",),
+    description="what we sell",
+    shard_count=2,
+    partition_count=1,
+    consistency_level="Bounded",
+    dynamic_field=True,
+    row_count=12,
+    load_state="Loaded",
+    replica_count=1,
+    vector_fields=(VectorField("embedding", 64, "HNSW", "COSINE"),),
+)
+"""A collection in the catalogue."""
 
 
 def span(
@@ -133,6 +151,11 @@ def _group(service: str, node: int | None = None) -> Group:
     resource_spans.scope_spans.add().spans.add(trace_id=TRACE_ID)
     ((group, _),) = GroupRegistry().split(request.SerializeToString())
     return group
+
+
+def request_trace(*more: Span) -> Trace:
+    """A search, with these spans besides."""
+    return trace_of(served(1, "Search"), span(2, "SearchTask", parent=1), *more)
 
 
 def traces_of(requests: Iterable[bytes]) -> dict[bytes, Trace]:

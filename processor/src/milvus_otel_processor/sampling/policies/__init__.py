@@ -29,7 +29,7 @@ from milvus_otel_processor.sampling.policies.string_attribute import StringAttri
 from milvus_otel_processor.sampling.policies.trace_flags import TraceFlagsPolicy
 from milvus_otel_processor.sampling.policies.trace_state import TraceStatePolicy
 
-SubPolicy = Annotated[
+_NoDrop = (
     AlwaysSamplePolicy
     | AndPolicy
     | BooleanAttributePolicy
@@ -49,35 +49,13 @@ SubPolicy = Annotated[
     | StatusCodePolicy
     | StringAttributePolicy
     | TraceFlagsPolicy
-    | TraceStatePolicy,
-    Field(discriminator="type"),
-]
+    | TraceStatePolicy
+)
+
+SubPolicy = Annotated[_NoDrop, Field(discriminator="type")]
 """What can stand inside `and`, `not`, `drop` and `composite`: all but `drop`. The Collector allows less."""
 
-Policy = Annotated[
-    AlwaysSamplePolicy
-    | AndPolicy
-    | BooleanAttributePolicy
-    | BytesLimitingPolicy
-    | CollectionPolicy
-    | CompositePolicy
-    | DropPolicy
-    | DynamicPolicy
-    | LatencyPolicy
-    | MilvusErrorPolicy
-    | NotPolicy
-    | NumericAttributePolicy
-    | OttlConditionPolicy
-    | ProbabilisticPolicy
-    | RateLimitingPolicy
-    | SpanCountPolicy
-    | SpanNamePolicy
-    | StatusCodePolicy
-    | StringAttributePolicy
-    | TraceFlagsPolicy
-    | TraceStatePolicy,
-    Field(discriminator="type"),
-]
+Policy = Annotated[_NoDrop | DropPolicy, Field(discriminator="type")]
 """What can stand under `policies`."""
 
 _blocks = (AndSettings, CompositeSettings, DropSettings, NotSettings)
