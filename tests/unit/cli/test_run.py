@@ -97,6 +97,10 @@ def peer() -> Iterator[tuple[str, Queue[ExportTraceServiceRequest]]]:
     server.stop(None).wait()
 
 
+NO_METRICS = ("--set", "service.telemetry.metrics.level=none")
+"""Another processor on this machine may have the built-in port."""
+
+
 def keep_everything(endpoint: str) -> list[str]:
     """Arguments for a free port, a long wait, and a rule that keeps every trace."""
     values = {
@@ -105,7 +109,7 @@ def keep_everything(endpoint: str) -> list[str]:
         "processors.tail_sampling.decision_wait": "1h",
         "processors.tail_sampling.policies": "[{name: all, type: always_sample}]",
     }
-    return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
+    return [part for key, value in values.items() for part in ("--set", f"{key}={value}")] + list(NO_METRICS)
 
 
 def received_at(line: str) -> str:
@@ -131,7 +135,7 @@ def closed_port() -> str:
 
 
 def test_the_start_line_says_where_it_listens_where_it_exports_and_by_which_rules(run: type[Process]) -> None:
-    process = run("--set", "receivers.otlp.protocols.grpc.endpoint=127.0.0.1:0")
+    process = run("--set", "receivers.otlp.protocols.grpc.endpoint=127.0.0.1:0", *NO_METRICS)
     line = process.line_with("started")
     assert " info  started config=built-in receives=127.0.0.1:" in line
     assert " exports=127.0.0.1:4317 " in line
@@ -215,6 +219,7 @@ def test_warnings_are_logged_before_the_start(run: type[Process]) -> None:
         "receivers.otlp.protocols.grpc.endpoint=127.0.0.1:0",
         "--set",
         "service.pipelines.traces.processors=[]",
+        *NO_METRICS,
     )
     assert 'rules="keep everything"' in process.line_with("started")
     assert [" warn  " in line and "is not used" in line for line in process.seen[:-1]] == [True, True]
