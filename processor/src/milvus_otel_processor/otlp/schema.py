@@ -286,8 +286,6 @@ ScopeHeaderView = cast("type[ScopeHeader]", _view("ScopeHeader"))
 """A ScopeSpans without its spans, all of it."""
 AnyValueView = cast("type[AnyValue]", _view("AnyValue"))
 """The value of an attribute."""
-KeyValueView = cast("type[KeyValue]", _view("KeyValue"))
-"""One attribute."""
 ResponseView = cast("type[Response]", _view("Response"))
 """An ExportTraceServiceResponse."""
 LogsRequestView = cast("type[LogsRequest]", _view("LogsRequest"))
@@ -300,7 +298,6 @@ __all__ = [
     "DecodeError",
     "EventsView",
     "HeadView",
-    "KeyValueView",
     "LogsRequestView",
     "RequestView",
     "ResourceHeaderView",
