@@ -62,6 +62,11 @@ def root(spans: Spans) -> dict[str, Any]:
     return found
 
 
+def on_collections(traces: dict[str, Spans]) -> dict[str, Spans]:
+    """All but the client's own `connect`, which touches no collection and may be among one in ten."""
+    return {trace_id: spans for trace_id, spans in traces.items() if root(spans)["name"] != "connect"}
+
+
 def test_when_up_returns_every_service_is_healthy(stack: Stack):
     states = {
         state["Service"]: (state["State"], state["Health"] or state["ExitCode"])
@@ -93,7 +98,7 @@ def test_the_idle_processor_costs_below_two_percent_of_a_core_and_100_mib(stack:
 
 
 def test_an_enriched_trace_is_in_jaeger_within_90_seconds_of_up(stack: Stack, shop: dict[str, Spans]):
-    first = min(shop.values(), key=lambda spans: int(root(spans)["startTimeUnixNano"]))
+    first = min(on_collections(shop).values(), key=lambda spans: int(root(spans)["startTimeUnixNano"]))
     # What the demo's first trace waited for: its end, the decision, and the way to Jaeger.
     decision_wait, on_the_way = 10.0, 5.0
     duration = (int(root(first)["endTimeUnixNano"]) - int(root(first)["startTimeUnixNano"])) / 1e9
@@ -109,8 +114,8 @@ def test_client_server_and_core_are_in_one_trace(shop: dict[str, Spans]):
 
 
 def test_every_span_of_a_request_says_which_collection_it_touches(shop: dict[str, Spans]):
-    for spans in shop.values():
-        expected = root(spans)["name"].split()[-1]
+    for spans in on_collections(shop).values():
+        _operation, expected = root(spans)["name"].split()
         assert {attributes_of(span).get("db.collection.name") for span in spans} == {expected}
 
 
