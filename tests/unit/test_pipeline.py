@@ -10,6 +10,7 @@ from milvus_otel_processor.trace import Trace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.support.harness import ALWAYS, ERRORS, NEVER, Harness, assert_accounted, drop_roots, sampling
+from tests.support.policies import entry
 from tests.support.spans import attributes_of, encoded, span
 from tests.support.wire import delimited
 
@@ -151,8 +152,8 @@ def test_ids_that_are_missing_are_not_malformed() -> None:
     assert len(harness.exporter.spans) == 1
 
 
-def test_a_trace_of_malformed_spans_alone_is_decided_malformed() -> None:
-    harness = Harness(sampling(ERRORS))
+def test_a_trace_of_malformed_spans_alone_is_decided_malformed_where_rules_look_into_them() -> None:
+    harness = Harness(sampling(entry("status_code", {"status_codes": ["UNSET"]}, "unset")))
     cut_off = span(1).SerializeToString() + b"\x4a\x7f"
     harness.pipeline.ingest(delimited(1, delimited(2, delimited(2, cut_off) * 2)))
     harness.decide_all()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from milvus_otel_processor.decision_cache import DecisionCache
 from milvus_otel_processor.otlp import attributes
@@ -30,9 +30,11 @@ POLICY_KEY = "tailsampling.policy"
 
 _log = logging.getLogger(__name__)
 
+_ROOT_NAMES_REMEMBERED = 4096
+
 _PASSED = Verdict(Decision.SAMPLED, None)  # where no sampling is configured
 MALFORMED = "malformed"
-"""The decision over a trace of which no span is valid protobuf."""
+"""The decision over a trace of which no span is valid protobuf, where a rule had to look into them."""
 DISCARDED = "discarded"
 """What stands for the decision over a trace that still waited at the end, and was not to be decided."""
 FAILED = "failed"
@@ -77,8 +79,12 @@ class Decider:
             cache_settings.sampled_cache_size if remembers else 0,
             cache_settings.non_sampled_cache_size if remembers else 0,
         )
+        self.decided = self._cache.get
+        """Return what was decided of the trace with this id, for `follow`; None where nothing was, or it is forgotten."""
         self._tallies: dict[int, tuple[Verdict, Tally]] = {}
-        self._unasked: set[bytes] = set()  # traces whose roots came before the sampler did
+        # Traces about which rules on the names of root spans have to be asked: such a name came, or roots before the sampler did.
+        self._to_ask: set[bytes] = set()
+        self._of_root = lru_cache(maxsize=_ROOT_NAMES_REMEMBERED)(self._ask_of_root)
         self.seals = self._may_seal(cache_settings)
         """Whether a root span can settle a decision at once."""
 
@@ -90,9 +96,10 @@ class Decider:
         Late spans go on to follow what was decided by the sampler before.
         """
         self._sampler = sampler
-        self._unasked = set(waiting)
+        self._to_ask = set(waiting)
         self._cache.resize(cache_settings.sampled_cache_size, cache_settings.non_sampled_cache_size)
         self._tallies.clear()
+        self._of_root.cache_clear()
         self.seals = self._may_seal(cache_settings)
 
     def _may_seal(self, cache_settings: DecisionCacheSettings) -> bool:
@@ -104,12 +111,13 @@ class Decider:
         for trace in traces:
             self._no_longer_waits(trace)
             self._decide(trace)
-            self._unasked.discard(trace.id)
+            self._to_ask.discard(trace.id)
 
     def discard(self, traces: Iterable[Trace]) -> None:
         """Lose these traces, undecided."""
         for trace in traces:
             self._no_longer_waits(trace)
+            self._to_ask.discard(trace.id)
             self._lose(trace, DISCARDED, Lost.SHUTDOWN)
 
     @property
@@ -129,29 +137,35 @@ class Decider:
 
         `spans` is how many of its spans have arrived.
         """
-        verdict = self._sampler.sealed_by_root(root_name) if self._sampler is not None and self.seals else None
-        if verdict is None:
+        found = self._of_root(root_name)
+        if found is None:
             return False
-        self._cache.put_not_sampled(trace_id, verdict.decision)
-        self._tally(verdict).add(spans)
+        if isinstance(found, str):
+            self._to_ask.add(trace_id)
+            return False
+        self._to_ask.discard(trace_id)
+        decision, tally = found
+        self._cache.put_not_sampled(trace_id, decision)
+        tally.traces += 1
+        tally.spans += spans
         return True
 
-    def follow(self, trace_id: bytes, group: Group, span: bytes) -> bool:
-        """Do with a span as was decided of its trace; return False where nothing was decided, or it is forgotten."""
-        kept = self._cache.get(trace_id)
-        if kept is None:
-            return False
+    def _ask_of_root(self, name: bytes) -> tuple[Decision, Tally] | Literal["ask"] | None:
+        found = self._sampler.of_root(name) if self._sampler is not None and self.seals else None
+        return (found.decision, self._tally(found)) if isinstance(found, Verdict) else found
+
+    def follow(self, kept: _Kept | Decision, group: Group, span: bytes) -> None:
+        """Do with a span as was decided of its trace: `kept` is what `decided` returned for it."""
         if not isinstance(kept, _Kept):
             self._telemetry.late_spans[LATE_NOT_SAMPLED] += 1
-            return True
+            return
         self._telemetry.late_spans[LATE_SAMPLED] += 1
         facts = kept.common.missing(span) if kept.common is not None and well_formed(span) else b""
         self._export([group], [span + facts], kept.reason, kept.threshold)
-        return True
 
     def _no_longer_waits(self, trace: Trace) -> None:
         self._telemetry.waiting_spans -= len(trace.spans)
-        self._telemetry.waiting_bytes -= sum(map(len, trace.spans))
+        self._telemetry.waiting_bytes -= len(trace.joined)
 
     def _lose(self, trace: Trace, decision: str, reason: Lost) -> None:
         self._telemetry.tally(decision).add(len(trace.spans))
@@ -211,7 +225,7 @@ class Decider:
         # Where no rule can tell the difference, what is not kept need not be enriched.
         first = enricher is not None and (sampler.reads_enrichment or enricher.may_fail(trace))
         common = enricher.enrich(trace) if first and enricher is not None else None
-        verdict = sampler.decide(trace, roots_were_asked=self.seals and trace.id not in self._unasked)
+        verdict = sampler.decide(trace, roots_were_asked=self.seals and trace.id not in self._to_ask)
         if enricher is not None and not first and verdict.decision is Decision.SAMPLED:
             common = enricher.enrich(trace)
         return verdict, common

@@ -10,10 +10,11 @@ from milvus_otel_processor.limits import MAX_MEMORY, NUM_TRACES, SETTLED, TRACE_
 from milvus_otel_processor.otlp.envelope import GroupRegistry
 from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.otlp.span import (
+    NO_TRACE_ID,
     PARENT_THIRD,
     SPAN_ID_SECOND,
     TRACE_ID_FIRST,
-    is_valid_trace_id,
+    ZEROS,
     root_name,
     trace_id,
 )
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     Parts = list[tuple[Group, list[bytes]]]
 
 _TRACES_PER_TURN = 64  # decided before the lock is given back, so that a request never waits long for it
-_ZEROS = bytes(8)
-_NOTHING: Entry = []
 
 
 class Pipeline:
@@ -172,7 +171,7 @@ class Pipeline:
     def _add(self, parts: Parts, now: float) -> int:
         entries, watches_roots = self._buffer.entries, self._watches_roots
         arrivals = self._buffer.arrivals(now)
-        follow, sealed = self._decider.follow, self._sealed
+        decided, follow, sealed = self._decider.decided, self._decider.follow, self._sealed
         telemetry, quiet = self._telemetry, self._wait_after_complete
         refused = 0
         for group, spans in parts:
@@ -181,26 +180,23 @@ class Pipeline:
             for span in spans:
                 id_ = span[2:18] if span[:2] == TRACE_ID_FIRST else _id(span)
                 entry = entries.get(id_)
-                if entry is None:
-                    if not is_valid_trace_id(id_):
-                        refused += 1
-                    elif follow(id_, group, span) or (watches_roots and sealed(id_, span, now)):
-                        pass  # its trace is decided, or is so by this span
-                    else:
-                        entries[id_] = [group, span]
-                        arrivals.append(id_)
-                        if quiet:
-                            self._buffer.watch(id_, 1, now, quiet)
+                maybe_root = watches_roots and not (
+                    span[28:30] == PARENT_THIRD and span[18:20] == SPAN_ID_SECOND and span[30:38] != ZEROS
+                )
+                if entry is not None:
+                    if not maybe_root or not sealed(id_, span, entry, now):
+                        entry.append(group)
+                        entry.append(span)
                         continue
-                elif (
-                    watches_roots
-                    and not (span[28:30] == PARENT_THIRD and span[18:20] == SPAN_ID_SECOND and span[30:38] != _ZEROS)
-                    and sealed(id_, span, now)
-                ):
-                    pass
-                else:
-                    entry.append(group)
-                    entry.append(span)
+                elif (decision := decided(id_)) is not None:
+                    follow(decision, group, span)
+                elif len(id_) != len(NO_TRACE_ID) or id_ == NO_TRACE_ID:
+                    refused += 1
+                elif not maybe_root or not sealed(id_, span, None, now):
+                    entries[id_] = [group, span]
+                    arrivals.append(id_)
+                    if quiet:
+                        self._buffer.watch(id_, 1, now, quiet)
                     continue
                 count -= 1
                 size -= len(span)
@@ -210,22 +206,22 @@ class Pipeline:
             telemetry.refused_spans[Refused.INVALID_TRACE_ID] += refused
         return refused
 
-    def _sealed(self, id_: bytes, span: bytes, now: float) -> bool:
+    def _sealed(self, id_: bytes, span: bytes, entry: Entry | None, now: float) -> bool:
         """Tell whether this span is a root that settles the decision; its trace is then decided and gone."""
         name = root_name(span)
         if name is None:
             return False
-        waiting = self._buffer.entries.get(id_, _NOTHING)
-        if self._decider.seal(id_, name, len(waiting) // 2 + 1):
-            if waiting:
+        waiting = len(entry) // 2 if entry is not None else 0
+        if self._decider.seal(id_, name, waiting + 1):
+            if entry is not None:
                 del self._buffer.entries[id_]
-                self._telemetry.waiting_spans -= len(waiting) // 2
-                self._telemetry.waiting_bytes -= sum(map(len, waiting[1::2]))
+                self._telemetry.waiting_spans -= waiting
+                self._telemetry.waiting_bytes -= sum(map(len, entry[1::2]))
             return True
         if self._wait_after_root:
             self._buffer.hurry(id_, now + self._wait_after_root)
         if self._wait_after_complete:
-            self._buffer.watch(id_, len(waiting) // 2 + 1, now, self._wait_after_complete)
+            self._buffer.watch(id_, waiting + 1, now, self._wait_after_complete)
         return False
 
 

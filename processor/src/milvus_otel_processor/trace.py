@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.otlp.attributes import error_status
 from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, HeadView, SpanView
-from milvus_otel_processor.otlp.span import NO_PARENT
+from milvus_otel_processor.otlp.span import NO_PARENT, PARENT_THIRD, SPAN_ID_SECOND, ZEROS, extent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,13 @@ class Trace:
     def roots(self) -> list[Head]:
         """The heads of the spans without a parent."""
         if self._roots is None:
-            self._roots = [head for head in self.heads if head.parent_span_id in NO_PARENT]
+            # Where encoders write a parent it need not be decoded to be seen.
+            maybe = self._heads or [
+                HeadView.FromString(span)
+                for span in self.spans
+                if span[28:30] != PARENT_THIRD or span[18:20] != SPAN_ID_SECOND or span[30:38] == ZEROS
+            ]
+            self._roots = [head for head in maybe if head.parent_span_id in NO_PARENT]
         return self._roots
 
     @property
@@ -123,13 +129,11 @@ class Trace:
     def duration_nanoseconds(self) -> int:
         """The time from the earliest start to the latest end; below 0 where that end comes first. 0 without spans."""
         if self._duration is None:
+            self._duration = extent(self.joined, len(self.spans)) if self._heads is None else None
+        if self._duration is None:
             heads = self.heads
-            if len(heads) == 1:
-                head = heads[0]
-                self._duration = head.end_time_unix_nano - head.start_time_unix_nano
-            else:
-                start = min([head.start_time_unix_nano for head in heads], default=0)
-                self._duration = max([head.end_time_unix_nano for head in heads], default=0) - start
+            start = min([head.start_time_unix_nano for head in heads], default=0)
+            self._duration = max([head.end_time_unix_nano for head in heads], default=0) - start
         return self._duration
 
     def append(self, index: int, encoded: bytes) -> None:
@@ -155,6 +159,7 @@ class Trace:
         self.append(index, status)
         if self._heads is not None:
             self._heads[index].MergeFromString(status)
+        self._roots = None
 
     def attributes(self, index: int) -> dict[bytes, AnyValue]:
         """Return the attributes of the span at `index` by key, decoded once; of a key that comes twice the first counts."""

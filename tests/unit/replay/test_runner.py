@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 ERRORS = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
+ALWAYS = {"name": "everything", "type": "always_sample"}
 NO_HEARTBEATS = {
     "name": "no-heartbeats",
     "type": "drop",
@@ -140,7 +141,7 @@ def test_spans_without_a_valid_trace_id_and_malformed_spans_are_counted() -> Non
     malformed = bytearray(request(span(1, error=True)))
     malformed[-2] = 0x12  # the status now holds a text that is longer than it
     recording = [message(span(0)), Message(bytes(malformed), START, "here")]
-    counted = replay([recording], rules(ERRORS)).counted
+    counted = replay([recording], rules(ALWAYS)).counted
     assert counted.refused_spans == {"invalid_trace_id": 1}
     assert counted.lost_spans == {"malformed": 1}
     assert every_span_is_counted(counted)

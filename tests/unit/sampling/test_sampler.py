@@ -3,7 +3,7 @@
 from itertools import permutations
 
 import pytest
-from milvus_otel_processor.sampling.decision import Decision, Verdict
+from milvus_otel_processor.sampling.decision import ASK, Decision, Verdict
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
@@ -49,17 +49,55 @@ def test_an_inverted_policy_that_says_no_does_not_overrule_another() -> None:
     assert verdict(not_heartbeat, ALWAYS) == (Decision.SAMPLED, "everything")
 
 
-class TestSealedByRoot:
+class TestOfRoot:
+    BACKGROUND = entry(
+        "drop",
+        {
+            "drop_sub_policy": [
+                entry("span_name", {"names": ["Operate"], "root_only": True}),
+                entry("string_attribute", {"key": "who", "values": ["milvus"]}),
+            ]
+        },
+        "background",
+    )
+
     def test_a_root_that_is_dropped_settles_the_verdict(self) -> None:
         sampler = Sampler(sampling(ALWAYS, drop_roots("heartbeat")))
         assert sampler.seals
-        assert sampler.sealed_by_root(b"heartbeat") == sampler.decide(trace_of(FAILED))
-        assert sampler.sealed_by_root(b"search") is None
+        assert sampler.of_root(b"heartbeat") == sampler.decide(trace_of(FAILED))
+        assert sampler.of_root(b"search") is None
 
     def test_nothing_is_settled_where_no_drop_looks_at_roots_alone(self) -> None:
         sampler = Sampler(sampling(ALWAYS, entry("drop", {"drop_sub_policy": [ERRORS]}, "drop errors")))
         assert not sampler.seals
-        assert sampler.sealed_by_root(b"heartbeat") is None
+        assert sampler.of_root(b"heartbeat") is None
+
+    def test_rules_that_need_more_than_the_name_are_to_be_asked_where_it_matches(self) -> None:
+        sampler = Sampler(sampling(drop_roots("heartbeat"), self.BACKGROUND, ALWAYS))
+        assert sampler.of_root(b"Operate") == ASK
+        assert sampler.of_root(b"search") is None
+        assert sampler.of_root(b"heartbeat") == Verdict(Decision.DROPPED, "heartbeats")
+
+    def test_rules_that_need_a_root_of_another_name_are_not_asked(self) -> None:
+        sampler = Sampler(sampling(drop_roots("heartbeat"), self.BACKGROUND, ALWAYS))
+        operate = span(name="Operate", attributes={"who": "milvus"})
+        assert sampler.decide(trace_of(operate)).policy == "background"
+        assert sampler.decide(trace_of(operate), roots_were_asked=True).policy == "everything"
+
+    def test_an_inverted_name_is_always_asked(self) -> None:
+        others = entry("span_name", {"names": ["search"], "root_only": True, "invert_match": True}, "others")
+        sampler = Sampler(sampling(drop_roots("heartbeat"), others))
+        assert sampler.decide(trace_of(span(name="query")), roots_were_asked=True).policy == "others"
+
+    def test_a_rule_with_a_memory_is_always_asked(self) -> None:
+        limit = entry("rate_limiting", {"spans_per_second": 0, "burst_capacity": 1})
+        both = entry(
+            "and", {"and_sub_policy": [limit, entry("span_name", {"names": ["a"], "root_only": True})]}, "both"
+        )
+        sampler = Sampler(sampling(drop_roots("heartbeat"), both))
+        # The first uses up the budget, whatever its name: so would the Collector have it.
+        assert sampler.decide(trace_of(span(name="b")), roots_were_asked=True).policy is None
+        assert sampler.decide(trace_of(span(name="a")), roots_were_asked=False).policy is None
 
 
 def test_a_name_that_is_there_twice_is_refused() -> None:

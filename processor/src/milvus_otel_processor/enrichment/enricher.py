@@ -49,6 +49,7 @@ class Enricher:
         requests: Counter[str],
     ) -> None:
         self._sources = sources
+        self._may_fail = [source.may_fail for source in sources]
         self._channels = channels
         self._resolve = resolve
         self._writer = writer
@@ -76,7 +77,10 @@ class Enricher:
 
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether to enrich this trace may make one of its spans an ERROR; False is a sure no."""
-        return any(source.may_fail(trace) for source in self._sources)
+        for may_fail in self._may_fail:  # noqa: SIM110 - for every trace; a generator would cost as much as the answers
+            if may_fail(trace):
+                return True
+        return False
 
     def _common(self, trace: Trace, requests: Sequence[Request], written: Sequence[Written | None]) -> Encoded | None:
         first = written[0]

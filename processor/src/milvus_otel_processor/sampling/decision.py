@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Decision(Enum):
@@ -28,3 +28,6 @@ class Verdict(NamedTuple):
 
 NOT_SAMPLED = Verdict(Decision.NOT_SAMPLED, None)
 """No policy sampled the trace."""
+
+ASK: Final = "ask"
+"""What a root span's name tells where it settles nothing, and rules that look at such names have to be asked about its trace."""

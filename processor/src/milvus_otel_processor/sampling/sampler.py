@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from milvus_otel_processor.sampling.adjusted_counts import read_incoming
-from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
+from milvus_otel_processor.sampling.decision import ASK, NOT_SAMPLED, Decision, Verdict
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
 from milvus_otel_processor.sampling.policies.drop import Drop
 from milvus_otel_processor.sampling.prefilter import Candidate, Prefilter
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ROOT_NAMES_REMEMBERED = 4096
-
 
 class _Rule(NamedTuple):
     evaluator: Evaluator
@@ -36,7 +33,8 @@ class _Step(NamedTuple):
     with_memory: list[_Rule]
     """The rules behind this one that have to be told of a trace that this one samples."""
     drops: bool = False
-    sealed: bool = False
+    by_root: bool = False
+    """Whether it can only match where the name of a root span does."""
 
 
 class Sampler:
@@ -61,14 +59,13 @@ class Sampler:
             [] if stops else [later for later in keeps[place + 1 :] if later.evaluator.stateful]
             for place in range(len(keeps))
         ]
-        steps = [_Step(rule, drops=True, sealed=_may_be_sealed(rule), with_memory=[]) for rule in self._drops]
-        steps += [_Step(*step) for step in zip(keeps, with_memory, strict=True)]
+        self._by_root = [rule for rule in rules if _needs_root(rule)]
+        steps = [_Step(rule, [], drops=True, by_root=_needs_root(rule)) for rule in self._drops]
+        steps += [_Step(*step, by_root=_needs_root(step[0])) for step in zip(keeps, with_memory, strict=True)]
         self._prefilter = Prefilter([Candidate(step, step.rule.evaluator.needles) for step in steps])
         self._lasting = [rule for rule in keeps if rule.evaluator.lasting]
         self.samples_early = stops and not self._adjusts and bool(self._lasting) and not self._drops
         """Whether a trace can be sampled for good before all of it has arrived: see `sampled_for_good`."""
-        self.sealed_by_root = lru_cache(maxsize=_ROOT_NAMES_REMEMBERED)(self._sealed_by_root)
-        """Return the verdict that a root span of this name settles at once, whatever else arrives, or None."""
         self._shadows = _rules([policy for policy in settings.policies if policy.mode == SHADOW], clock)
         self.has_shadows = bool(self._shadows)
         self.reads_enrichment = any(rule.evaluator.reads_enrichment for rule in (*rules, *self._shadows))
@@ -79,13 +76,13 @@ class Sampler:
     def decide(self, trace: Trace, *, roots_were_asked: bool = False) -> Verdict:
         """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span.
 
-        `roots_were_asked` says that the name of every root span of the trace was given to `sealed_by_root` when it came; rules
-        on these names alone can then not match any more, and are not asked again.
+        `roots_were_asked` says that the name of every root span of the trace was given to `of_root` when it came, and each time
+        the answer was None; rules that need such a name cannot match then, and are not asked.
         """
         if self._adjusts:
             return self._decide_with_threshold(trace, roots_were_asked=roots_were_asked)
-        for rule, with_memory, drops, sealed in self._prefilter.rules(trace):
-            if sealed and roots_were_asked:
+        for rule, with_memory, drops, by_root in self._prefilter.rules(trace):
+            if by_root and roots_were_asked:
                 continue
             try:
                 decision = rule.evaluator.evaluate(trace)
@@ -98,6 +95,17 @@ class Sampler:
                 self._tell(with_memory, trace)
                 return rule.sampled
         return NOT_SAMPLED
+
+    def of_root(self, name: bytes) -> Verdict | Literal["ask"] | None:
+        """Return the verdict that a root span of this name settles at once, whatever else arrives.
+
+        ASK where it settles nothing, and rules may match by it; None where none of the rules that look at such names does.
+        """
+        for rule in self._drops:
+            if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name):
+                return rule.dropped
+        matches = (rule.evaluator.root_matches for rule in self._by_root)
+        return ASK if any(match is not None and match(name) for match in matches) else None
 
     def sampled_for_good(self, trace: Trace) -> bool:
         """Tell whether a policy samples what there is of a trace, and would go on to, whatever else arrives.
@@ -116,7 +124,7 @@ class Sampler:
         """
         read_incoming(trace)
         for rule in self._drops:
-            if not (roots_were_asked and _may_be_sealed(rule)) and self._matches(rule, trace):
+            if not (roots_were_asked and _needs_root(rule)) and self._matches(rule, trace):
                 return rule.dropped
         verdict, lowest = NOT_SAMPLED, NEVER
         for rule in self._keeps:
@@ -169,12 +177,6 @@ class Sampler:
         level = logging.WARNING if self.evaluation_errors[name] == 1 else logging.DEBUG
         _log.log(level, "policy %s has no answer for trace %s: %s", name, trace.id.hex(), error)
 
-    def _sealed_by_root(self, name: bytes) -> Verdict | None:
-        for rule in self._drops:
-            if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name):
-                return rule.dropped
-        return None
-
 
 def _rules(policies: list[Policy], clock: Clock) -> list[_Rule]:
     return [
@@ -185,3 +187,7 @@ def _rules(policies: list[Policy], clock: Clock) -> list[_Rule]:
 
 def _may_be_sealed(rule: _Rule) -> bool:
     return isinstance(rule.evaluator, Drop) and rule.evaluator.may_be_sealed
+
+
+def _needs_root(rule: _Rule) -> bool:
+    return rule.evaluator.root_matches is not None

@@ -38,8 +38,11 @@ class AccessLogSource:
 
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether a line of the trace says so, or one that may be of any trace."""
+        of_trace = self._store.of_trace(trace.id)
+        if not of_trace and not self._store.failures_by_peer:
+            return False
         failed = False
-        for line in self._store.of_trace(trace.id):
+        for line in of_trace:
             line.claimed = True  # its trace is here, so that its id is no client's own text
             failed = failed or line.facts.error_type is not None
         return failed or any(

@@ -31,6 +31,9 @@ class And(Evaluator):
         self.lasting = all(evaluator.lasting for evaluator in evaluators)
         self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
         self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
+        self.root_matches = (
+            None if self.stateful else next(filter(None, (one.root_matches for one in evaluators)), None)
+        )
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where every sub-policy does; the first that does not ends the search."""

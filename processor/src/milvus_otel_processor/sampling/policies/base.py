@@ -68,6 +68,9 @@ class Evaluator(Protocol):
     needles: Needles | None = None
     """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
 
+    root_matches: Callable[[bytes], bool] | None = None
+    """Where SAMPLED (or DROPPED) needs a root span with a name for which this is true; None where it does not."""
+
     @abstractmethod
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED or NOT_SAMPLED (a `drop` policy: DROPPED or NOT_SAMPLED).

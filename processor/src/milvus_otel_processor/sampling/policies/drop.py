@@ -32,12 +32,10 @@ class Drop(Evaluator):
         self.stateful = any(evaluator.stateful for evaluator in evaluators)
         self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
         self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
-        self._root_matches = [
-            evaluator.matches
-            for evaluator in evaluators
-            if isinstance(evaluator, SpanName) and evaluator.sealed_by_root
-        ]
-        self.may_be_sealed = len(self._root_matches) == len(evaluators)
+        self.root_matches = (
+            None if self.stateful else next(filter(None, (one.root_matches for one in evaluators)), None)
+        )
+        self.may_be_sealed = all(isinstance(one, SpanName) and one.root_matches is not None for one in evaluators)
         """Whether a root span alone can be enough for a trace to be dropped."""
 
     def evaluate(self, trace: Trace) -> Decision:
@@ -53,7 +51,9 @@ class Drop(Evaluator):
         So it is where all sub-policies look at the names of root spans alone, because nothing that arrives later can undo
         a match. False says nothing.
         """
-        return self.may_be_sealed and all(matches(name) for matches in self._root_matches)
+        return self.may_be_sealed and all(
+            one.root_matches is not None and one.root_matches(name) for one in self._evaluators
+        )
 
 
 class DropPolicy(PolicySettings):

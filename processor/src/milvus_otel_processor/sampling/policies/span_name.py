@@ -48,8 +48,8 @@ class SpanName(Evaluator):
             if settings.invert_match
             else (Decision.SAMPLED, Decision.NOT_SAMPLED)
         )
-        self.sealed_by_root = settings.root_only and not settings.invert_match
-        """Whether a root span whose name matches settles the answer, whatever else arrives."""
+        # Such a name settles the answer, whatever else arrives.
+        self.root_matches = self.matches if settings.root_only and not settings.invert_match else None
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a name matches, or with `invert_match` where none does."""

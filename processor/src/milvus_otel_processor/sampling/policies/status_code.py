@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from milvus_otel_processor.otlp.span import status_search
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
@@ -31,10 +32,13 @@ class StatusCode(Evaluator):
 
     def __init__(self, settings: StatusCodeSettings) -> None:
         self.lasting = "UNSET" not in settings.status_codes  # what is known later may make it an ERROR
-        self._codes = frozenset(_CODES[code] for code in settings.status_codes)
+        self._codes = codes = frozenset(_CODES[code] for code in settings.status_codes)
+        self._search = status_search(codes) if 0 not in codes else None  # what is unset is not written
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a span has one of the statuses; a span without a status counts as UNSET."""
+        if self._search is not None and self._search(trace.joined) is None:
+            return Decision.NOT_SAMPLED
         codes = self._codes
         for head in trace.heads:
             if head.status.code in codes:
