@@ -1,7 +1,8 @@
-"""`milvus-otel demo`: a real Milvus, an application and the processor, and what came out of them."""
+"""`milvus-otel demo`: a real Milvus, two applications and the processor, and what came out of them."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -30,8 +31,9 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def command(export: str | None, *, serve: bool) -> None:
     """Show the processor at work, on a real Milvus in a temporary folder.
 
-    Starts Milvus 2.3.5 and a small application that uses it, lets the processor sample their traces by its built-in
-    rules, and shows what was kept and why. Nothing is left behind, whenever it is ended.
+    Starts Milvus 2.3.5 and two small applications that use it, one with our client and one without, lets the processor
+    sample their traces by its built-in rules, and shows what was kept and why, and what is known of it. Nothing is left
+    behind, whenever it is ended.
     """
     _end_on_signals()
     try:
@@ -55,6 +57,7 @@ def _end_on_signals() -> None:
         if received:
             os._exit(128 + number)
         received.append(number)
+        logging.disable()  # that one part no longer finds another is no news while all of them end
         sys.exit(128 + number)
 
     for number in _ENDING:

@@ -1,1 +1,1 @@
-"""`milvus-otel demo`: a real Milvus, an instrumented application and the processor, and what came out of them."""
+"""`milvus-otel demo`: a real Milvus, two applications and the processor, and what came out of them."""

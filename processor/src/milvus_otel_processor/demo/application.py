@@ -1,4 +1,4 @@
-"""The demo's application as seen from the demo: started, watched by what it prints, ended."""
+"""The demo's applications as seen from the demo: started, watched by what they print, ended."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from milvus_otel_processor.demo.dataset import Progress
 from milvus_otel_processor.demo.errors import DemoError
 from milvus_otel_processor.demo.guarded import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _POLL_SECONDS = 0.1
@@ -20,35 +21,31 @@ _DEADLINE_SECONDS = 120.0
 _LOG_TAIL_LINES = 15
 
 
-class Progress(NamedTuple):
-    """How far the application is."""
-
-    doing: str
-    operations: int
-    failures: int
-
-
 def run_application(
-    uri: str, endpoint: str, folder: Path, environ: Mapping[str, str], on_progress: Callable[[Progress], None]
+    module: str,
+    arguments: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    on_progress: Callable[[Progress], None],
 ) -> Progress:
-    """Run `workload.py` as a process of its own until it ends, and return how far it came: to its end.
+    """Run a module of this package as a process of its own until it ends, and return how far it came: to its end.
 
-    `endpoint` is where its traces go, `host:port`; `folder` is where its output goes. Raises DemoError when it fails or
-    takes more than two minutes.
+    `folder` is where its output goes, `environ` what it gets beside this process' environment. Raises DemoError when it fails
+    or takes more than two minutes.
     """
-    log = folder / "application.log"
-    command = [sys.executable, "-m", "milvus_otel_processor.demo.workload", uri, endpoint]
+    log = folder / f"{module}.log"
+    command = [sys.executable, "-m", f"milvus_otel_processor.demo.{module}", *arguments]
     deadline = time.monotonic() + _DEADLINE_SECONDS
     with Guarded() as guarded:
         guarded.start(command, cwd=folder, env={**_environment(), **environ}, log=log)
         while (returncode := guarded.returncode()) is None:
             if time.monotonic() > deadline:
-                raise DemoError(f"the application was not done within {_DEADLINE_SECONDS:g} s{_tail(log)}")
+                raise DemoError(f"the application {module} was not done within {_DEADLINE_SECONDS:g} s{_tail(log)}")
             if log.exists():
                 on_progress(_latest(log))
             time.sleep(_POLL_SECONDS)
     if returncode != 0:
-        raise DemoError(f"the application ended with status {returncode}{_tail(log)}")
+        raise DemoError(f"the application {module} ended with status {returncode}{_tail(log)}")
     return _latest(log)
 
 

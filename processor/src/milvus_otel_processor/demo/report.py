@@ -1,37 +1,64 @@
-"""What the demo shows at its end: what came in, what became of it and why, and one trace of what was kept."""
+"""What the demo shows at its end: what came in, what became of it and why, what enrichment knew, and two traces."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
 
-from milvus_otel_processor.demo.waterfall import most_telling, summary, waterfall
+from milvus_otel_processor.demo.waterfall import failed_and_named_by, most_telling, summary, waterfall
+from milvus_otel_processor.enrichment.enricher import NO_COLLECTION, UNKNOWN
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from milvus_otel_processor.demo.dataset import Progress
     from milvus_otel_processor.demo.sink import KeptSpan
     from milvus_otel_processor.telemetry import Amount, Snapshot
 
+ACCESS_LOG = "access_log"
+_SOURCES = {
+    "client": "the spans of an instrumented client",
+    ACCESS_LOG: "Milvus' access log, whatever the client is",
+    "channel": "names of channels in Milvus' own spans",
+    "same_trace": "spans apart from their request, in its trace",
+    NO_COLLECTION: "requests that have none, such as Connect",
+    UNKNOWN: "",
+}
 _ORDER = ("dropped", "not_sampled", "sampled")
 _STYLES = {"sampled": "green", "dropped": "dim", "not_sampled": "dim"}
 
 
+class Applications(NamedTuple):
+    """How far each of the two applications came."""
+
+    instrumented: Progress
+    plain: Progress
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What there is to tell after the application has run."""
+    """What there is to tell after the applications have run."""
 
     snapshot: Snapshot
     traces: list[list[KeptSpan]]
     """The traces that came out of the processor."""
-    operations: int
-    failures: int
-    """Of the application's operations, those that Milvus refused."""
+    applications: Applications
     not_forwarded: int = 0
     """Requests that the receiver given with `--export` did not take."""
+
+    @property
+    def operations(self) -> int:
+        """What the applications asked of Milvus."""
+        return sum(progress.operations for progress in self.applications)
+
+    @property
+    def failures(self) -> int:
+        """Those of the operations that Milvus refused."""
+        return sum(progress.failures for progress in self.applications)
 
 
 def show(outcome: Outcome, console: Console) -> None:
@@ -41,6 +68,11 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(_headline(outcome), highlight=False)
     console.print()
     console.print(_decisions(snapshot))
+    if snapshot.enriched_requests:
+        console.print()
+        console.print("What told the collection of the requests that were kept, or failed:", highlight=False)
+        console.print(_coverage(snapshot))
+        console.print(_known(snapshot), highlight=False)
     for line in _remarks(outcome):
         console.print(line, highlight=False)
     trace = most_telling(outcome.traces)
@@ -48,6 +80,12 @@ def show(outcome: Outcome, console: Console) -> None:
         console.print()
         console.print(Text("One kept trace: ").append(summary(trace)), highlight=False)
         console.print(waterfall(trace, console))
+    failed = failed_and_named_by(ACCESS_LOG, outcome.traces)
+    if failed is not None:
+        console.print()
+        console.print(Text("One of plain pymilvus: ").append(summary(failed)), highlight=False)
+        console.print(waterfall(failed, console))
+        console.print(_failure(failed), highlight=False)
 
 
 def _headline(outcome: Outcome) -> Text:
@@ -55,7 +93,7 @@ def _headline(outcome: Outcome) -> Text:
     traces = sum(amount.traces for amount in decisions.values())
     kept = sum(amount.traces for (decision, _), amount in decisions.items() if decision == "sampled")
     return Text.assemble(
-        f"The application made {outcome.operations:,} calls, {outcome.failures} of them failed. ",
+        f"Two applications made {outcome.operations:,} calls, {outcome.failures} of them failed. ",
         (f"{kept:,} of {traces:,} traces were kept.", "bold"),
     )
 
@@ -89,11 +127,39 @@ def _by_decision_and_size(row: tuple[tuple[str, str], Amount]) -> tuple[int, int
     return _ORDER.index(decision) if decision in _ORDER else len(_ORDER), -amount.traces
 
 
+def _coverage(snapshot: Snapshot) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("told by")
+    table.add_column("requests", justify="right")
+    table.add_column("spans", justify="right")
+    table.add_column()
+    requests, spans = {UNKNOWN: 0} | snapshot.enriched_requests, snapshot.enriched_spans
+    for source in dict.fromkeys((*_SOURCES, *sorted(requests.keys() | spans.keys()))):
+        if source in requests or source in spans:
+            counts = (f"{each[source]:,}" if source in each else "" for each in (requests, spans))
+            table.add_row(source.replace("_", " "), *counts, Text(_SOURCES.get(source, ""), style="dim"))
+    return table
+
+
+def _known(snapshot: Snapshot) -> Text:
+    """Return for how many of the requests that have a collection it was known which."""
+    requests = snapshot.enriched_requests
+    asked = sum(requests.values()) - requests.get(NO_COLLECTION, 0)
+    known = asked - requests.get(UNKNOWN, 0)
+    share = f" ({math.floor(100 * known / asked)}%)" if asked else ""  # 100% is said of all of them alone
+    return Text(f"Known for {known:,} of {asked:,} requests{share}.", style="" if known == asked else "red")
+
+
+def _failure(trace: list[KeptSpan]) -> Text:
+    """Return what Milvus' access log says of a failed request: its gRPC status, and so Milvus' own span, says OK."""
+    [failed, *_] = [span for span in trace if span.is_error]
+    code, message = (str(failed.attributes.get(name, "")) for name in ("error.type", "milvus.error.message"))
+    return Text.assemble(f"Its span came as OK; by Milvus' access log it is error {code}:\n", (message, "red"))
+
+
 def _remarks(outcome: Outcome) -> list[Text]:
     snapshot = outcome.snapshot
     remarks = []
-    if snapshot.enriched_spans:
-        remarks.append(Text(f"Spans enriched with their collection, by source: {_listed(snapshot.enriched_spans)}."))
     if snapshot.refused_spans:
         remarks.append(Text(f"Spans refused: {_listed(snapshot.refused_spans)}.", style="red"))
     if snapshot.lost_spans:

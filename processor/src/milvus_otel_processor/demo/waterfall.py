@@ -35,6 +35,18 @@ def most_telling(traces: Sequence[list[KeptSpan]]) -> list[KeptSpan] | None:
     )
 
 
+def failed_and_named_by(source: str, traces: Sequence[list[KeptSpan]]) -> list[KeptSpan] | None:
+    """Return the first trace with a failed request of which this source of enrichment told the collection, or None."""
+    return next(
+        (
+            trace
+            for trace in traces
+            if any(span.is_error and span.attributes.get("milvus.enrichment") == source for span in trace)
+        ),
+        None,
+    )
+
+
 def _shape(trace: list[KeptSpan]) -> tuple[str, ...]:
     return tuple(sorted(f"{span.service} {span.name}" for span in trace))
 

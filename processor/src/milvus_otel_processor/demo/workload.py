@@ -6,7 +6,6 @@ does is told on standard output, one JSON object a line: `{"doing": ..., "operat
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import sys
@@ -17,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 import milvus_otel_client
 from pymilvus import MilvusClient, MilvusException
 
+from milvus_otel_processor.demo.dataset import COLLECTIONS, MISSING_COLLECTION, Progress, tell
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SERVICE_NAME = "demo-shop"
-COLLECTIONS = {"products": 64, "articles": 16}
-"""The collections and the dimensions of their vectors."""
-MISSING_COLLECTION = "reviews"
 ROWS, BATCH = 2000, 500
 SEARCHES, QUERIES, DELETES, FAILURES = 60, 20, 3, 2
 SLOW_VECTORS, SLOW_LIMIT = 4000, 100
@@ -36,7 +34,6 @@ class Shop:
 
     client: MilvusClient
     random: random.Random
-    tell: Callable[[str, int, int], None]
     operations: int = 0
     failures: int = 0
     _doing: str = field(default="", init=False)
@@ -77,7 +74,7 @@ class Shop:
     def _do(self, what: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         if what != self._doing:
             self._doing = what
-            self.tell(what, self.operations, self.failures)
+            tell(Progress(what, self.operations, self.failures))
         self.operations += 1
         try:
             call(*args, **kwargs)
@@ -96,11 +93,6 @@ class Shop:
         return [self.random.uniform(-1, 1) for _ in range(dimension)]
 
 
-def _tell(what: str, operations: int, failures: int) -> None:
-    sys.stdout.write(json.dumps({"doing": what, "operations": operations, "failures": failures}) + "\n")
-    sys.stdout.flush()
-
-
 def main(uri: str, endpoint: str | None = None) -> None:
     """Run the application against the Milvus at the uri, its traces going to the OTLP endpoint (`host:port`).
 
@@ -113,10 +105,10 @@ def main(uri: str, endpoint: str | None = None) -> None:
     # pymilvus logs each failure with its stack trace; the failures here are on purpose.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     client = MilvusClient(uri)
-    shop = Shop(client, random.Random(235), _tell)  # noqa: S311 - the same rows in every run, nothing secret
+    shop = Shop(client, random.Random(235))  # noqa: S311 - the same rows in every run, nothing secret
     shop.run()
     client.close()
-    _tell("done", shop.operations, shop.failures)
+    tell(Progress("done", shop.operations, shop.failures))
 
 
 if __name__ == "__main__":
