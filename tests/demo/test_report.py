@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from milvus_otel_processor.demo.report import Outcome, show
+from milvus_otel_processor.demo.dataset import Progress
+from milvus_otel_processor.demo.report import Applications, Outcome, show
 from milvus_otel_processor.demo.steps import step
 from milvus_otel_processor.telemetry import Amount, Snapshot
 from rich.console import Console
 
-from tests.demo.spans import search_trace
+from tests.demo.spans import failed_plain_search, search_trace
 
 SNAPSHOT = Snapshot(
     received_spans=1000,
@@ -24,9 +26,12 @@ SNAPSHOT = Snapshot(
     late_spans={"not_sampled": 20},
     waiting_traces=5,
     waiting_spans=10,
-    enriched_spans={"client": 500},
+    enriched_spans={"client": 500, "access_log": 1070, "same_trace": 3},
+    enriched_requests={"client": 45, "access_log": 107, "no_collection": 2},
 )
-OUTCOME = Outcome(SNAPSHOT, [search_trace()], operations=181, failures=4)
+APPLICATIONS = Applications(Progress("done", 1181, 4), Progress("done", 101, 1))
+NOTHING_DONE = Applications(Progress("done", 0, 0), Progress("done", 0, 0))
+OUTCOME = Outcome(SNAPSHOT, [failed_plain_search(), search_trace()], APPLICATIONS)
 
 
 def shown(outcome: Outcome = OUTCOME, width: int = 80, **options: Any) -> str:
@@ -35,13 +40,13 @@ def shown(outcome: Outcome = OUTCOME, width: int = 80, **options: Any) -> str:
     return file.getvalue()
 
 
-def rows(text: str) -> list[list[str]]:
-    table = text.split("decision", 1)[1].split("\n\n", maxsplit=1)[0].splitlines()[1:]
+def rows(text: str, head: str = "decision") -> list[list[str]]:
+    table = text.split(f"\n{head}  ", 1)[1].split("\n\n", maxsplit=1)[0].splitlines()[1:]
     return [[cell.strip() for cell in line.split("   ") if cell.strip()] for line in table]
 
 
 def test_each_decision_is_told_with_its_policy_and_all_of_them_add_up() -> None:
-    assert rows(shown())[:-1] == [
+    assert rows(shown()) == [
         ["dropped", "milvus-heartbeats", "400", "420"],
         ["not sampled", "(none wanted it)", "90", "400"],
         ["sampled", "one-in-ten", "10", "100"],
@@ -54,9 +59,47 @@ def test_each_decision_is_told_with_its_policy_and_all_of_them_add_up() -> None:
 
 def test_the_headline_says_how_many_traces_were_kept() -> None:
     text = shown()
-    assert "The application made 181 calls, 4 of them failed. 13 of 503 traces were kept." in text
-    assert "by source: client 500." in text
+    assert "Two applications made 1,282 calls, 5 of them failed. 13 of 503 traces were kept." in text
     assert "One kept trace: search products" in text
+
+
+def test_the_coverage_is_told_by_source() -> None:
+    assert rows(shown(), "told by") == [
+        ["client", "45", "500", "the spans of an instrumented client"],
+        ["access log", "107", "1,070", "Milvus' access log, whatever the client is"],
+        ["same trace", "3", "spans apart from their request, in its trace"],
+        ["no collection", "2", "requests that have none, such as Connect"],
+        ["unknown", "0"],
+        ["Known for 152 of 152 requests (100%)."],
+    ]
+
+
+def test_what_was_not_known_is_told_and_not_rounded_away() -> None:
+    requests = {"client": 999, "access_log": 1000, "channel": 3, "no_collection": 50, "unknown": 1, "tenants": 7}
+    text = shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, enriched_requests=requests)))
+    assert ["unknown", "1"] in rows(text, "told by")
+    assert ["tenants", "7"] in rows(text, "told by")
+    assert "Known for 2,009 of 2,010 requests (99%)." in text
+
+
+def test_where_no_request_has_a_collection_there_is_no_share() -> None:
+    text = shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, enriched_requests={"no_collection": 1})))
+    assert "Known for 0 of 0 requests.\n" in text
+
+
+def test_a_failed_search_of_the_plain_client_is_shown_with_what_milvus_wrote_of_it() -> None:
+    text = shown().split("One of plain pymilvus: ")[1].splitlines()
+    assert text[0] == "MilvusService/Search (10.00 ms, 2 spans, kept by errors)"
+    assert text[2].startswith("standalone MilvusService/Search (error)")
+    assert text[2].rstrip().endswith("reviews")
+    assert text[4:] == [
+        "Its span came as OK; by Milvus' access log it is error 100:",
+        "collection not found[database=default][collection=reviews]",
+    ]
+
+
+def test_where_no_failure_of_a_plain_client_was_kept_none_is_shown() -> None:
+    assert "plain pymilvus" not in shown(replace(OUTCOME, traces=[search_trace(), search_trace(is_error=True)]))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
@@ -70,7 +113,7 @@ def test_without_a_terminal_or_with_no_color_there_is_no_colour(options: dict[st
 
 
 def test_a_run_of_which_nothing_came_still_has_a_report() -> None:
-    text = shown(Outcome(Snapshot(), [], operations=0, failures=0))
+    text = shown(Outcome(Snapshot(), [], NOTHING_DONE))
     assert "0 of 0 traces were kept" in text
     assert rows(text) == [["in", "0", "0"]]
 
@@ -79,7 +122,7 @@ def test_what_was_refused_or_lost_is_told() -> None:
     snapshot = Snapshot(
         received_spans=10, refused_spans={"invalid_trace_id": 3}, lost_spans={"queue_full": 2}, decisions={}
     )
-    text = shown(Outcome(snapshot, [], operations=1, failures=0, not_forwarded=4))
+    text = shown(Outcome(snapshot, [], NOTHING_DONE, not_forwarded=4))
     assert "Spans refused: invalid trace id 3." in text
     assert "Kept spans that were lost: queue full 2." in text
     assert "Requests that --export did not take: 4." in text

@@ -26,8 +26,8 @@ COLLECTOR = Path(__file__).parents[2] / "collector" / "config.yaml"
 
 def line(method: str = "Search", message: str = "", collection: str = "products") -> str:
     """A line as it is in the file; with a message it is that of a failed request."""
-    failed = {"status": "Failed", "code": "100", "message": message} if message else {}
-    return traces.line(method, collection, **failed) + "\n"
+    status, code = ("Failed", "100") if message else ("OK", "0")
+    return traces.line(method, collection, status=status, code=code, message=message) + "\n"
 
 
 FIRST, SECOND, THIRD = map(line, ("Search", "Query", "Insert"))

@@ -10,6 +10,7 @@ import pytest
 from milvus_otel_processor.demo.waterfall import (
     bar,
     duration,
+    failed_and_named_by,
     in_tree_order,
     most_telling,
     short_name,
@@ -18,7 +19,7 @@ from milvus_otel_processor.demo.waterfall import (
 )
 from rich.console import Console
 
-from tests.demo.spans import MILLISECOND, kept_span, search_trace
+from tests.demo.spans import MILLISECOND, failed_plain_search, kept_span, search_trace
 
 if TYPE_CHECKING:
     from milvus_otel_processor.demo.sink import KeptSpan
@@ -161,3 +162,10 @@ def test_of_several_searches_a_usual_one_tells_most() -> None:
     usual, odd = [search_trace(), search_trace()], search_trace()
     odd.append(kept_span("once", odd[0], end=MILLISECOND))
     assert most_telling([odd, *usual]) in usual
+
+
+def test_a_failure_is_found_by_the_source_that_named_its_collection() -> None:
+    plain = failed_plain_search()
+    traces = [search_trace(), search_trace(is_error=True), plain, failed_plain_search()]
+    assert failed_and_named_by("access_log", traces) is plain
+    assert failed_and_named_by("channel", traces) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -18,6 +19,7 @@ from milvus_otel_processor.demo.report import Applications, Outcome, show
 from milvus_otel_processor.demo.serve import serve_until_interrupted
 from milvus_otel_processor.demo.sink import Sink
 from milvus_otel_processor.demo.steps import step
+from milvus_otel_processor.enrichment import catalogue
 from milvus_otel_processor.service import Service, StartError
 
 if TYPE_CHECKING:
@@ -103,10 +105,22 @@ def _processor(config: Config) -> Iterator[Service]:
 @contextmanager
 def _started(settings: MilvusSettings, console: Console) -> Iterator[EmbeddedMilvus]:
     with ExitStack() as stack:
-        with step(f"Milvus {wheel.WHEEL_VERSION} starts", console) as update:
+        with step(f"Milvus {wheel.WHEEL_VERSION} starts", console) as update, _catalogue_may_fail():
             milvus = stack.enter_context(EmbeddedMilvus(settings))
             update(f"Milvus {wheel.WHEEL_VERSION} is up")
         yield milvus
+
+
+@contextmanager
+def _catalogue_may_fail() -> Iterator[None]:
+    """Keep the catalogue from warning that Milvus does not answer: the processor is up first, to take its spans."""
+    logger = logging.getLogger(catalogue.__name__)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _applications(milvus: EmbeddedMilvus, endpoint: str, console: Console) -> Applications:

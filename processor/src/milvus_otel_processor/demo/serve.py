@@ -32,7 +32,9 @@ def serve_until_interrupted(console: Console, sink: Sink, milvus: EmbeddedMilvus
     console.print("In an application:", style="bold")
     call = f'milvus_otel_client.setup("my-app", endpoint="{places["OTLP endpoint"]}")'
     console.print(f"  import milvus_otel_client\n  {call}", highlight=False, soft_wrap=True)
-    console.print("Or any other client of this Milvus, as it is: its requests are known by the access log.", soft_wrap=True)
+    console.print(
+        "Or any other client of this Milvus, as it is: its requests are known by the access log.", soft_wrap=True
+    )
     console.print("What is kept of it:", style="bold")
     arrivals = Arrivals(sink.traces)
     while True:
