@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from milvus_otel_processor.demo.dataset import COLLECTIONS, MISSING_COLLECTION
 from milvus_otel_processor.demo.run import run_demo
 from milvus_otel_processor.demo.sink import KeptSpan, Sink
 from milvus_otel_processor.demo.workload import FAILURES, SERVICE_NAME
+from pymilvus import MilvusClient, MilvusException
 from rich.console import Console
 
 from tests.peers.waiting import wait_until
@@ -224,13 +226,24 @@ def test_ctrl_c_while_binaries_are_unpacked_leaves_no_half_of_them(demo: Callabl
     assert not list(cache.glob("**/milvus-*.partial"))
 
 
-def test_ctrl_c_ends_a_demo_that_serves(demo: Callable[..., Run]) -> None:
+def test_while_the_demo_serves_any_client_is_known_by_the_access_log(demo: Callable[..., Run]) -> None:
     run = demo("--serve")
     wait_until(lambda: run.printed("What is kept of it:"), "the demo serves", deadline=90)
-    assert run.process.poll() is None
+    [uri] = re.findall(r"^  Milvus +(http://\S+)$", run.output.read_text(), re.MULTILINE)
+    client = MilvusClient(uri)
+    with pytest.raises(MilvusException):
+        client.search("not_there_either", [[0.0] * 4])
+    client.close()
+
+    def told() -> bool:
+        kept = run.output.read_text().split("What is kept of it:")[1]
+        return bool(re.search(r"^  MilvusService/Search \(.*kept by errors\)$", kept, re.MULTILINE))
+
+    wait_until(told, "the failed search is told of", deadline=30)
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(30) == 130
     run.assert_nothing_is_left()
+    assert "Traceback" not in run.output.read_text()
 
 
 def test_a_milvus_that_ends_while_the_demo_serves_ends_the_demo(demo: Callable[..., Run]) -> None:
