@@ -23,7 +23,7 @@ from milvus_otel_processor.enrichment import catalogue
 from milvus_otel_processor.service import Service, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rich.console import Console
@@ -49,9 +49,14 @@ def run_demo(console: Console, *, export: str | None = None, serve: bool = False
     Raises DemoError where it cannot go on. Whatever ends it, no process and no temporary folder is left.
     """
     milvus_port, metrics_port = _port(_MILVUS_PORT), _port(_METRICS_PORT)
-    with Sink(export) as sink, _processor(_config(sink.endpoint, milvus_port, metrics_port)) as service:
+    with (
+        Sink(export) as sink,
+        _quiet_catalogue() as milvus_is_up,
+        _processor(_config(sink.endpoint, milvus_port, metrics_port)) as service,
+    ):
         settings = MilvusSettings(otlp_endpoint=service.endpoint, proxy_port=milvus_port, environ=_EXPORT_DELAY)
         with _started(settings, console) as milvus:
+            milvus_is_up()
             with forwarded(milvus.access_log, service.endpoint):
                 applications = _applications(milvus, service.endpoint, console)
                 _wait_for_decisions(service, console)
@@ -105,20 +110,23 @@ def _processor(config: Config) -> Iterator[Service]:
 @contextmanager
 def _started(settings: MilvusSettings, console: Console) -> Iterator[EmbeddedMilvus]:
     with ExitStack() as stack:
-        with step(f"Milvus {wheel.WHEEL_VERSION} starts", console) as update, _catalogue_may_fail():
+        with step(f"Milvus {wheel.WHEEL_VERSION} starts", console) as update:
             milvus = stack.enter_context(EmbeddedMilvus(settings))
             update(f"Milvus {wheel.WHEEL_VERSION} is up")
         yield milvus
 
 
 @contextmanager
-def _catalogue_may_fail() -> Iterator[None]:
-    """Keep the catalogue from warning that Milvus does not answer: the processor is up first, to take its spans."""
+def _quiet_catalogue() -> Iterator[Callable[[], None]]:
+    """Keep the catalogue from warning that there is no Milvus: the processor is up first, to take its spans.
+
+    The function it gives ends that.
+    """
     logger = logging.getLogger(catalogue.__name__)
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        yield lambda: logger.setLevel(before)
     finally:
         logger.setLevel(before)
 
