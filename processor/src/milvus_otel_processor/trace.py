@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.otlp.schema import AnyValue, Event, Head
 
 _EVENT_TAG = b"\x5a"  # field 11, length-delimited
+_LINK_TAG = b"\x6a"  # field 13, length-delimited
 _VALUE_TAG = 0x12  # field 2 of KeyValue, length-delimited
 _LONG = 0x80  # lengths from here on take more than one byte
 
@@ -241,7 +242,8 @@ def well_formed(span: bytes) -> bool:
         return False
     if len(whole.span_id) not in _SPAN_ID_LENGTHS or len(whole.parent_span_id) not in _SPAN_ID_LENGTHS:
         return False
-    links = whole.links
-    return not links or all(
-        len(link.trace_id) in _TRACE_ID_LENGTHS and len(link.span_id) in _SPAN_ID_LENGTHS for link in links
+    if _LINK_TAG not in span:
+        return True
+    return all(
+        len(link.trace_id) in _TRACE_ID_LENGTHS and len(link.span_id) in _SPAN_ID_LENGTHS for link in whole.links
     )

@@ -70,7 +70,7 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(_decisions(snapshot))
     if snapshot.enriched_requests:
         console.print()
-        console.print("What told the collection of the requests that were kept, or failed:", highlight=False)
+        console.print("What told the collection of the requests that are kept, or may have failed:", highlight=False)
         console.print(_coverage(snapshot))
         console.print(_known(snapshot), highlight=False)
     for line in _remarks(outcome):

@@ -129,8 +129,12 @@ class Enricher:
                 spans[index] += block
             spans[own] = before + at_own
         else:
+            groups = trace.groups
             for index in request.spans:
-                missing = at_own if index == own else names.missing(spans[index])
+                if index == own:
+                    missing = at_own
+                else:
+                    missing = names.all if free and is_milvus(groups[index]) else names.missing(spans[index])
                 spans[index] += missing
                 unchanged += not missing
         trace.appended(written.own.all)

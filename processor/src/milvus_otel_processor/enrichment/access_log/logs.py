@@ -21,12 +21,22 @@ _SHOWN = 200
 _CHANGES = frozenset(
     (
         "AlterAlias",
+        "AlterCollection",
+        "AlterIndex",
         "CreateAlias",
         "CreateCollection",
         "CreateDatabase",
+        "CreateIndex",
+        "CreatePartition",
         "DropAlias",
         "DropCollection",
         "DropDatabase",
+        "DropIndex",
+        "DropPartition",
+        "LoadCollection",
+        "LoadPartitions",
+        "ReleaseCollection",
+        "ReleasePartitions",
         "RenameCollection",
     )
 )
@@ -35,7 +45,8 @@ _CHANGES = frozenset(
 class AccessLog:
     """Parses the bodies of log records and puts the lines into the store.
 
-    `changed` is told the database and collection of each request that makes, changes or drops a collection or an alias. Lines of
+    `changed` is told the database and collection of each request that makes, changes or drops a collection, a part of it or an
+    alias, or loads or releases it. Lines of
     the catalogue's own requests, by their trace id `own`, are left out.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 Key = tuple[int, int, str]
+
+_LINES_PER_TURN = 64  # taken in before the lock is given back, so that no decision waits for a whole request
 
 RECEIVED, DOUBLED, EVICTED, MALFORMED = "received", "doubled", "evicted", "malformed"
 """What became of lines, in metrics: `received` counts those that were taken in, `evicted` those of them that had to go before
@@ -48,12 +51,13 @@ class Store:
         """Take lines in, each once: a sender that was not answered sends again."""
         now = self._clock()
         too_old = now - self._hold()
-        arrivals = self._arrivals
-        for line in lines:
-            with self._lock:  # for one line at a time, so that no decision waits for a whole request
-                if arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= too_old):
-                    self._forget(too_old)
-                self._add(line, now)
+        arrivals, rest = self._arrivals, iter(lines)
+        while some := list(islice(rest, _LINES_PER_TURN)):
+            with self._lock:
+                for line in some:
+                    if arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= too_old):
+                        self._forget(too_old)
+                    self._add(line, now)
 
     @property
     def holds_peers(self) -> bool:
