@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from milvus_otel_processor.decision_cache import DecisionCache
 from milvus_otel_processor.otlp import attributes
 from milvus_otel_processor.otlp.schema import DecodeError
+from milvus_otel_processor.otlp.span import trace_id as trace_id_of
 from milvus_otel_processor.sampling.adjusted_counts import InvalidTraceStateError, with_threshold
 from milvus_otel_processor.sampling.decision import Decision, Verdict
 from milvus_otel_processor.telemetry import Lost
-from milvus_otel_processor.trace import well_formed
+from milvus_otel_processor.trace import Trace, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.sampler import Sampler
     from milvus_otel_processor.sampling.settings import DecisionCacheSettings
     from milvus_otel_processor.telemetry import Tally, Telemetry
-    from milvus_otel_processor.trace import Trace
 
 POLICY_KEY = "tailsampling.policy"
 """The attribute that names on each kept span the policy that kept its trace, as the Collector's feature gate does on scopes."""
@@ -160,8 +160,21 @@ class Decider:
             self._telemetry.late_spans[LATE_NOT_SAMPLED] += 1
             return
         self._telemetry.late_spans[LATE_SAMPLED] += 1
-        facts = kept.common.missing(span) if kept.common is not None and well_formed(span) else b""
-        self._export([group], [span + facts], kept.reason, kept.threshold)
+        self._export([group], [self._enriched(group, span, kept.common)], kept.reason, kept.threshold)
+
+    def _enriched(self, group: Group, span: bytes, common: Encoded | None) -> bytes:
+        """Return a late span of a kept trace with what is known of it; Milvus' span of a failed request becomes an ERROR."""
+        if self._enricher is None or not well_formed(span):
+            return span
+        if common is not None:
+            span += common.missing(span)
+        alone = Trace(trace_id_of(span), [group], [span])
+        try:
+            self._enricher.enrich_late(alone)
+        except Exception:  # noqa: BLE001 - as with the decision: a fault of ours must cost no more than the answer
+            _log.exception("enriching a late span failed: trace_id=%s", alone.id.hex())
+            return span
+        return alone.spans[0]
 
     def _no_longer_waits(self, trace: Trace) -> None:
         self._telemetry.waiting_spans -= len(trace.spans)

@@ -75,6 +75,11 @@ class Enricher:
                 self._write(trace, request, one, encoded)
         return self._common(trace, requests, written)
 
+    def enrich_late(self, trace: Trace) -> None:
+        """Do the same with a span of a trace that is decided, where it is that of a request, and one may have failed."""
+        if trace.may_hold(SERVICE) and self.may_fail(trace):
+            self.enrich(trace)
+
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether to enrich this trace may make one of its spans an ERROR; False is a sure no."""
         for may_fail in self._may_fail:  # noqa: SIM110 - for every trace; a generator would cost as much as the answers

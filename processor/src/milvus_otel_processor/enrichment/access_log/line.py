@@ -67,6 +67,8 @@ class Line:
     facts: Facts
     claimed: bool = False
     """Whether the request has been found that it is about."""
+    server: bytes | None = None
+    """The id of Milvus' span of that request, where it has been found."""
 
 
 def parse(text: str) -> Line | None:

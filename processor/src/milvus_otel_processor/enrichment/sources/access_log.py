@@ -56,7 +56,7 @@ class AccessLogSource:
         if not of_trace and not self._store.holds_peers:
             return {}
         if len(of_trace) == len(requests) == 1 and _surely(of_trace[0], requests[0], trace.heads):
-            of_trace[0].claimed = True
+            _claim(of_trace[0], requests[0], trace.heads)
             return {0: of_trace[0].facts}
         found = _by_method(trace.heads, requests, of_trace) if of_trace else {}
         for place, request in enumerate(requests):
@@ -64,8 +64,8 @@ class AccessLogSource:
                 near = self._by_peer(trace, request, request.method)
                 if near is not None:
                     found[place] = near
-        for line in found.values():
-            line.claimed = True
+        for place, line in found.items():
+            _claim(line, requests[place], trace.heads)
         return {place: line.facts for place, line in found.items()}
 
     def _by_peer(self, trace: Trace, request: Request, method: str) -> Line | None:
@@ -93,8 +93,10 @@ def _by_method(heads: Sequence[Head], requests: Sequence[Request], of_trace: lis
         if request.method is not None:
             calls.setdefault(request.method, []).append(place)
     found: dict[int, Line] = {}
+    # What a span of another request has, of which a late one may be the neighbour, is not this one's.
+    free = {None, *(heads[request.server].span_id for request in requests if request.server is not None)}
     for method, places in calls.items():
-        lines = [line for line in of_trace if line.method == method]
+        lines = [line for line in of_trace if line.method == method and line.server in free]
         if lines:
             found |= _matched(heads, requests, places, lines)
     return found
@@ -115,12 +117,19 @@ def _matched(
     return found
 
 
+def _claim(line: Line, request: Request, heads: Sequence[Head]) -> None:
+    line.claimed = True
+    if request.server is not None:
+        line.server = heads[request.server].span_id
+
+
 def _surely(line: Line, request: Request, heads: Sequence[Head]) -> bool:
     """Tell quickly whether the one line is that of the one request: it nearly always is."""
     server = request.server
     return (
         server is not None
         and line.method == request.method
+        and line.server in (None, heads[server].span_id)
         and 0 <= heads[server].end_time_unix_nano - line.end < _MILLISECOND
     )
 

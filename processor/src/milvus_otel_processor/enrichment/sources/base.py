@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """Knows something of requests.
 
-    A source is asked once for each trace that has requests, in one thread, and every span waits for its answer: it must not
-    do any I/O, nor sleep. What it needs from elsewhere it fetches in a thread of its own, beforehand.
+    A source is asked once for each trace that has requests, and for a request's span that comes after the decision, in one
+    thread, and every span waits for its answer: it must not do any I/O, nor sleep. What it needs from elsewhere it fetches in a
+    thread of its own, beforehand.
     """
 
     name: str
