@@ -82,6 +82,7 @@ class Harness:
             cache_settings=settings.decision_cache,
             exporter=self.exporter,
             telemetry=self.telemetry,
+            clock=self.clock,
         )
         self.pipeline = Pipeline(
             buffer=self.buffer,

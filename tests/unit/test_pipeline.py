@@ -338,6 +338,26 @@ def test_a_policy_that_fails_costs_only_the_trace_it_fails_at(
     assert_accounted(after)
 
 
+def test_a_policy_that_fails_at_every_trace_fills_no_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> Decision:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(AlwaysSample, "evaluate", fail)
+    harness = Harness()
+    harness.put(*(span(trace) for trace in range(1, 1001)))
+    harness.decide_all()
+    assert harness.snapshot().lost_spans == {"failed": 1000}
+    assert len(caplog.records) == 1
+    assert caplog.records[0].exc_info is not None
+    harness.put(span(2000))
+    harness.decide_all()  # many seconds later
+    assert [record.getMessage().partition("; ")[2] for record in caplog.records[1:]] == [
+        "1001 times so far, the first time with a traceback"
+    ]
+
+
 def test_all_that_waits_is_decided_at_the_end() -> None:
     harness = Harness(sampling(ERRORS))
     harness.put(*[span(trace, status=ERROR) for trace in range(1, 200)])

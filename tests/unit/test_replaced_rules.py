@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.telemetry import Amount, Telemetry
 from milvus_otel_processor.wiring import rewire, wire
 
+from tests.support.policies import entry
 from tests.unit.replay.recordings import request, span
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ class Running:
         )
 
     def replace(self, tail_sampling: TailSamplingSettings) -> None:
-        rewire(self.pipeline, tail_sampling, self.clock)
+        rewire(self.pipeline, tail_sampling, self.telemetry, self.clock)
 
     def put(self, spans: list[tuple[Group, bytes]]) -> None:
         self.kept += [span for _, span in spans]
@@ -81,6 +84,21 @@ def test_late_spans_go_on_to_follow_the_decision_of_the_old_rules() -> None:
     running.ingest(1)
     assert running.telemetry.snapshot().late_spans == {"not_sampled": 1}
     assert running.kept == []
+
+
+def test_what_policies_had_no_answer_for_goes_on_being_counted_and_is_said_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    no_answer = entry("ottl_condition", {"span": ['attributes["none"] + 1 == 2'], "error_mode": "propagate"}, "sums")
+    running = Running(rules(no_answer))
+    running.ingest(1, 2)
+    running.at(11)
+    running.replace(rules(no_answer))
+    running.ingest(3)
+    running.at(22)
+    assert running.telemetry.snapshot().evaluation_errors == {"sums": 3}
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [text.partition(" for trace")[0] for text in said] == ["policy sums has no answer"] * 2
 
 
 def test_a_policy_that_keeps_its_name_goes_on_being_counted() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from functools import cache, lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from milvus_otel_processor.decision_cache import DecisionCache
+from milvus_otel_processor.faults import FaultLog
 from milvus_otel_processor.otlp import attributes
 from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.otlp.span import trace_id as trace_id_of
@@ -16,7 +18,7 @@ from milvus_otel_processor.telemetry import Lost
 from milvus_otel_processor.trace import Trace, well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from milvus_otel_processor.enrichment.attributes import Encoded
     from milvus_otel_processor.enrichment.enricher import Enricher
@@ -69,7 +71,9 @@ class Decider:
         cache_settings: DecisionCacheSettings,
         exporter: Exporter,
         telemetry: Telemetry,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._faults = FaultLog(_log, clock)
         self._enricher = enricher
         self._sampler = sampler
         self._exporter = exporter
@@ -171,8 +175,8 @@ class Decider:
         alone = Trace(trace_id_of(span), [group], [span])
         try:
             self._enricher.enrich_late(alone)
-        except Exception:  # noqa: BLE001 - as with the decision: a fault of ours must cost no more than the answer
-            _log.exception("enriching a late span failed: trace_id=%s", alone.id.hex())
+        except Exception as error:  # noqa: BLE001 - as with the decision: a fault of ours must cost no more than the answer
+            self._faults.tell(error, "enriching a late span failed: trace_id=%s", alone.id.hex())
             return span
         return alone.spans[0]
 
@@ -195,9 +199,11 @@ class Decider:
                     self._lose(whole, MALFORMED, Lost.MALFORMED)
                     return
                 verdict, common = self._judge(trace)
-        except Exception:  # noqa: BLE001 - see below
+        except Exception as error:  # noqa: BLE001 - see below
             # A fault in one decision must not end all later ones, nor take spans with it uncounted.
-            _log.exception("deciding failed, the trace is lost: trace_id=%s spans=%d", trace.id.hex(), arrived)
+            self._faults.tell(
+                error, "deciding failed, the trace is lost: trace_id=%s spans=%d", trace.id.hex(), arrived
+            )
             self._lose(whole, FAILED, Lost.FAILED)
             return
         self._tally(verdict).add(arrived)
@@ -218,8 +224,8 @@ class Decider:
                 shadows = sampler.shadow_verdicts(trace)
             except DecodeError:
                 shadows = sampler.shadow_verdicts(trace.without_malformed())
-        except Exception:  # noqa: BLE001 - what does nothing must not cost a trace either
-            _log.exception("policies with mode: shadow failed: trace_id=%s", trace.id.hex())
+        except Exception as error:  # noqa: BLE001 - what does nothing must not cost a trace either
+            self._faults.tell(error, "policies with mode: shadow failed: trace_id=%s", trace.id.hex())
             return
         for would, policy in (shadow.key for shadow in shadows):
             self._telemetry.shadow_tally(policy, would, verdict.decision.value).add(arrived)

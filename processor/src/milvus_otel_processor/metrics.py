@@ -164,6 +164,14 @@ METRICS = (
         lambda now: {key: amount.traces for key, amount in now.shadow_decisions.items()},
     ),
     Description(
+        "processor_policy_evaluation_errors",
+        _COUNTER,
+        ("policy",),
+        "Times that a policy had no answer for a trace, such as an `ottl_condition` with `error_mode: propagate`; the trace then "
+        "counts as not sampled by it.",
+        lambda now: _by(now.evaluation_errors),
+    ),
+    Description(
         "processor_late_spans",
         _COUNTER,
         ("decision",),
@@ -283,7 +291,7 @@ Every span that comes in is counted in exactly one of `receiver_refused_spans`, 
 
 | reason | what happened | what to do |
 | --- | --- | --- |
-| `failed` | enrichment or a policy failed at the trace: a fault of the processor, with a traceback in its log | report it |
+| `failed` | enrichment or a policy failed at the trace: a fault of the processor; the log has its traceback | report it |
 | `malformed` | a span inside a valid request is not valid protobuf | look for what sends it |
 | `queue_full` | the exporter's `sending_queue.queue_size` was reached | see why the exporter's peer is slow or away |
 | `rejected` | the exporter's peer refused spans for good | its answer is in the log |

@@ -112,7 +112,7 @@ class Service:
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
-        rewire(self._pipeline, sampling, self._clock)
+        rewire(self._pipeline, sampling, self.telemetry, self._clock)
         self._drops_pending = sampling.drop_pending_traces_on_shutdown
 
     def stop(self, grace_seconds: float) -> None:

@@ -71,6 +71,7 @@ class Snapshot:
     refused_requests: dict[str, int] = field(default_factory=dict)
     decisions: dict[tuple[str, str], Amount] = field(default_factory=dict)
     shadow_decisions: dict[tuple[str, str, str], Amount] = field(default_factory=dict)
+    evaluation_errors: dict[str, int] = field(default_factory=dict)
     late_spans: dict[str, int] = field(default_factory=dict)
     early_decisions: dict[str, int] = field(default_factory=dict)
     enriched_spans: dict[str, int] = field(default_factory=dict)
@@ -101,6 +102,7 @@ class Telemetry:
         self.refused_spans: Counter[Refused] = Counter()
         self._decisions: dict[tuple[str, str], Tally] = {}
         self._shadow_decisions: dict[tuple[str, str, str], Tally] = {}
+        self.evaluation_errors: Counter[str] = Counter()
         self.late_spans: Counter[str] = Counter()
         self.early_decisions: Counter[str] = Counter()
         self.enriched_spans: Counter[str] = Counter()
@@ -165,6 +167,7 @@ class Telemetry:
                 refused_requests=_by_value(self._refused_requests),
                 decisions=_amounts(self._decisions),
                 shadow_decisions=_amounts(self._shadow_decisions),
+                evaluation_errors=dict(self.evaluation_errors),
                 late_spans=dict(self.late_spans),
                 early_decisions=dict(self.early_decisions),
                 enriched_spans=dict(self.enriched_spans),

@@ -52,10 +52,11 @@ def wire(
     sampling = config.tail_sampling
     decider = Decider(
         enricher=enricher,
-        sampler=Sampler(sampling, clock) if sampling is not None else None,
+        sampler=Sampler(sampling, clock, telemetry.evaluation_errors) if sampling is not None else None,
         cache_settings=sampling.decision_cache if sampling is not None else DecisionCacheSettings(),
         exporter=exporter,
         telemetry=telemetry,
+        clock=clock.monotonic,
     )
     return Pipeline(
         buffer=buffer,
@@ -68,10 +69,10 @@ def wire(
     )
 
 
-def rewire(pipeline: Pipeline, sampling: TailSamplingSettings, clock: Clock) -> None:
+def rewire(pipeline: Pipeline, sampling: TailSamplingSettings, telemetry: Telemetry, clock: Clock) -> None:
     """Give a pipeline that samples, and may be running, other rules."""
     pipeline.replace_rules(
-        Sampler(sampling, clock),
+        Sampler(sampling, clock, telemetry.evaluation_errors),
         sampling.decision_cache,
         limits=limits_of(sampling),
         wait=sampling.decision_wait,

@@ -46,7 +46,9 @@ class Sampler:
     told: those, and no others, are asked here.
     """
 
-    def __init__(self, settings: TailSamplingSettings, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, settings: TailSamplingSettings, clock: Clock = SYSTEM_CLOCK, evaluation_errors: Counter[str] | None = None
+    ) -> None:
         rules = _rules([policy for policy in settings.policies if policy.mode != SHADOW], clock)
         self._drops = [rule for rule in rules if isinstance(rule.evaluator, Drop)]
         self.seals = any(map(_may_be_sealed, self._drops))
@@ -70,8 +72,9 @@ class Sampler:
         self.has_shadows = bool(self._shadows)
         self.reads_enrichment = any(rule.evaluator.reads_enrichment for rule in (*rules, *self._shadows))
         """Whether a decision may depend on attributes that enrichment writes."""
-        self.evaluation_errors: Counter[str] = Counter()
-        """How often each policy had no answer, by its name."""
+        self.evaluation_errors: Counter[str] = Counter() if evaluation_errors is None else evaluation_errors
+        """How often each policy had no answer, by its name; counted into the argument where there is one."""
+        self._told: set[str] = set()
 
     def decide(self, trace: Trace, *, roots_were_asked: bool = False) -> Verdict:
         """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span.
@@ -174,7 +177,8 @@ class Sampler:
         name = rule.sampled.policy or ""
         self.evaluation_errors[name] += 1
         # The Collector says it at debug level each time; once aloud is what a user needs.
-        level = logging.WARNING if self.evaluation_errors[name] == 1 else logging.DEBUG
+        level = logging.DEBUG if name in self._told else logging.WARNING
+        self._told.add(name)
         _log.log(level, "policy %s has no answer for trace %s: %s", name, trace.id.hex(), error)
 
 
