@@ -6,6 +6,7 @@ import pytest
 from milvus_otel_processor.enrichment.catalogue.collection import Collection
 
 from tests.enrichment.traces import (
+    CHANNEL,
     MILLISECOND,
     PRODUCTS,
     Bench,
@@ -17,9 +18,6 @@ from tests.enrichment.traces import (
     span,
     trace_of,
 )
-
-SEARCH = "milvus.proto.milvus.MilvusService/Search"
-CHANNEL = "search segments done, channel = by-dev-rootcoord-dml_0_470643241072459884v0, cost 1ms"
 
 
 def test_a_channel_names_the_collection_where_nothing_else_told() -> None:

@@ -14,6 +14,7 @@ from tests.enrichment.traces import (
     CLIENT,
     MILLISECOND,
     PRODUCTS,
+    SEARCH,
     TRACE_ID,
     Bench,
     attributes,
@@ -24,9 +25,6 @@ from tests.enrichment.traces import (
     span,
     trace_of,
 )
-
-SEARCH = "milvus.proto.milvus.MilvusService/Search"
-CHANNEL = "search segments done, channel = by-dev-rootcoord-dml_0_470643241072459884v0, cost 1ms"
 
 
 def test_every_span_of_a_request_gets_its_names_and_its_own_span_the_details() -> None:

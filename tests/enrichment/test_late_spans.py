@@ -12,6 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tests.enrichment.traces import (
     CLIENT,
     MILLISECOND,
+    SEARCH,
     TRACE_ID,
     Bench,
     attributes,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 ERROR, UNSET = Status.STATUS_CODE_ERROR, Status.STATUS_CODE_UNSET
 FAILED: dict[str, Any] = {"status": "Failed", "code": "100", "message": "collection not found"}
-CALL = "milvus.proto.milvus.MilvusService/Search"
 
 
 class Late:
@@ -58,7 +58,7 @@ class Late:
 
 
 def caller(number: int = 1, **more: Any) -> Span:
-    return span(number, CALL, kind=CLIENT, **more)
+    return span(number, SEARCH, kind=CLIENT, **more)
 
 
 @pytest.mark.parametrize(
@@ -147,5 +147,5 @@ def test_a_fault_in_it_costs_the_span_no_more_than_its_attributes(
         raise RuntimeError("broken")
 
     monkeypatch.setattr(late.bench.enrichment.enricher, "enrich_late", broken)
-    assert late.come(served(2, "Search", parent=1)).name == CALL
+    assert late.come(served(2, "Search", parent=1)).name == SEARCH
     assert "enriching a late span failed" in caplog.text

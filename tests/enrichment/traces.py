@@ -29,6 +29,8 @@ TRACE_ID = bytes(range(1, 17))
 START = 1_795_000_000_000_000_000
 """When the first span of a test begins: 2026-11-18 11:06:40 UTC, in nanoseconds."""
 MILLISECOND = 1_000_000
+SEARCH = "milvus.proto.milvus.MilvusService/Search"
+"""The name of Milvus' own span of a search."""
 
 
 PRODUCTS = Collection(
@@ -47,6 +49,8 @@ PRODUCTS = Collection(
     vector_fields=(VectorField("embedding", 64, "HNSW", "COSINE"),),
 )
 """A collection in the catalogue."""
+CHANNEL = f"search segments done, channel = by-dev-rootcoord-dml_0_{PRODUCTS.id}v0, cost 1ms"
+"""An event of Milvus' that names a channel of this collection."""
 
 
 def span(

@@ -31,3 +31,9 @@ NOT_SAMPLED = Verdict(Decision.NOT_SAMPLED, None)
 
 ASK: Final = "ask"
 """What a root span's name tells where it settles nothing, and rules that look at such names have to be asked about its trace."""
+
+
+def answers(*, invert_match: bool) -> tuple[Decision, Decision]:
+    """Return what a policy answers where it finds what it looks for, and where it does not."""
+    found, not_found = Decision.SAMPLED, Decision.NOT_SAMPLED
+    return (not_found, found) if invert_match else (found, not_found)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.otlp.schema import AnyValueView, DecodeError
+from milvus_otel_processor.sampling.decision import answers
+from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.policies.base import Evaluator
 from milvus_otel_processor.trace import field_of
 
 if TYPE_CHECKING:
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.otlp.schema import AnyValue
+    from milvus_otel_processor.sampling.decision import Decision
     from milvus_otel_processor.trace import Trace
 
 _ANSWERS_REMEMBERED = 4096
@@ -86,3 +91,30 @@ class Attribute:
             return self._matches_span(AnyValueView.FromString(encoded))
         except DecodeError:
             return True  # these bytes are something else than a value; the spans themselves have to be asked
+
+
+class AttributeEvaluator(Evaluator):
+    """Samples traces with an attribute that matches, or with `invert_match` those without.
+
+    `sets` is what a span's bytes hold where the attribute matches, see `Needles`: the key, if nothing more is known.
+    """
+
+    def __init__(self, key: str, *, invert_match: bool, sets: tuple[frozenset[bytes], ...] | None = None) -> None:
+        self._attribute = Attribute(key, self.matches_resource, self.matches_span)
+        self.reads_enrichment = may_be_enriched(key)
+        self.lasting = not invert_match
+        self._found, self._not_found = answers(invert_match=invert_match)
+        if not invert_match:
+            self.needles = Needles(sets or (frozenset((key.encode(),)),), self._attribute.matches_group)
+
+    def evaluate(self, trace: Trace) -> Decision:
+        """Return SAMPLED where a value matches, or with `invert_match` where none does."""
+        return self._found if self._attribute.matches(trace) else self._not_found
+
+    @abstractmethod
+    def matches_span(self, value: AnyValue) -> bool:
+        """Tell whether a span's value matches."""
+
+    def matches_resource(self, value: AnyValue) -> bool:
+        """Tell whether a resource's value matches; as a span's would, if nothing else is said."""
+        return self.matches_span(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.decision import Decision, answers
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import matcher
 from milvus_otel_processor.sampling.policies.milvus_spans import ALIAS, COLLECTION, NAMESPACE, milvus_spans
@@ -47,11 +47,7 @@ class Collection(Evaluator):
     def __init__(self, settings: CollectionSettings) -> None:
         self._named = _wildcards(settings.names)
         self._in_database = _wildcards([settings.database]) if settings.database is not None else None
-        self._found, self._not_found = (
-            (Decision.NOT_SAMPLED, Decision.SAMPLED)
-            if settings.invert_match
-            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
-        )
+        self._found, self._not_found = answers(invert_match=settings.invert_match)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a request is on one of the collections, or with `invert_match` where none is."""

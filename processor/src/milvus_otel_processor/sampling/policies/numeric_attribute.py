@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.needles import Needles
-from milvus_otel_processor.sampling.policies.attributes import Attribute, may_be_enriched
+from milvus_otel_processor.sampling.policies.attributes import AttributeEvaluator
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
     from milvus_otel_processor.otlp.schema import AnyValue
-    from milvus_otel_processor.trace import Trace
 
 
 class NumericAttributeSettings(Settings):
@@ -36,7 +33,7 @@ class NumericAttributeSettings(Settings):
         return self
 
 
-class NumericAttribute(Evaluator):
+class NumericAttribute(AttributeEvaluator):
     """Samples traces with an attribute, of a resource or a span, that is a number within the bounds.
 
     Differs from the Collector's policy, which reads every double as 0 and takes a bound of 0 for none: here a double is
@@ -46,22 +43,10 @@ class NumericAttribute(Evaluator):
     def __init__(self, settings: NumericAttributeSettings) -> None:
         self._least = -math.inf if settings.min_value is None else settings.min_value
         self._greatest = math.inf if settings.max_value is None else settings.max_value
-        self._attribute = Attribute(settings.key, self._matches, self._matches)
-        self.reads_enrichment = may_be_enriched(settings.key)
-        self.lasting = not settings.invert_match
-        self._found, self._not_found = (
-            (Decision.NOT_SAMPLED, Decision.SAMPLED)
-            if settings.invert_match
-            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
-        )
-        if not settings.invert_match:
-            self.needles = Needles((frozenset((self._attribute.key,)),), self._attribute.matches_group)
+        super().__init__(settings.key, invert_match=settings.invert_match)
 
-    def evaluate(self, trace: Trace) -> Decision:
-        """Return SAMPLED where a value is within the bounds, both included, or with `invert_match` where none is."""
-        return self._found if self._attribute.matches(trace) else self._not_found
-
-    def _matches(self, value: AnyValue) -> bool:
+    def matches_span(self, value: AnyValue) -> bool:
+        """Tell whether the value is within the bounds, both included."""
         number = value.double_value if value.WhichOneof("value") == "double_value" else value.int_value
         return self._least <= number <= self._greatest
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.decision import Decision, answers
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
@@ -43,11 +43,7 @@ class SpanName(Evaluator):
         self.lasting = not settings.invert_match
         self.matches = matcher(settings.names, regex=settings.enabled_regex_matching, cache_max_size=_CACHE_SIZE)
         self._root_only = settings.root_only
-        self._found, self._not_found = (
-            (Decision.NOT_SAMPLED, Decision.SAMPLED)
-            if settings.invert_match
-            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
-        )
+        self._found, self._not_found = answers(invert_match=settings.invert_match)
         # Such a name settles the answer, whatever else arrives.
         self.root_matches = self.matches if settings.root_only and not settings.invert_match else None
 

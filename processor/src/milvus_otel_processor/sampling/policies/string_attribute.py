@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.needles import Needles, of_values
-from milvus_otel_processor.sampling.policies.attributes import Attribute, may_be_enriched
+from milvus_otel_processor.sampling.needles import of_values
+from milvus_otel_processor.sampling.policies.attributes import AttributeEvaluator
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
     from milvus_otel_processor.otlp.schema import AnyValue
-    from milvus_otel_processor.trace import Trace
 
 DEFAULT_CACHE_SIZE = 128
 """How many answers of regular expressions are remembered; the Collector's default."""
@@ -41,8 +39,12 @@ class StringAttributeSettings(Settings):
         return self
 
 
-class StringAttribute(Evaluator):
-    """Samples traces with an attribute, of a resource or a span, whose text matches."""
+class StringAttribute(AttributeEvaluator):
+    """Samples traces with an attribute, of a resource or a span, whose text matches.
+
+    An attribute that is not a string has an empty text; an empty text never matches on a span, but may on a resource, as in the
+    Collector.
+    """
 
     def __init__(self, settings: StringAttributeSettings) -> None:
         self._matches = matcher(
@@ -50,30 +52,15 @@ class StringAttribute(Evaluator):
             regex=settings.enabled_regex_matching,
             cache_max_size=settings.cache_max_size if settings.cache_max_size > 0 else DEFAULT_CACHE_SIZE,
         )
-        self._attribute = Attribute(settings.key, self._matches_resource, self._matches_span)
-        self.reads_enrichment = may_be_enriched(settings.key)
-        self.lasting = not settings.invert_match
-        self._found, self._not_found = (
-            (Decision.NOT_SAMPLED, Decision.SAMPLED)
-            if settings.invert_match
-            else (Decision.SAMPLED, Decision.NOT_SAMPLED)
-        )
-        if not settings.invert_match:
-            sets = of_values(settings.key, settings.values, regex=settings.enabled_regex_matching)
-            self.needles = Needles(sets, self._attribute.matches_group)
+        sets = of_values(settings.key, settings.values, regex=settings.enabled_regex_matching)
+        super().__init__(settings.key, invert_match=settings.invert_match, sets=sets)
 
-    def evaluate(self, trace: Trace) -> Decision:
-        """Return SAMPLED where an attribute matches, or with `invert_match` where none does.
-
-        An attribute that is not a string has an empty text; an empty text never matches on a span, but may on a resource,
-        as in the Collector.
-        """
-        return self._found if self._attribute.matches(trace) else self._not_found
-
-    def _matches_resource(self, value: AnyValue) -> bool:
+    def matches_resource(self, value: AnyValue) -> bool:
+        """Tell whether the text matches."""
         return self._matches(value.string_value)
 
-    def _matches_span(self, value: AnyValue) -> bool:
+    def matches_span(self, value: AnyValue) -> bool:
+        """Tell whether it has a text, and that matches."""
         text = value.string_value
         return bool(text) and self._matches(text)
 
