@@ -55,6 +55,12 @@ def _probabilistic(random: Random) -> Policy:
     return _policy("probabilistic", settings)
 
 
+def condition_alone(context: str, condition: str, error_mode: str) -> Block:
+    """One condition, on spans (`span`) or on their events (`spanevent`)."""
+    settings = {context: [condition], "error_mode": error_mode}
+    return [{"name": "condition", "type": "ottl_condition", "ottl_condition": settings}]
+
+
 def _ottl(random: Random) -> Policy:
     settings: dict[str, object] = {}
     if random.random() < 0.8:

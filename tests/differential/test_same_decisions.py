@@ -1,12 +1,14 @@
 """Our decisions and the Collector's, over generated traces and over recorded ones."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from milvus_otel_processor.sampling.ottl.paths import PATHS
 
-from tests.differential.blocks import Block, blocks
+from tests.differential.blocks import Block, blocks, condition_alone
 from tests.differential.compare import Kept, kept_by_collector, kept_by_us
 from tests.differential.conditions import CONDITIONS, EVENT_CONDITIONS
 from tests.differential.recorded_blocks import FOR_RECORDED
@@ -16,11 +18,6 @@ from tests.support import recorded
 TRACES = 1_500
 SEED = 158
 FEWER_TRACES = 500
-
-
-def condition_alone(context: str, condition: str, error_mode: str) -> Block:
-    settings = {context: [condition], "error_mode": error_mode}
-    return [{"name": "condition", "type": "ottl_condition", "ottl_condition": settings}]
 
 
 def differences(configurations: Sequence[Block], sent: Sequence[bytes], theirs: Sequence[Kept]) -> list[str]:
@@ -34,6 +31,22 @@ def differences(configurations: Sequence[Block], sent: Sequence[bytes], theirs: 
                 f"we keep {len(more)} more {more[:2]} and {len(less)} less {less[:2]} with {json.dumps(block)}"
             )
     return found
+
+
+def test_every_path_is_in_one_of_the_conditions() -> None:
+    """Those of the other contexts in either list, the rest, with or without its context in front, in its own."""
+    lists = {"span": CONDITIONS, "spanevent": EVENT_CONDITIONS}
+    missing = []
+    for context, conditions in lists.items():
+        for path in PATHS[context]:
+            own = path.startswith(f"{context}.")
+            name = re.escape(path.removeprefix(f"{context}."))
+            pattern = rf"(?<![\w.\"])({context}\.)?{name}(?![\w.])" if own else rf"(?<![\w.\"]){name}(?![\w.])"
+            looked_at = conditions if own or path.startswith("span.") else CONDITIONS + EVENT_CONDITIONS
+            if not any(re.search(pattern, condition) for condition in looked_at):
+                missing.append((context, path))
+    # Schema URLs are a known difference, with a test of their own.
+    assert [one for one in missing if "schema_url" not in one[1]] == []
 
 
 @pytest.mark.timeout(600)

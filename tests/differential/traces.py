@@ -93,7 +93,12 @@ def _request(random: Random, placed: list[tuple[float, int, str, Span]]) -> byte
     for service, by_scope in by_service.items():
         scopes = [
             ScopeSpans(
-                scope=InstrumentationScope(name=scope, version="1.2", attributes=pairs({"lib": scope or 7})),
+                scope=InstrumentationScope(
+                    name=scope,
+                    version="1.2",
+                    attributes=pairs({"lib": scope or 7}),
+                    dropped_attributes_count=len(scope) // 3,
+                ),
                 spans=spans,
             )
             for scope, spans in by_scope.items()

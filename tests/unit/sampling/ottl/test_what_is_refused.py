@@ -21,6 +21,9 @@ from milvus_otel_processor.sampling.ottl.errors import CompileError
         ('attributes["x"] and true', ["attributes[", "expected a comparison"]),
         ("(1 == 1) == true", ["is a condition, expected a value"]),
         ("nmae == 1", ["there is no path span.nmae", "span.name", "did you mean span.name?"]),
+        ("status == nil", ["span.status as a whole cannot be compared", "span.status.code"]),
+        ('cache["a"] == 1', ["span.cache is empty"]),
+        ("otelcol.client.addr != nil", ["span.otelcol.client.addr is empty", "requests"]),
         ("resource.name == 1", ["there is no path resource.name", "resource.attributes"]),
         ('name["x"] == 1', ["span.name cannot be indexed"]),
         ('trace_state["a"]["b"] == ""', ["cannot be indexed"]),
@@ -53,6 +56,11 @@ def test_the_message_names_what_is_wrong(condition: str, reasons: list[str]) -> 
 def test_a_message_names_the_condition_too() -> None:
     with pytest.raises(CompileError, match=r"'name == nothing': there is no path span\.nothing"):
         compile_condition("name == nothing", "span", lambda: 0)
+
+
+def test_the_place_of_an_event_is_not_there() -> None:
+    with pytest.raises(CompileError, match=r"spanevent\.event_index is not set where traces are sampled"):
+        compile_condition("event_index == 0", "spanevent", lambda: 0)
 
 
 def test_is_root_span_is_for_spans_alone() -> None:

@@ -23,6 +23,7 @@ from milvus_otel_processor.sampling.ottl.paths import (
     TRACE_STATE,
     VERBATIM,
     trace_state_member,
+    why_not,
 )
 from milvus_otel_processor.sampling.ottl.values import COMPARISONS, GREATEST_INT, Value, equal, type_name
 
@@ -215,7 +216,7 @@ class _Compiler:
         contexts = {path.partition(".")[0] for path in paths}
         path = ".".join(names if names[0] in contexts else [self._context, *names])
         if path not in paths:
-            raise CompileError(f"there is no path {path}; {known(path, paths)}")
+            raise CompileError(why_not(path, self._context))
         if not keys:
             return Operand(paths[path], is_verbatim=path in VERBATIM)
         if path == TRACE_STATE and len(keys) == 1 and isinstance(keys[0], Literal) and isinstance(keys[0].value, bytes):

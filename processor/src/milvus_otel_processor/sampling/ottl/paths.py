@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.otlp.schema import ResourceHeaderView, ScopeHeaderView
 from milvus_otel_processor.sampling import tracestate
+from milvus_otel_processor.sampling.ottl.nodes import known
 from milvus_otel_processor.sampling.ottl.values import SpanId, Time, TraceId, int64, map_of, value_of
 
 if TYPE_CHECKING:
@@ -141,6 +142,27 @@ def trace_state_member(at: Any, key: bytes) -> bytes | None:
     """Return a member of the trace state, empty if there is none; None where the trace state is not valid."""
     members = tracestate.parse(at.context.trace_state)
     return None if members is None else members.get(key, b"")
+
+
+_CACHE = "is empty for every condition"
+_REQUEST = "is empty: a decision is apart from the requests that brought the spans"
+_CONSTANT = {
+    "span.status": "as a whole cannot be compared; there is span.status.code, span.status.message",
+    "span.cache": _CACHE,
+    "spanevent.cache": _CACHE,
+    "spanevent.event_index": "is not set where traces are sampled",
+    "span.otelcol": _REQUEST,
+    "spanevent.otelcol": _REQUEST,
+}
+"""Paths with which the Collector starts, and that say the same of every span: why they are not here."""
+
+
+def why_not(path: str, context: str) -> str:
+    """Return what to say of a path that is not there in conditions of this context."""
+    for start, reason in _CONSTANT.items():
+        if f"{path}.".startswith(f"{start}."):
+            return f"{path} {reason}"
+    return f"there is no path {path}; {known(path, PATHS[context])}"
 
 
 ENUMS = {
