@@ -140,12 +140,11 @@ class Trace:
     def append(self, index: int, encoded: bytes) -> None:
         """Add encoded attributes (see `otlp.attributes.span_attribute`) to the span at `index`."""
         self.spans[index] += encoded
-        self.appended(encoded)
+        self.appended()
 
-    def appended(self, encoded: bytes) -> None:
-        """Tell that this was put behind some of the spans directly; once is enough, however many spans they were."""
-        if self._bytes is not None:
-            self._bytes += encoded
+    def appended(self) -> None:
+        """Tell that attributes were put behind some of the spans directly; once is enough, however many spans they were."""
+        self._bytes = None
         self._attributes = None
         self._span_values.clear()
         self._values.clear()

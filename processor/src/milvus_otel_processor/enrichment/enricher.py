@@ -142,7 +142,7 @@ class Enricher:
                     missing = names.all if free and is_milvus(groups[index]) else names.missing(spans[index])
                 spans[index] += missing
                 unchanged += not missing
-        trace.appended(written.own.all)
+        trace.appended()
         self._spans[known[2]] += len(request.spans) - unchanged
         if known[0].error_type is not None and request.server is not None:
             self._mark_failed(trace, request.server, known[0].error_message, written.failure)
