@@ -312,7 +312,7 @@ def test_a_malformed_span_is_told_to_the_caller() -> None:
     bench = Bench()
     bench.log(line("Search"))
     trace = request_trace()
-    trace.spans[1] += b"\xff"
+    trace.spans[0] += b"\xff"
     with pytest.raises(DecodeError):
         bench.enrich(trace)
 

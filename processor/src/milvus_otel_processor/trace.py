@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.heads import Heads
 from milvus_otel_processor.otlp.attributes import error_status
-from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, HeadView, SpanView
+from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, SpanView
 from milvus_otel_processor.otlp.span import NO_PARENT, PARENT_THIRD, SPAN_ID_SECOND, ZEROS, extent
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Trace:
         self.id = trace_id
         self.groups = groups
         self.spans = spans
-        self._heads: list[Head] | None = None
+        self._heads: Heads | None = None
         self._roots: list[Head] | None = None
         self._bytes: bytes | None = None
         self._attributes: list[dict[bytes, AnyValue] | None] | None = None
@@ -68,11 +69,10 @@ class Trace:
         """The threshold with which it was sampled, where that is to be told to whoever counts."""
 
     @property
-    def heads(self) -> list[Head]:
-        """The ids, name, kind, times and status of each span, in the order of `spans`."""
+    def heads(self) -> Heads:
+        """The ids, name, kind, times and status of each span, in the order of `spans`; each is decoded when it is asked for."""
         if self._heads is None:
-            decode = HeadView.FromString
-            self._heads = [decode(span) for span in self.spans]
+            self._heads = Heads(self.spans)
         return self._heads
 
     @property
@@ -80,12 +80,12 @@ class Trace:
         """The heads of the spans without a parent."""
         if self._roots is None:
             # Where encoders write a parent it need not be decoded to be seen.
-            maybe = self._heads or [
-                HeadView.FromString(span)
-                for span in self.spans
+            maybe = [
+                index
+                for index, span in enumerate(self.spans)
                 if span[28:30] != PARENT_THIRD or span[18:20] != SPAN_ID_SECOND or span[30:38] == ZEROS
             ]
-            self._roots = [head for head in maybe if head.parent_span_id in NO_PARENT]
+            self._roots = [head for head in map(self.heads.__getitem__, maybe) if head.parent_span_id in NO_PARENT]
         return self._roots
 
     @property
@@ -101,7 +101,7 @@ class Trace:
         sent a `client_request_id`.
         """
         try:
-            heads, roots = self.heads, self.roots
+            heads, roots = self.heads.all(), self.roots
         except DecodeError:
             return False
         spans = {head.span_id for head in heads}
@@ -130,9 +130,11 @@ class Trace:
     def duration_nanoseconds(self) -> int:
         """The time from the earliest start to the latest end; below 0 where that end comes first. 0 without spans."""
         if self._duration is None:
-            self._duration = extent(self.joined, len(self.spans)) if self._heads is None else None
+            self._duration = (
+                extent(self.joined, len(self.spans)) if self._heads is None or not self._heads.are_decoded else None
+            )
         if self._duration is None:
-            heads = self.heads
+            heads = self.heads.all()
             start = min([head.start_time_unix_nano for head in heads], default=0)
             self._duration = max([head.end_time_unix_nano for head in heads], default=0) - start
         return self._duration
@@ -155,10 +157,9 @@ class Trace:
         A field that comes again overwrites, part by part, what came before: so protobuf has it, and so do its decoders in Go
         (the Collector's pdata), Python and C++.
         """
-        status = error_status(message)
-        self.append(index, status)
+        self.append(index, error_status(message))
         if self._heads is not None:
-            self._heads[index].MergeFromString(status)
+            self._heads.forget(index)
         self._roots = None
 
     def attributes(self, index: int) -> dict[bytes, AnyValue]:

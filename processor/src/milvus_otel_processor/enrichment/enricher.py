@@ -60,7 +60,7 @@ class Enricher:
         """Append to each span of a request's subtree what is known of the request; return what a late span is to be given.
 
         That is nothing unless all requests of the trace agree. An attribute that a span has is not overwritten. Raises
-        DecodeError at a malformed span; to enrich a trace a second time adds nothing.
+        DecodeError where a span that it has to look into is malformed; to enrich a trace a second time adds nothing.
         """
         if not (trace.may_hold(SERVICE) or trace.may_hold(DB_SYSTEM)):
             return self._enrich_detached(trace) if self._channels is not None and trace.may_hold(MARK) else None

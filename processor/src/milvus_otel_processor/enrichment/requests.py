@@ -57,18 +57,24 @@ class Request:
 
 
 def find_requests(trace: Trace) -> list[Request]:
-    """Return the requests of the trace, in the order of their spans. Raises DecodeError at a malformed span."""
+    """Return the requests of the trace, in the order of their spans.
+
+    Raises DecodeError where a span that it has to look into is malformed.
+    """
     spans, heads = trace.spans, trace.heads
     of_others = {group for group in trace.distinct_groups if not is_milvus(group)}
     foreign = [index for index, group in enumerate(trace.groups) if group in of_others] if of_others else []
     found: dict[int, Request] = {}
-    for index, head in enumerate(heads):
+    for index, span in enumerate(spans):
         # Most spans are Milvus' steps on the way, which are no calls: to look into those would cost the most.
-        if head.kind == _INTERNAL or SERVICE not in spans[index]:
+        if SERVICE not in span:
+            continue
+        head = heads[index]
+        if head.kind == _INTERNAL:
             continue
         method = method_of_name(head.name)
         if method is None and head.kind >= _SERVER and _PARTS not in head.name:
-            method = _method_of_attributes(spans[index])
+            method = _method_of_attributes(span)
         if method is not None:
             found[index] = Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
     for index in foreign:
@@ -78,7 +84,7 @@ def find_requests(trace: Trace) -> list[Request]:
         return []
     request = _single(heads, found)
     if request is None or not _fill(trace, request, foreign):
-        return _connect(heads, dict(sorted(found.items())))
+        return _connect(heads.all(), dict(sorted(found.items())))
     return [request]
 
 
