@@ -44,17 +44,17 @@ def test_arguments_are_found_by_name_however_they_were_passed() -> None:
 
 @pytest.mark.parametrize(
     ("value", "found"),
-    [(_Untouchable([1, 2, 3]), 3), (_Matrix(), 7), ([], 0), (None, None), (5, 1), ("id", 1), (object(), None)],
+    [(_Untouchable([1, 2, 3]), 3), (_Matrix(), 7), ([], 0), ((1, 2), 2), (5, 1), ("id", 1), (object(), None)],
 )
 def test_a_length_is_asked_for_and_nothing_else(value: Any, found: int | None) -> None:
-    assert extractors.length("data")({"data": value}) == found
+    assert extractors.length(value) == found
 
 
 @pytest.mark.parametrize(
     ("value", "found"), [(_Untouchable([1, 2]), 2), ([{}], None), ({"id": 1}, None), ([], None), (None, None)]
 )
 def test_a_batch_has_two_rows_at_least(value: Any, found: int | None) -> None:
-    assert extractors.rows("entities")({"entities": value}) == found
+    assert extractors.rows(value) == found
 
 
 def test_hits_are_counted_without_looking_at_them() -> None:
@@ -72,15 +72,15 @@ def test_rows_are_counted_without_looking_at_them() -> None:
     ("level", "found"), [("Strong", "Strong"), (0, "Strong"), (2, "Bounded"), (9, None), (-1, None), (None, None)]
 )
 def test_a_consistency_level_is_named(level: Any, found: str | None) -> None:
-    assert extractors.consistency_level({"consistency_level": level}) == found
+    assert extractors.consistency_level(level) == found
 
 
 def test_settings_are_found_at_both_places_where_pymilvus_takes_them() -> None:
-    ef = extractors.settings("param", {"ef": "milvus.ef"})
+    ef = extractors.settings({"ef": "milvus.ef"})
 
     def found_in(param: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        ef({"param": param}, found)
+        ef(param, found)
         return found
 
     assert found_in({"ef": 64}) == {"milvus.ef": 64}
@@ -89,11 +89,10 @@ def test_settings_are_found_at_both_places_where_pymilvus_takes_them() -> None:
 
 
 def test_names_are_bounded_and_only_texts() -> None:
-    partitions = extractors.names_of("partition_names")
-    assert partitions({"partition_names": ["a", 1, "b"]}) == ("a", "b")
-    assert partitions({"partition_names": "a"}) == ("a",)
-    assert partitions({"partition_names": []}) is None
-    assert len(partitions({"partition_names": ["p"] * 5000}) or ()) == 64  # type: ignore[arg-type]
+    assert extractors.names(["a", 1, "b"]) == ("a", "b")
+    assert extractors.names("a") == ("a",)
+    assert extractors.names([]) is extractors.names("") is None
+    assert len(extractors.names(["p"] * 5000) or ()) == 64
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,14 @@ def test_hooks_get_the_arguments_by_name_and_the_result(
     assert (telemetry.operation.attributes or {})["shop.hits"] == 2
 
 
+def test_a_hook_that_changes_the_arguments_changes_nothing_for_pymilvus(
+    client: MilvusClient, telemetry: Telemetry, instrument: Callable[..., Any]
+) -> None:
+    instrument(request_hook=lambda _, __, arguments: arguments.update(limit=7))
+    assert len(client.search(collection_name="c", data=[VECTOR], limit=2)[0]) == 2
+    assert (telemetry.operation.attributes or {})["milvus.limit"] == 2
+
+
 @pytest.mark.parametrize("surprise", ["arguments", "target", "span"])
 def test_a_surprise_in_pymilvus_costs_the_span_and_not_the_call(
     client: MilvusClient, instrument: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, surprise: str
@@ -289,7 +297,7 @@ def test_a_surprise_in_pymilvus_costs_the_span_and_not_the_call(
 
     instrument()
     place = {
-        "arguments": "milvus_otel_client.telemetry.Telemetry.request_attributes",
+        "arguments": "milvus_otel_client.telemetry.Telemetry.read_request",
         "target": "milvus_otel_client.telemetry.target_of",
         "span": "opentelemetry.sdk.trace.Tracer.start_span",
     }[surprise]

@@ -206,6 +206,11 @@ def test_without_a_trace_there_is_no_traceparent() -> None:
     assert inject(trace.INVALID_SPAN_CONTEXT, Context(), None) == []
 
 
+def test_baggage_is_sent_without_a_trace_too() -> None:
+    entries = inject(trace.INVALID_SPAN_CONTEXT, baggage.set_baggage("tenant", "shop", Context()), None)
+    assert entries == [("baggage", "tenant=shop")]
+
+
 @pytest.mark.parametrize(("flags", "sent"), [(0x00, "00"), (0x01, "01"), (0x02, "00"), (0x03, "01"), (0xFF, "01")])
 def test_of_all_trace_flags_only_sampled_is_sent(flags: int, sent: str) -> None:
     span_context = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(flags))

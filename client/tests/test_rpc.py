@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
@@ -32,6 +34,24 @@ def test_what_is_read_is_a_view_and_what_is_kept_is_pymilvus_own_stub(handler: G
 def test_a_view_that_is_set_again_is_not_wrapped_in_a_view(handler: GrpcHandler) -> None:
     handler._stub = handler._stub
     assert type(vars(handler)["_stub"]) is MilvusServiceStub
+
+
+def test_handlers_that_take_turns_keep_to_their_own_stubs(handler: GrpcHandler, milvus: FakeMilvus) -> None:
+    other = GrpcHandler(uri=milvus.uri)
+    first, second = handler._stub, other._stub
+    assert first._stub is vars(handler)["_stub"]
+    assert second._stub is vars(other)["_stub"]
+    assert handler._stub is first
+    assert other._stub is second
+
+
+def test_a_view_does_not_keep_a_stub_alive_when_its_handler_has_gone(handler: GrpcHandler, milvus: FakeMilvus) -> None:
+    other = GrpcHandler(uri=milvus.uri)
+    stub = weakref.ref(other._stub._stub)
+    other.close()
+    del other
+    gc.collect()
+    assert stub() is None
 
 
 def test_a_fake_in_place_of_the_stub_is_left_alone(handler: GrpcHandler) -> None:

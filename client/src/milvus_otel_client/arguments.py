@@ -20,8 +20,6 @@ def positional_names(method: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in parameters if parameter.kind in _POSITIONAL)
 
 
-def by_name(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def by_name(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what the caller passed, by parameter name; parameters that were left out are not in it."""
-    found = dict(zip(names, args, strict=False))
-    found.update(kwargs)
-    return found
+    return dict(zip(names, args, strict=False), **kwargs) if args else kwargs

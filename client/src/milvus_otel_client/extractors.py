@@ -1,6 +1,7 @@
-"""Functions that read one attribute's value from a call's arguments, or from what it returned.
+"""Functions that read one attribute's value from an argument, or from what the call returned.
 
-Each takes a bounded number of steps, whatever the size of the data: lengths, never elements. None means: no attribute.
+Each takes a bounded number of steps, whatever the size of the data: lengths, never elements. They are asked for what
+was passed and is not None. What they return becomes the attribute; None means: no attribute.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from opentelemetry.util.types import AttributeValue
 from milvus_otel_client.sanitizer import MAX_LENGTH, without_literals
 
 Value = AttributeValue | None
-FromArguments = Callable[[Mapping[str, Any]], Value]
-ManyFromArguments = Callable[[Mapping[str, Any], dict[str, Any]], None]
+FromArgument = Callable[[Any], Value]
+CollectionOf = Callable[[Any], str | None]
+ManyFromArgument = Callable[[Any, dict[str, Any]], None]
 """Adds what it finds to the dict, by attribute."""
 FromResult = Callable[[Any], Value]
 
@@ -23,95 +25,55 @@ _CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually", "Customized
 """By the numbers of Milvus' ``ConsistencyLevel``."""
 
 
-def text(*names: str) -> FromArguments:
-    """Read the first of these arguments that is a text with something in it."""
-
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        for name in names:
-            value = arguments.get(name)
-            if isinstance(value, str) and value:
-                return value
-        return None
-
-    return extract
+def text(value: Any) -> str | None:
+    """Read a text with something in it."""
+    return value if isinstance(value, str) and value else None
 
 
-def number(name: str) -> FromArguments:
-    """Read an argument that is an integer."""
-
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        return _integer(arguments.get(name))
-
-    return extract
+def integer(value: Any) -> int | None:
+    """Read an integer."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def length(*names: str) -> FromArguments:
-    """Read how many items the first of these arguments that was passed has; a single id is one."""
-
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        for name in names:
-            value = arguments.get(name)
-            if value is not None:
-                return 1 if isinstance(value, (str, int)) else _length(value)
-        return None
-
-    return extract
+def length(value: Any) -> int | None:
+    """Read how many items there are; a single id is one."""
+    if isinstance(value, list):  # nearly always
+        return len(value)
+    return 1 if isinstance(value, (str, int)) else _length(value)
 
 
-def rows(name: str) -> FromArguments:
-    """Read how many rows an argument holds; a batch has two at least, by the conventions, and a dict is one row."""
-
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        value = arguments.get(name)
-        return None if isinstance(value, dict) else _batch(_length(value))
-
-    return extract
+def rows(value: Any) -> int | None:
+    """Read how many rows there are; a batch has two at least, by the conventions, and a dict is one row."""
+    return None if isinstance(value, dict) else _batch(_length(value))
 
 
-def rows_of_columns(name: str) -> FromArguments:
-    """Read how many rows an argument holds that is a list of columns, as the ORM's ``Collection.insert`` sends them."""
-
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        columns = arguments.get(name)
-        if isinstance(columns, list) and columns and isinstance(columns[0], Mapping):
-            return _batch(_length(columns[0].get("values")))
-        return None
-
-    return extract
+def rows_of_columns(columns: Any) -> int | None:
+    """Read how many rows there are in a list of columns, as the ORM's ``Collection.insert`` sends them."""
+    if isinstance(columns, list) and columns and isinstance(columns[0], Mapping):
+        return _batch(_length(columns[0].get("values")))
+    return None
 
 
-def names_of(*arguments_names: str) -> FromArguments:
-    """Read names: an argument that is a name, or a list of names (of which the first 64 are kept)."""
-
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        for argument_name in arguments_names:
-            value = arguments.get(argument_name)
-            if isinstance(value, str) and value:
-                return (value,)
-            if isinstance(value, (list, tuple)) and value:
-                return tuple(name for name in value[:_MAX_NAMES] if isinstance(name, str))
-        return None
-
-    return extract
+def names(value: Any) -> tuple[str, ...] | None:
+    """Read names: a name, or a list of names (of which the first 64 are kept)."""
+    if isinstance(value, str):
+        return (value,) if value else None
+    if isinstance(value, (list, tuple)) and value:
+        return tuple(name for name in value[:_MAX_NAMES] if isinstance(name, str))
+    return None
 
 
-def only_name(name: str) -> FromArguments:
+def only_name(value: Any) -> str | None:
     """Read a name from a list with just this one in it; a list of many names nothing in particular."""
-
-    def extract(arguments: Mapping[str, Any]) -> Value:
-        value = arguments.get(name)
-        if isinstance(value, (list, tuple)):
-            value = value[0] if len(value) == 1 else None
-        return value if isinstance(value, str) and value else None
-
-    return extract
+    if isinstance(value, (list, tuple)):
+        value = value[0] if len(value) == 1 else None
+    return text(value)
 
 
-def settings(argument: str, keys: Mapping[str, str]) -> ManyFromArguments:
-    """Read numbers or names out of a dict argument, or out of the dict ``params`` in it: attribute by key."""
+def settings(keys: Mapping[str, str]) -> ManyFromArgument:
+    """Read numbers or names out of a dict, or out of the dict ``params`` in it: attribute by key."""
 
-    def extract(arguments: Mapping[str, Any], found: dict[str, Any]) -> None:
-        outer = arguments.get(argument)
+    def extract(outer: Any, found: dict[str, Any]) -> None:
         if not isinstance(outer, dict):
             return
         inner = outer.get("params")
@@ -124,25 +86,16 @@ def settings(argument: str, keys: Mapping[str, str]) -> ManyFromArguments:
     return extract
 
 
-def collection_name(arguments: Mapping[str, Any]) -> Value:
-    """Read the argument that nearly every method has."""
-    name = arguments.get("collection_name")
-    return name if isinstance(name, str) and name else None
-
-
-def client_request_id(arguments: Mapping[str, Any]) -> Value:
+def client_request_id(arguments: Mapping[str, Any]) -> str | None:
     """Read the id that the application gave the request: from 2.6.1 on it is in the ``CallContext``."""
-    for name in ("client_request_id", "client-request-id"):
-        given = arguments.get(name)
-        if isinstance(given, str) and given:
-            return given
-    given = getattr(arguments.get("context"), "_client_request_id", None)
-    return given if isinstance(given, str) and given else None
+    given = arguments.get("client_request_id") or arguments.get("client-request-id")
+    if (not given or not isinstance(given, str)) and (context := arguments.get("context")) is not None:
+        given = getattr(context, "_client_request_id", None)
+    return given if given and isinstance(given, str) else None
 
 
-def consistency_level(arguments: Mapping[str, Any]) -> Value:
+def consistency_level(level: Any) -> str | None:
     """Read the consistency level by its name, whether a name or a number was passed."""
-    level = arguments.get("consistency_level")
     if isinstance(level, str):
         return level
     if isinstance(level, int) and 0 <= level < len(_CONSISTENCY_LEVELS):
@@ -150,24 +103,22 @@ def consistency_level(arguments: Mapping[str, Any]) -> Value:
     return None
 
 
-def sub_request_fields(arguments: Mapping[str, Any]) -> Value:
+def sub_request_fields(requests: Any) -> str | None:
     """Read the vector fields of a hybrid search, joined by commas in the order of its requests."""
-    requests = arguments.get("reqs")
     if not isinstance(requests, (list, tuple)):
         return None
     fields = (getattr(request, "anns_field", None) for request in requests[:_MAX_NAMES])
     return ",".join(field for field in fields if isinstance(field, str)) or None
 
 
-def sub_request_nq(arguments: Mapping[str, Any]) -> Value:
+def sub_request_nq(requests: Any) -> int | None:
     """Read the number of query vectors of a hybrid search: each of its requests has as many."""
-    requests = arguments.get("reqs")
     return _length(getattr(requests[0], "data", None)) if isinstance(requests, (list, tuple)) and requests else None
 
 
-def filter_text(arguments: Mapping[str, Any], names: tuple[str, ...], *, literals: bool) -> str | None:
+def filter_text(arguments: Mapping[str, Any], argument_names: tuple[str, ...], *, literals: bool) -> str | None:
     """Read the filter expression, without its literals unless they are asked for."""
-    for name in names:
+    for name in argument_names:
         expression = arguments.get(name)
         if isinstance(expression, str) and expression:
             return expression[:MAX_LENGTH] if literals else without_literals(expression)
@@ -185,21 +136,13 @@ def returned_rows(result: Any) -> Value:
     return len(result) if isinstance(result, list) else None
 
 
-def result_number(*names: str) -> FromResult:
+def result_number(name: str) -> FromResult:
     """Read an integer from the result, which is a ``MutationResult``, or MilvusClient's dict."""
 
     def extract(result: Any) -> Value:
-        for name in names:
-            value = result.get(name) if isinstance(result, dict) else getattr(result, name, None)
-            if (found := _integer(value)) is not None:
-                return found
-        return None
+        return integer(result.get(name) if isinstance(result, dict) else getattr(result, name, None))
 
     return extract
-
-
-def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _batch(size: int | None) -> int | None:
@@ -211,5 +154,5 @@ def _length(value: Any) -> int | None:
         return len(value)
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape:
-        return _integer(shape[0])
+        return integer(shape[0])
     return len(value) if hasattr(type(value), "__len__") else None

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from milvus_otel_client import attributes as a
 from milvus_otel_client.extractors import (
-    FromArguments,
+    CollectionOf,
+    FromArgument,
     FromResult,
-    ManyFromArguments,
-    collection_name,
+    ManyFromArgument,
     consistency_level,
+    integer,
     length,
-    names_of,
-    number,
+    names,
     only_name,
     result_number,
     returned_hits,
@@ -30,7 +30,8 @@ from milvus_otel_client.extractors import (
     text,
 )
 
-Request = tuple[tuple[str, FromArguments], ...]
+Request = tuple[tuple[str, str, FromArgument], ...]
+"""Attribute, argument, and how the one is read from the other."""
 Response = tuple[tuple[str, FromResult], ...]
 
 
@@ -42,9 +43,10 @@ class Operation:
     request: Request = ()
     """Beside the application's request id, which any operation can have."""
     response: Response = ()
-    collection: FromArguments = collection_name
-    settings: ManyFromArguments | None = None
-    """Attributes out of a dict of settings."""
+    collection: tuple[str, CollectionOf] = ("collection_name", text)
+    """The argument that names the collection, and how the name is read from it."""
+    settings: tuple[str, ManyFromArgument] | None = None
+    """The argument that is a dict of settings, and how attributes are read from it."""
     filter_arguments: tuple[str, ...] = ()
     """The arguments that may hold the filter expression: it becomes ``db.query.text``."""
     unless: str | None = None
@@ -60,49 +62,53 @@ class Compound:
     """The handler's method whose arguments and result describe the operation."""
 
 
-_PARTITIONS = (a.MILVUS_PARTITIONS, names_of("partition_names", "partition_name"))
-_CONSISTENCY = (a.MILVUS_CONSISTENCY_LEVEL, consistency_level)
-_OUTPUT_FIELDS = (a.MILVUS_OUTPUT_FIELDS, names_of("output_fields"))
-_LIMIT = (a.MILVUS_LIMIT, number("limit"))
-_INDEX_NAME = (a.MILVUS_INDEX_NAME, text("index_name"))
-_ALIAS = (a.MILVUS_ALIAS, text("alias"))
-_REPLICAS = (a.MILVUS_REPLICA_NUMBER, number("replica_number"))
+_PARTITIONS: Request = (
+    (a.MILVUS_PARTITIONS, "partition_name", names),
+    (a.MILVUS_PARTITIONS, "partition_names", names),
+)
+_CONSISTENCY = (a.MILVUS_CONSISTENCY_LEVEL, "consistency_level", consistency_level)
+_OUTPUT_FIELDS = (a.MILVUS_OUTPUT_FIELDS, "output_fields", names)
+_LIMIT = (a.MILVUS_LIMIT, "limit", integer)
+_INDEX_NAME = (a.MILVUS_INDEX_NAME, "index_name", text)
+_FIELD_NAME = (a.MILVUS_FIELD_NAME, "field_name", text)
+_ALIAS = (a.MILVUS_ALIAS, "alias", text)
+_REPLICAS = (a.MILVUS_REPLICA_NUMBER, "replica_number", integer)
 _HITS = (a.DB_RESPONSE_RETURNED_ROWS, returned_hits)
 _ROWS = (a.DB_RESPONSE_RETURNED_ROWS, returned_rows)
 _INSERTED = (a.MILVUS_INSERT_COUNT, result_number("insert_count"))
 _UPSERTED = (a.MILVUS_UPSERT_COUNT, result_number("upsert_count"))
 _DELETED = (a.MILVUS_DELETE_COUNT, result_number("delete_count"))
-_BATCH_OF_ROWS = (a.DB_OPERATION_BATCH_SIZE, rows("entities"))
-_BATCH_OF_COLUMNS = (a.DB_OPERATION_BATCH_SIZE, rows_of_columns("entities"))
+_BATCH_OF_ROWS = (a.DB_OPERATION_BATCH_SIZE, "entities", rows)
+_BATCH_OF_COLUMNS = (a.DB_OPERATION_BATCH_SIZE, "entities", rows_of_columns)
 
 _SEARCH: Request = (
     _LIMIT,
-    (a.MILVUS_NQ, length("data", "ids")),
-    (a.MILVUS_ANNS_FIELD, text("anns_field")),
-    (a.MILVUS_GROUP_BY_FIELD, text("group_by_field")),
+    (a.MILVUS_NQ, "ids", length),
+    (a.MILVUS_NQ, "data", length),
+    (a.MILVUS_ANNS_FIELD, "anns_field", text),
+    (a.MILVUS_GROUP_BY_FIELD, "group_by_field", text),
     _CONSISTENCY,
-    _PARTITIONS,
+    *_PARTITIONS,
     _OUTPUT_FIELDS,
 )
 _HYBRID_SEARCH: Request = (
     _LIMIT,
-    (a.MILVUS_NQ, sub_request_nq),
-    (a.MILVUS_ANNS_FIELD, sub_request_fields),
-    (a.MILVUS_SUB_REQUEST_COUNT, length("reqs")),
+    (a.MILVUS_NQ, "reqs", sub_request_nq),
+    (a.MILVUS_ANNS_FIELD, "reqs", sub_request_fields),
+    (a.MILVUS_SUB_REQUEST_COUNT, "reqs", length),
     _CONSISTENCY,
-    _PARTITIONS,
+    *_PARTITIONS,
     _OUTPUT_FIELDS,
 )
-_QUERY: Request = (_LIMIT, (a.MILVUS_OFFSET, number("offset")), _CONSISTENCY, _PARTITIONS, _OUTPUT_FIELDS)
-_CREATE_INDEX: Request = (
-    (a.MILVUS_FIELD_NAME, text("field_name")),
-    _INDEX_NAME,
-)
-_SEARCH_SETTINGS = settings(
+_QUERY: Request = (_LIMIT, (a.MILVUS_OFFSET, "offset", integer), _CONSISTENCY, *_PARTITIONS, _OUTPUT_FIELDS)
+_CREATE_INDEX: Request = (_FIELD_NAME, _INDEX_NAME)
+_SEARCH_SETTINGS = (
     "param",
-    {"metric_type": a.MILVUS_METRIC_TYPE, "ef": a.MILVUS_EF, "nprobe": a.MILVUS_NPROBE, "offset": a.MILVUS_OFFSET},
+    settings(
+        {"metric_type": a.MILVUS_METRIC_TYPE, "ef": a.MILVUS_EF, "nprobe": a.MILVUS_NPROBE, "offset": a.MILVUS_OFFSET}
+    ),
 )
-_INDEX_SETTINGS = settings("params", {"index_type": a.MILVUS_INDEX_TYPE, "metric_type": a.MILVUS_METRIC_TYPE})
+_INDEX_SETTINGS = ("params", settings({"index_type": a.MILVUS_INDEX_TYPE, "metric_type": a.MILVUS_METRIC_TYPE}))
 
 OPERATIONS: dict[str, Operation] = {
     # data
@@ -111,34 +117,34 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "hybrid_search": Operation("hybrid_search", _HYBRID_SEARCH, (_HITS,)),
     "query": Operation("query", _QUERY, (_ROWS,), filter_arguments=("expr", "expression", "filter")),
-    "get": Operation("get", (_PARTITIONS, _OUTPUT_FIELDS), (_ROWS,)),
-    "insert_rows": Operation("insert", (_BATCH_OF_ROWS, _PARTITIONS), (_INSERTED,)),
-    "batch_insert": Operation("insert", (_BATCH_OF_COLUMNS, _PARTITIONS), (_INSERTED,)),
-    "upsert_rows": Operation("upsert", (_BATCH_OF_ROWS, _PARTITIONS), (_UPSERTED,)),
-    "upsert": Operation("upsert", (_BATCH_OF_COLUMNS, _PARTITIONS), (_UPSERTED,)),
-    "delete": Operation("delete", (_PARTITIONS, _CONSISTENCY), (_DELETED,), filter_arguments=("expression",)),
-    "flush": Operation("flush", collection=only_name("collection_names")),
+    "get": Operation("get", (*_PARTITIONS, _OUTPUT_FIELDS), (_ROWS,)),
+    "insert_rows": Operation("insert", (_BATCH_OF_ROWS, *_PARTITIONS), (_INSERTED,)),
+    "batch_insert": Operation("insert", (_BATCH_OF_COLUMNS, *_PARTITIONS), (_INSERTED,)),
+    "upsert_rows": Operation("upsert", (_BATCH_OF_ROWS, *_PARTITIONS), (_UPSERTED,)),
+    "upsert": Operation("upsert", (_BATCH_OF_COLUMNS, *_PARTITIONS), (_UPSERTED,)),
+    "delete": Operation("delete", (*_PARTITIONS, _CONSISTENCY), (_DELETED,), filter_arguments=("expression",)),
+    "flush": Operation("flush", collection=("collection_names", only_name)),
     # collections, partitions, aliases
     "create_collection": Operation("create_collection", (_CONSISTENCY,)),
-    "rename_collection": Operation("rename_collection", collection=text("old_name")),
-    "rename_collections": Operation("rename_collection", collection=text("old_name")),
+    "rename_collection": Operation("rename_collection", collection=("old_name", text)),
+    "rename_collections": Operation("rename_collection", collection=("old_name", text)),
     "load_collection": Operation("load_collection", (_REPLICAS,)),
-    "create_partition": Operation("create_partition", (_PARTITIONS,)),
-    "drop_partition": Operation("drop_partition", (_PARTITIONS,)),
-    "has_partition": Operation("has_partition", (_PARTITIONS,)),
-    "load_partitions": Operation("load_partitions", (_PARTITIONS, _REPLICAS)),
-    "release_partitions": Operation("release_partitions", (_PARTITIONS,)),
-    "get_partition_stats": Operation("get_partition_stats", (_PARTITIONS,)),
-    "get_load_state": Operation("get_load_state", (_PARTITIONS,)),
+    "create_partition": Operation("create_partition", _PARTITIONS),
+    "drop_partition": Operation("drop_partition", _PARTITIONS),
+    "has_partition": Operation("has_partition", _PARTITIONS),
+    "load_partitions": Operation("load_partitions", (*_PARTITIONS, _REPLICAS)),
+    "release_partitions": Operation("release_partitions", _PARTITIONS),
+    "get_partition_stats": Operation("get_partition_stats", _PARTITIONS),
+    "get_load_state": Operation("get_load_state", _PARTITIONS),
     "create_alias": Operation("create_alias", (_ALIAS,)),
     "alter_alias": Operation("alter_alias", (_ALIAS,)),
     "drop_alias": Operation("drop_alias", (_ALIAS,)),
     "describe_alias": Operation("describe_alias", (_ALIAS,)),
-    "do_bulk_insert": Operation("bulk_insert", (_PARTITIONS,)),
-    "restore_snapshot": Operation("restore_snapshot", collection=text("target_collection_name")),
+    "do_bulk_insert": Operation("bulk_insert", _PARTITIONS),
+    "restore_snapshot": Operation("restore_snapshot", collection=("target_collection_name", text)),
     # indexes
     "create_index": Operation("create_index", _CREATE_INDEX, settings=_INDEX_SETTINGS),
-    "drop_index": Operation("drop_index", (_INDEX_NAME, (a.MILVUS_FIELD_NAME, text("field_name")))),
+    "drop_index": Operation("drop_index", (_INDEX_NAME, _FIELD_NAME)),
     "describe_index": Operation("describe_index", (_INDEX_NAME,)),
     # methods whose names differ from what MilvusClient calls the operation
     "alter_collection_field_properties": Operation("alter_collection_field"),

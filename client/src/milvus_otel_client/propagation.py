@@ -30,13 +30,16 @@ def inject(span_context: SpanContext, context: Context, metadata: Any) -> Metada
     An entry that the application itself gave for a key is kept, apart from the trace context.
     """
     entries: Metadata = [entry for entry in metadata or () if entry[0] not in _TRACE_CONTEXT]
-    if _has_more_than_trace_context(propagate.get_global_textmap()) or baggage.get_all(context):
+    is_valid = span_context.is_valid
+    # a context with one thing in it, the span, has no baggage
+    has_baggage = (len(context) > is_valid) and baggage.get_all(context)
+    if has_baggage or _has_more_than_trace_context(propagate.get_global_textmap()):
         _add_carrier(entries, context)
-    if span_context.is_valid:
+    if is_valid:
         flags = span_context.trace_flags & _SAMPLED
         entries.append(("traceparent", f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{flags:02x}"))
-        if span_context.trace_state:
-            entries.append(("tracestate", span_context.trace_state.to_header()))
+        if trace_state := span_context.trace_state:
+            entries.append(("tracestate", trace_state.to_header()))
     return entries
 
 

@@ -20,6 +20,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_
 
 from milvus_otel_client import attributes
 from milvus_otel_client.propagation import inject
+from milvus_otel_client.telemetry import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ class StubAttribute:
         self._stub_type = stub_type
         self._telemetry = telemetry
         self._views: weakref.WeakKeyDictionary[Any, tuple[Any, StubView]] = weakref.WeakKeyDictionary()
+        self._latest: Callable[[], StubView | None] = lambda: None
 
     def __get__(self, handler: Any, _owner: type | None = None) -> Any:
         if handler is None:
@@ -73,11 +75,15 @@ class StubAttribute:
             stub = handler.__dict__[self._name]
         except KeyError:
             raise AttributeError(f"{type(handler).__name__!r} object has no attribute {self._name!r}") from None
+        latest = self._latest()  # of most applications it is the only one
+        if latest is not None and latest._stub is stub:  # noqa: SLF001
+            return latest
         if not isinstance(stub, self._stub_type):
             return stub  # None before the first connection, or an application's own fake
         known = self._views.get(handler)
         if known is None or known[0] is not stub:
             known = self._views[handler] = (stub, StubView(stub, self._telemetry))
+        self._latest = weakref.ref(known[1])
         return known[1]
 
     def __set__(self, handler: Any, stub: Any) -> None:
@@ -108,6 +114,13 @@ class _RpcBase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._target, name)
 
+    def _is_wanted(self) -> bool:
+        """Tell whether the trace context is to go with an rpc: as for the operation that it is part of, if there is one."""
+        call = CURRENT.get()
+        if call is not None and call.is_under_way:
+            return True
+        return self._telemetry.wanted_in() is not None
+
     def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Span | None]:
         """Put the trace context into the metadata; return the arguments, and the span of the rpc if it is to have one.
 
@@ -116,13 +129,14 @@ class _RpcBase:
         span = None
         try:
             context = context_api.get_current()
-            current = get_current_span(context)
             if self._telemetry.options.rpc_spans:
-                span = self._telemetry.tracer.start_span(
-                    self._path, context, kind=SpanKind.CLIENT, attributes=self._attributes
+                current = span = self._telemetry.tracer.start_span(
+                    self._path, context, SpanKind.CLIENT, self._attributes
                 )
                 context = set_span_in_context(span, context)
-                current = span
+            else:
+                call = CURRENT.get()
+                current = call.span if call is not None and call.context is context else get_current_span(context)
             if len(args) > _METADATA_POSITION:
                 metadata = inject(current.get_span_context(), context, args[_METADATA_POSITION])
                 args = (*args[:_METADATA_POSITION], metadata, *args[_METADATA_POSITION + 1 :])
@@ -132,41 +146,48 @@ class _RpcBase:
             _logger.exception("no trace context for the rpc %s", self._path)
         return args, span
 
-    def _start(self, start: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call gRPC while OpenTelemetry's gRPC instrumentation, if the application uses it, is told to stay out."""
+    def _aside(self, start: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what starts the rpc while OpenTelemetry's gRPC instrumentation, if it is in use, is told to stay out."""
         if _GRPC_INSTRUMENTATION not in sys.modules:
-            return start(*args, **kwargs)
-        token = context_api.attach(context_api.set_value(_SUPPRESS, value=True))
-        try:
-            return start(*args, **kwargs)
-        finally:
-            context_api.detach(token)
+            return start
+
+        def suppressed(*args: Any, **kwargs: Any) -> Any:
+            token = context_api.attach(context_api.set_value(_SUPPRESS, value=True))
+            try:
+                return start(*args, **kwargs)
+            finally:
+                context_api.detach(token)
+
+        return suppressed
 
 
 class _Rpc(_RpcBase):
     """A unary rpc of a sync channel."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._telemetry.is_wanted():
+        if not self._is_wanted():
             return self._target(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
-            response = self._start(self._target, args, kwargs)
+            response = self._aside(self._target)(*args, **kwargs)
         except BaseException as error:
-            _end(span, error)
+            if span is not None:
+                _end(span, error)
             raise
-        _end(span)
+        if span is not None:
+            _end(span)
         return response
 
     def future(self, *args: Any, **kwargs: Any) -> Any:
         """Start the rpc; the span ends when the answer is there."""
-        if not self._telemetry.is_wanted():
+        if not self._is_wanted():
             return self._target.future(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
-            future = self._start(self._target.future, args, kwargs)
+            future = self._aside(self._target.future)(*args, **kwargs)
         except BaseException as error:
-            _end(span, error)
+            if span is not None:
+                _end(span, error)
             raise
         if span is not None:
             future.add_done_callback(functools.partial(_end_with_future, span))
@@ -177,15 +198,17 @@ class _AioRpc(_RpcBase):
     """A unary rpc of an asyncio channel."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._telemetry.is_wanted():
+        if not self._is_wanted():
             return await self._target(*args, **kwargs)
         args, span = self._prepare(args, kwargs)
         try:
-            response = await self._start(self._target, args, kwargs)
+            response = await self._aside(self._target)(*args, **kwargs)
         except BaseException as error:
-            _end(span, error)
+            if span is not None:
+                _end(span, error)
             raise
-        _end(span)
+        if span is not None:
+            _end(span)
         return response
 
 
@@ -198,10 +221,10 @@ class _Stream(_RpcBase):
         return args, None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._telemetry.is_wanted() or len(args) > _METADATA_POSITION:
+        if not self._is_wanted() or len(args) > _METADATA_POSITION:
             return self._target(*args, **kwargs)
         args, _ = self._prepare(args, kwargs)
-        return self._start(self._target, args, kwargs)
+        return self._aside(self._target)(*args, **kwargs)
 
 
 def _is_stream(target: Any) -> bool:
@@ -230,9 +253,7 @@ def _end_with_future(span: Span, future: Any) -> None:
     _end(span, error)
 
 
-def _end(span: Span | None, error: Any = None) -> None:
-    if span is None:
-        return
+def _end(span: Span, error: Any = None) -> None:
     try:
         if span.is_recording():
             _set_status(span, error)

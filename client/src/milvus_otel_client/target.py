@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_client import attributes
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@lru_cache(maxsize=64)
 def server_attributes(address: str) -> dict[str, str | int]:
     """Return ``server.address`` and ``server.port`` for ``host:port``, ``[::1]:port`` or ``unix:path``."""
     if address.startswith("unix:"):
@@ -22,28 +20,22 @@ def server_attributes(address: str) -> dict[str, str | int]:
     return {attributes.SERVER_ADDRESS: host.strip("[]"), attributes.SERVER_PORT: int(port)}
 
 
-def target_of(handler: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a handler's target for one call."""
-    found: dict[str, Any] = {attributes.DB_NAMESPACE: _database_of(handler, arguments) or attributes.DEFAULT_DATABASE}
-    found.update(server_attributes(handler.server_address))
-    return found
+def target_of(handler: Any, arguments: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the database and the address that a call on a handler goes to.
 
-
-def _database_of(handler: Any, arguments: Mapping[str, Any]) -> str:
-    """Find the database where each version of pymilvus keeps it.
-
-    An argument names the database that is created or dropped; from 2.6.1 on a ``CallContext`` travels with each call;
-    before that the async handler kept the name, and the sync one an interceptor that adds it as a header.
+    The database is where each version of pymilvus keeps it: an argument names the one that is created or dropped; from
+    2.6.1 on a ``CallContext`` travels with each call; before that the async handler kept the name, and the sync one an
+    interceptor that adds it as a header.
     """
     name = arguments.get("db_name")
-    if isinstance(name, str) and name:
-        return name
-    context = arguments.get("context")
-    if context is not None:
-        return str(context.get_db_name())
-    interceptor = getattr(handler, "_db_interceptor", None)
-    name = getattr(handler, "_db_name", "") if interceptor is None else _header_value(interceptor)
-    return name if isinstance(name, str) else ""
+    if not name or not isinstance(name, str):
+        if (context := arguments.get("context")) is not None:
+            name = context.get_db_name()
+        elif (interceptor := getattr(handler, "_db_interceptor", None)) is not None:
+            name = _header_value(interceptor)
+        else:
+            name = getattr(handler, "_db_name", "")
+    return name if name and isinstance(name, str) else attributes.DEFAULT_DATABASE, handler.server_address
 
 
 def _header_value(interceptor: Any) -> Any:

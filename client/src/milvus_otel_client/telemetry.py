@@ -13,7 +13,8 @@ from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, TracerProvider, get_tracer, set_span_in_context
 
 from milvus_otel_client import attributes, errors
-from milvus_otel_client.extractors import client_request_id, filter_text
+from milvus_otel_client.extractors import client_request_id, filter_text, text
+from milvus_otel_client.identity import identity_of
 from milvus_otel_client.target import target_of
 from milvus_otel_client.version import __version__
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
+    from milvus_otel_client.identity import Identity
     from milvus_otel_client.operations import Compound, Operation, Response
     from milvus_otel_client.options import Options
 
@@ -56,49 +58,52 @@ class Telemetry:
             explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
         )
 
-    def is_wanted(self) -> bool:
-        """Tell whether a call that is about to be made is to be traced."""
-        return self.is_active and is_instrumentation_enabled()
+    def wanted_in(self) -> Context | None:
+        """Return the context that a call is about to be made in; None if the call is not to be traced."""
+        context = context_api.get_current()
+        # in an empty context nothing can be suppressed
+        return context if self.is_active and (not context or is_instrumentation_enabled()) else None
 
-    def begin(self, operation: Operation, handler: Any, arguments: Mapping[str, Any]) -> Call | None:
+    def begin(self, operation: Operation, handler: Any, arguments: Mapping[str, Any], context: Context) -> Call | None:
         """Start an operation's span and make it the current one; None when that fails, which is logged."""
         try:
-            identity = _identity(operation.name, operation.collection(arguments))
-            identity.update(target_of(handler, arguments))
-            call = Call(self, operation.name, identity, self.request_attributes(operation, arguments))
-            call.enter(arguments)
+            argument, extract = operation.collection
+            collection = extract(arguments.get(argument))
+            identity = identity_of(operation.name, collection, *target_of(handler, arguments))
+            found = identity.attributes.copy()
+            self.read_request(operation, arguments, found)
+            return Call(self, identity, found, arguments, context)
         except Exception:
             _logger.exception("no span for the operation %s", operation.name)
             return None
-        return call
 
-    def begin_compound(self, compound: Compound, arguments: Mapping[str, Any]) -> Call | None:
+    def begin_compound(self, compound: Compound, arguments: Mapping[str, Any], context: Context) -> Call | None:
         """Start the span of an operation that calls several methods of a handler, whose target is not known yet."""
         try:
-            identity = _identity(compound.name, arguments.get("collection_name"))
-            call = Call(self, compound.name, identity, {}, compound)
-            call.enter(arguments)
+            identity = identity_of(compound.name, text(arguments.get("collection_name")), None, None)
+            return Call(self, identity, identity.attributes.copy(), arguments, context, compound=compound)
         except Exception:
             _logger.exception("no span for the operation %s", compound.name)
             return None
-        return call
 
-    def request_attributes(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Read the attributes of a request."""
-        found: dict[str, Any] = {}
-        for name, extract in operation.request:
-            value = extract(arguments)
-            if value is not None:
+    def read_request(self, operation: Operation, arguments: Mapping[str, Any], found: dict[str, Any]) -> None:
+        """Add the attributes of a request."""
+        get = arguments.get
+        for name, argument, extract in operation.request:
+            value = get(argument)
+            # most arguments are left out: no call for them
+            if value is not None and (value := extract(value)) is not None:
                 found[name] = value
         if operation.settings is not None:
-            operation.settings(arguments, found)
+            argument, extract_many = operation.settings
+            if value := get(argument):
+                extract_many(value, found)
         if (request_id := client_request_id(arguments)) is not None:
             found[attributes.MILVUS_CLIENT_REQUEST_ID] = request_id
         if operation.filter_arguments:
             query = filter_text(arguments, operation.filter_arguments, literals=self.options.capture_query_text)
             if query is not None:
                 found[attributes.DB_QUERY_TEXT] = query
-        return found
 
 
 class Call:
@@ -106,13 +111,12 @@ class Call:
 
     __slots__ = (
         "_compound",
-        "_context",
         "_context_token",
         "_current_token",
         "_identity",
-        "_name",
         "_started",
         "_telemetry",
+        "context",
         "is_under_way",
         "span",
     )
@@ -120,32 +124,29 @@ class Call:
     def __init__(
         self,
         telemetry: Telemetry,
-        name: str,
-        identity: dict[str, Any],
+        identity: Identity,
         request: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+        context: Context,
+        *,
         compound: Compound | None = None,
     ) -> None:
+        """Start the span, call the request hook, and make the span the current one."""
         self._telemetry = telemetry
-        self._name = name
         self._identity = identity
         self._compound = compound
         self.is_under_way = True
         """False once it has left; a task that it started, and that outlives it, still has it for its current one."""
-        self._current_token: Token[Call | None] | None = None
-        self._context_token: Token[Context] | None = None
         self._started = telemetry.clock()
         # all at once: the SDK takes them faster that way, and a sampler can see them
-        self.span: Span = telemetry.tracer.start_span(
-            _span_name(identity), kind=SpanKind.CLIENT, attributes={**identity, **request}
-        )
-        self._context = set_span_in_context(self.span)
-
-    def enter(self, arguments: Mapping[str, Any]) -> None:
-        """Make the span the current one, and call the request hook."""
-        if (hook := self._telemetry.options.request_hook) is not None:
-            _run_hook(hook, self.span, self._name, arguments)
-        self._context_token = context_api.attach(self._context)
-        self._current_token = CURRENT.set(self)
+        self.span: Span = telemetry.tracer.start_span(identity.span_name, context, SpanKind.CLIENT, request)
+        self.context = set_span_in_context(self.span, context)
+        """What the operation makes the current context."""
+        if (hook := telemetry.options.request_hook) is not None:
+            # a copy: they can be those that pymilvus is about to get
+            _run_hook(hook, self.span, identity.operation, dict(arguments))
+        self._context_token: Token[Context] | None = context_api.attach(self.context)
+        self._current_token: Token[Call | None] | None = CURRENT.set(self)
 
     def take_part(self, method: str, operation: Operation, handler: Any, arguments: Mapping[str, Any]) -> bool:
         """Learn from a method of the handler that is called meanwhile; True if its result describes this operation."""
@@ -153,12 +154,15 @@ class Call:
         if compound is None:
             return False
         try:
-            if attributes.DB_NAMESPACE not in self._identity:
-                self._locate(operation, handler, arguments)
+            found: dict[str, Any] = {}
+            if attributes.DB_NAMESPACE not in self._identity.attributes:
+                self._locate(operation, handler, arguments, found)
             if compound.main == method:
-                self.span.set_attributes(self._telemetry.request_attributes(operation, arguments))
+                self._telemetry.read_request(operation, arguments, found)
+            if found:
+                self.span.set_attributes(found)
         except Exception:
-            _logger.exception("could not describe the operation %s", self._name)
+            _logger.exception("could not describe the operation %s", self._identity.operation)
         return compound.main == method
 
     def take_result(self, operation: Operation, result: Any) -> None:
@@ -166,26 +170,25 @@ class Call:
         try:
             self.describe_result(operation.response, result)
         except Exception:
-            _logger.exception("could not describe the result of %s", self._name)
+            _logger.exception("could not describe the result of %s", self._identity.operation)
 
-    def _locate(self, operation: Operation, handler: Any, arguments: Mapping[str, Any]) -> None:
+    def _locate(self, operation: Operation, handler: Any, arguments: Mapping[str, Any], found: dict[str, Any]) -> None:
         """Take what a compound cannot know from the first method that it calls on the handler."""
-        found = target_of(handler, arguments)
-        collection = operation.collection(arguments)
-        if collection is not None and attributes.DB_COLLECTION_NAME not in self._identity:
-            found[attributes.DB_COLLECTION_NAME] = collection
-        self._identity.update(found)
-        self.span.update_name(_span_name(self._identity))
-        self.span.set_attributes(found)
+        before = self._identity.attributes
+        argument, extract = operation.collection
+        collection = before.get(attributes.DB_COLLECTION_NAME) or extract(arguments.get(argument))
+        self._identity = identity_of(self._identity.operation, collection, *target_of(handler, arguments))
+        self.span.update_name(self._identity.span_name)
+        found.update((name, value) for name, value in self._identity.attributes.items() if name not in before)
 
     def describe_result(self, response: Response, result: Any) -> None:
         """Set the attributes of the result."""
-        if not self.span.is_recording():
-            return
-        for name, extract in response:
-            value = extract(result)
-            if value is not None:
-                self.span.set_attribute(name, value)
+        span = self.span
+        if response and span.is_recording():
+            for name, extract in response:
+                value = extract(result)
+                if value is not None:
+                    span.set_attribute(name, value)
 
     def leave(self) -> None:
         """Make what was current before current again; the span goes on until ``end``."""
@@ -194,7 +197,7 @@ class Call:
             try:
                 CURRENT.reset(self._current_token)
             except ValueError:  # a coroutine that was closed from outside of its task
-                _logger.debug("the operation %s ended in another context", self._name)
+                _logger.debug("the operation %s ended in another context", self._identity.operation)
             self._current_token = None
         if self._context_token is not None:
             context_api.detach(self._context_token)
@@ -205,9 +208,9 @@ class Call:
         try:
             self.describe_result(response, result)
             if (hook := self._telemetry.options.response_hook) is not None:
-                _run_hook(hook, self.span, self._name, result)
+                _run_hook(hook, self.span, self._identity.operation, result)
         except Exception:
-            _logger.exception("could not describe the result of %s", self._name)
+            _logger.exception("could not describe the result of %s", self._identity.operation)
         self.end({})
 
     def fail(self, error: BaseException) -> None:
@@ -218,7 +221,7 @@ class Call:
             errors.set_failed(self.span, found, errors.message_of(error))
             errors.add_trace_id(error, self.span)
         except Exception:
-            _logger.exception("could not describe the failure of %s", self._name)
+            _logger.exception("could not describe the failure of %s", self._identity.operation)
         self.end(found)
 
     def fail_with_code(self, code: int, message: str) -> None:
@@ -230,25 +233,15 @@ class Call:
     def end(self, error_attributes: Mapping[str, str]) -> None:
         """End the span and record the duration."""
         try:
-            elapsed = self._telemetry.clock() - self._started
-            # in the span's context, so that an exemplar can name the trace
-            self._telemetry.duration.record(elapsed, {**self._identity, **error_attributes}, self._context)
+            telemetry, identity = self._telemetry, self._identity.attributes
+            telemetry.duration.record(
+                telemetry.clock() - self._started,
+                {**identity, **error_attributes} if error_attributes else identity,
+                self.context,  # so that an exemplar can name the trace
+            )
             self.span.end()
         except Exception:
-            _logger.exception("could not end the span of %s", self._name)
-
-
-def _identity(name: str, collection: Any) -> dict[str, Any]:
-    identity = {attributes.DB_SYSTEM_NAME: attributes.DB_SYSTEM_MILVUS, attributes.DB_OPERATION_NAME: name}
-    if isinstance(collection, str) and collection:
-        identity[attributes.DB_COLLECTION_NAME] = collection
-    return identity
-
-
-def _span_name(identity: Mapping[str, Any]) -> str:
-    collection = identity.get(attributes.DB_COLLECTION_NAME)
-    name: str = identity[attributes.DB_OPERATION_NAME]
-    return f"{name} {collection}" if collection else name
+            _logger.exception("could not end the span of %s", self._identity.operation)
 
 
 def _run_hook(hook: Callable[[Span, str, Any], None], span: Span, name: str, value: Any) -> None:

@@ -53,11 +53,12 @@ class _HandlerMethod:
     telemetry: Telemetry
 
     def begin(self, instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
-        if not self.telemetry.is_wanted():
+        operation, telemetry = self.operation, self.telemetry
+        if (context := telemetry.wanted_in()) is None:
             return None
-        if self.operation.unless is not None and getattr(instance, self.operation.unless, False):
+        if operation.unless is not None and getattr(instance, operation.unless, False):
             return None
-        return self.telemetry.begin(self.operation, instance, by_name(self.names, args, kwargs))
+        return telemetry.begin(operation, instance, by_name(self.names, args, kwargs), context)
 
     def take_part(self, outer: Call, instance: Any, args: _Args, kwargs: _Kwargs) -> bool:
         return outer.take_part(self.name, self.operation, instance, by_name(self.names, args, kwargs))
@@ -71,9 +72,9 @@ class _CompoundMethod:
     telemetry: Telemetry
 
     def begin(self, _instance: Any, args: _Args, kwargs: _Kwargs) -> Call | None:
-        if not self.telemetry.is_wanted():
+        if (context := self.telemetry.wanted_in()) is None:
             return None
-        return self.telemetry.begin_compound(self.compound, by_name(self.names, args, kwargs))
+        return self.telemetry.begin_compound(self.compound, by_name(self.names, args, kwargs), context)
 
     def take_part(self, _outer: Call, _instance: Any, _args: _Args, _kwargs: _Kwargs) -> bool:
         return False
