@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from pymilvus import AnnSearchRequest, DataType, Function, FunctionType, MilvusClient, RRFRanker
+from pymilvus import AnnSearchRequest, DataType, FieldSchema, Function, FunctionType, MilvusClient, RRFRanker
 
 COLLECTION = "sweep"
 VECTOR = [0.1, 0.2, 0.3, 0.4]
@@ -23,19 +23,18 @@ NO_REQUEST = frozenset(
     }
 )
 """Methods that ask Milvus nothing."""
-UNTRACED = {
-    "dump_messages": "a stream",
-    "optimize": "work in a thread of its own, for as long as it takes",
-    "use_database": "a request in some versions only; what follows is in another database",
-    "using_database": "as use_database",
-}
-"""Methods that are no single operation, with the reason."""
+UNTRACED = {"dump_messages": "a stream, which lives as long as its reader likes"}
+"""Methods that are no operation, with the reason."""
 _OPERATIONS = {
     # a method of the client that has another operation's name
+    "add_function_field": "alter_collection_schema",
+    "drop_collection_field": "alter_collection_schema",
     "drop_function_field": "alter_collection_schema",
     "list_segments": "list_persistent_segments",
+    "use_database": "describe_database",
+    "using_database": "describe_database",
 }
-_LAST = (("release_", "revoke_"), ("drop_", "remove_", "truncate_"), ("create_index",), ("rename_",))
+_LAST = (("release_", "revoke_"), ("optimize",), ("drop_", "remove_", "truncate_"), ("create_index",), ("rename_",))
 _FUNCTION = Function("f", FunctionType.BM25, input_field_names=["text"], output_field_names=["sparse"])
 
 
@@ -53,7 +52,8 @@ def values_of(method: str) -> dict[str, Any]:
         "dimension": 4,
         "field_name": "vector",
         "field_params": {"mmap.enabled": True},
-        "field_schema": MilvusClient.create_schema(),
+        "description": "a sweep",
+        "field_schema": FieldSchema("sparse", DataType.SPARSE_FLOAT_VECTOR),
         "func": _FUNCTION,
         "function": _FUNCTION,
         "function_name": "f",
@@ -85,7 +85,8 @@ def values_of(method: str) -> dict[str, Any]:
         "source_cluster_id": "cluster",
         "source_collection_name": COLLECTION,
         "source_group": "__default_resource_group",
-        "struct_schema": None,
+        "max_capacity": 8,
+        "struct_schema": _struct_schema(),
         "target": "sweep_resources",
         "target_collection_name": COLLECTION,
         "target_group": "sweep_resources",
@@ -94,6 +95,8 @@ def values_of(method: str) -> dict[str, Any]:
         "user_name": "sweep_user",
     }
     values |= {"num_replicas": 1, "num_replica": 1}
+    if method in ("use_database", "using_database"):
+        values["db_name"] = "default"  # what follows is to find the collection
     if method in ("insert", "upsert"):
         values["data"] = ROWS
     return values
@@ -107,6 +110,7 @@ _OPTIONAL = {
     "delete": ("ids",),
     "list_indexes": ("field_name",),
     "create_collection": ("dimension",),
+    "drop_collection_field": ("field_name",),
 }
 """Parameters that are given though they have defaults."""
 
@@ -124,8 +128,8 @@ def methods_of(client: type) -> list[str]:
 def arguments_for(client: type, method: str) -> dict[str, Any]:
     """The arguments of one call, in the order of the parameters."""
     values = values_of(method) | {"filter": "id >= 0", "limit": 3, "batch_size": 5}
-    if method == "create_index":
-        values["index_params"] = index_params()
+    if method in ("create_index", "add_function_field"):
+        values["index_params"] = index_params("sparse" if method == "add_function_field" else "vector")
     if method in ("create_collection", "drop_collection"):
         values["collection_name"] = f"{COLLECTION}_created"
     parameters = list(inspect.signature(getattr(client, method)).parameters.values())[1:]
@@ -143,10 +147,22 @@ def operation_of(method: str) -> str:
     return _OPERATIONS.get(method, method)
 
 
-def index_params() -> Any:
+def index_params(field: str) -> Any:
     params = MilvusClient.prepare_index_params()
-    params.add_index("vector", index_type="IVF_FLAT", metric_type="COSINE", nlist=2)
+    if field == "sparse":
+        params.add_index(field, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
+    else:
+        params.add_index(field, index_type="IVF_FLAT", metric_type="COSINE", nlist=2)
     return params
+
+
+def _struct_schema() -> Any:
+    """A schema for a field of structs, which not every version of pymilvus has."""
+    if not hasattr(MilvusClient, "create_struct_field_schema"):
+        return None
+    schema = MilvusClient.create_struct_field_schema()
+    schema.add_field("number", DataType.INT64)
+    return schema
 
 
 def limits_of(method: str) -> dict[str, float]:

@@ -60,6 +60,8 @@ class Compound:
     name: str
     main: str | None = None
     """The handler's method whose arguments and result describe the operation."""
+    is_handed_over: bool = False
+    """Whether the client gives the method to a thread of its own."""
 
 
 _PARTITIONS: Request = (
@@ -194,6 +196,8 @@ CLIENT_COMPOUNDS: dict[str, Compound] = {
     "refresh_load": Compound("refresh_load", "load_collection"),
     "search_iterator": Compound("search_iterator"),
     "query_iterator": Compound("query_iterator"),
+    # what ``optimize`` runs in a thread or task of its own, until Milvus has compacted, indexed and loaded
+    "_execute_optimize": Compound("optimize", is_handed_over=True),
 }
 """Methods of ``MilvusClient`` and ``AsyncMilvusClient``."""
 

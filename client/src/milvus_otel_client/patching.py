@@ -10,7 +10,7 @@ import wrapt
 
 from milvus_otel_client.operations import CLIENT_COMPOUNDS, COLLECTION_COMPOUNDS, NOT_OPERATIONS, OPERATIONS, Compound
 from milvus_otel_client.rpc import StubAttribute
-from milvus_otel_client.wrappers import traced_compound, traced_handler_method
+from milvus_otel_client.wrappers import HandedOver, traced_compound, traced_handler_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,7 +61,8 @@ class Patches:
         for name, compound in compounds.items():
             method = owner.__dict__.get(name)
             if inspect.isfunction(method):
-                self.replace(owner, name, traced_compound(compound, method, self._telemetry))
+                traced = traced_compound(compound, method, self._telemetry)
+                self.replace(owner, name, HandedOver(traced) if compound.is_handed_over else traced)
 
     def replace_stub(self, owner: type, attribute: str) -> None:
         """See every rpc that goes through a handler's stub."""

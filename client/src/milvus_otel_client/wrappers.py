@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from opentelemetry import context as context_api
+
 from milvus_otel_client.arguments import by_name, positional_names
 from milvus_otel_client.futures import end_with_future
 from milvus_otel_client.operations import Compound, Operation, operation_of
@@ -30,6 +32,29 @@ def traced_handler_method(name: str, method: Method, telemetry: Telemetry) -> Me
 def traced_compound(compound: Compound, method: Method, telemetry: Telemetry) -> Method:
     """Wrap a method of a client that calls several methods of the handler: they become parts of one operation."""
     return _wrap(method, _CompoundMethod(compound, Operation(compound.name), positional_names(method), telemetry))
+
+
+class HandedOver:
+    """A method that its client gives to a thread: it runs in the context in which it was taken from the client."""
+
+    def __init__(self, method: Method) -> None:
+        self.__wrapped__ = method
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        method = self.__wrapped__
+        if instance is None or inspect.iscoroutinefunction(method):  # asyncio's tasks have their creator's context
+            return method.__get__(instance, owner)
+        context = context_api.get_current()
+
+        @functools.wraps(method)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            token = context_api.attach(context)
+            try:
+                return method(instance, *args, **kwargs)
+            finally:
+                context_api.detach(token)
+
+        return run
 
 
 class _Traced(Protocol):
