@@ -108,10 +108,82 @@ def test_an_endpoint_that_is_not_there_delays_neither_the_calls_nor_the_exit_for
 import time
 started = time.monotonic()
 import milvus_otel_client
-milvus_otel_client.setup("shop", endpoint="http://127.0.0.1:1")
+milvus_otel_client.setup("shop", endpoint="http://127.0.0.1:1", metrics=True)
 """
     after = "\nassert time.monotonic() - started < 10"
     _run(code + _SEARCH + after, milvus, OTEL_EXPORTER_OTLP_TIMEOUT="2")
+
+
+def _counts(receiver: Receiver) -> dict[str, int]:
+    """How often each operation was measured, by the last that came of each."""
+    found: dict[str, int] = {}
+    for resource in receiver.metrics.received():
+        for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
+            assert (metric.name, metric.unit) == ("db.client.operation.duration", "s")
+            for point in metric.histogram.data_points:
+                attributes = {attribute.key: attribute.value.string_value for attribute in point.attributes}
+                found[attributes["db.operation.name"]] = point.count
+    return found
+
+
+@pytest.mark.parametrize(("argument", "variable"), [(", metrics=True", ""), ("", "otlp"), ("", "console, otlp")])
+def test_setup_sends_metrics_where_that_is_asked_for_and_flushes_at_exit(
+    milvus: FakeMilvus, receiver: Receiver, argument: str, variable: str
+) -> None:
+    code = f"""
+import milvus_otel_client
+milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}"{argument})
+"""
+    _run(code + _SEARCH, milvus, OTEL_METRICS_EXPORTER=variable)
+    assert _counts(receiver) == {"connect": 1, "search": 1}
+    (resource,) = receiver.metrics.received()
+    assert ("service.name", "shop") in {(pair.key, pair.value.string_value) for pair in resource.resource.attributes}
+    assert _names(receiver) == ["connect", "search c"]
+
+
+@pytest.mark.parametrize(("argument", "variable"), [("", ""), ("", "none"), (", metrics=False", "otlp")])
+def test_setup_sends_no_metrics_unasked(milvus: FakeMilvus, receiver: Receiver, argument: str, variable: str) -> None:
+    code = f"""
+import milvus_otel_client
+milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}"{argument})
+"""
+    _run(code + _SEARCH, milvus, OTEL_METRICS_EXPORTER=variable)
+    assert not receiver.metrics.received()
+    assert _names(receiver) == ["connect", "search c"]
+
+
+def test_setup_leaves_a_meter_provider_that_is_there_as_it_is(milvus: FakeMilvus, receiver: Receiver) -> None:
+    code = f"""
+import milvus_otel_client
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+reader = InMemoryMetricReader()
+provider = MeterProvider([reader])
+metrics.set_meter_provider(provider)
+for _ in range(2):
+    milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}", metrics=True)
+assert metrics.get_meter_provider() is provider
+"""
+    after = """
+(scope,) = reader.get_metrics_data().resource_metrics[0].scope_metrics
+print([metric.name for metric in scope.metrics])
+"""
+    assert "['db.client.operation.duration']" in _run(code + _SEARCH + after, milvus)
+    assert not receiver.metrics.received()
+
+
+def test_called_twice_setup_makes_one_meter_provider(milvus: FakeMilvus, receiver: Receiver) -> None:
+    code = f"""
+import milvus_otel_client
+from opentelemetry import metrics
+milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}", metrics=True)
+provider = metrics.get_meter_provider()
+milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}", metrics=True)
+assert metrics.get_meter_provider() is provider
+"""
+    _run(code + _SEARCH, milvus)
+    assert _counts(receiver) == {"connect": 1, "search": 1}
 
 
 @pytest.mark.parametrize("disabled", [False, True])

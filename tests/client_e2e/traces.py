@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.trace import StatusCode
 
@@ -30,6 +31,24 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         pause.wait(0.02)
 
 
+class MetricsReceiver(metrics_service_pb2_grpc.MetricsServiceServicer):
+    """The part of the receiver that takes metrics."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._received: list[Any] = []
+
+    def Export(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the service's own name
+        with self._lock:
+            self._received.extend(request.resource_metrics)
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+    def received(self) -> list[Any]:
+        """Every `ResourceMetrics` that came."""
+        with self._lock:
+            return list(self._received)
+
+
 class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
     """An OTLP/gRPC receiver that remembers what it receives, from Milvus or from any other service."""
 
@@ -37,7 +56,9 @@ class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
         self._lock = threading.Lock()
         self._spans: list[Any] = []
         self._service_names: set[str] = set()
+        self.metrics = MetricsReceiver()
         self._server = grpc.server(ThreadPoolExecutor(4))
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, self._server)  # type: ignore[no-untyped-call]
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
