@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import pymilvus
 from pymilvus import AnnSearchRequest, DataType, FieldSchema, Function, FunctionType, MilvusClient, RRFRanker
 
 COLLECTION = "sweep"
@@ -23,6 +24,8 @@ NO_REQUEST = frozenset(
     }
 )
 """Methods that ask Milvus nothing."""
+if pymilvus.__version__.startswith("2.5."):
+    NO_REQUEST |= {"use_database", "using_database"}
 UNTRACED = {"dump_messages": "a stream, which lives as long as its reader likes"}
 """Methods that are no operation, with the reason."""
 _OPERATIONS = {
@@ -172,6 +175,8 @@ def limits_of(method: str) -> dict[str, float]:
     """
     if method in ("alter_index_properties", "drop_index_properties"):
         return {"timeout": 0.3, "retry_times": 1}
+    if method == "optimize":  # Milvus compacts when it has the time
+        return {"timeout": 60}
     return {"timeout": 0.3 if method in ("flush_all", "refresh_load") else 10}
 
 
