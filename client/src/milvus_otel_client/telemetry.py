@@ -174,12 +174,13 @@ class Call:
 
     def _locate(self, operation: Operation, handler: Any, arguments: Mapping[str, Any], found: dict[str, Any]) -> None:
         """Take what a compound cannot know from the first method that it calls on the handler."""
-        before = self._identity.attributes
+        before = self._identity
         argument, extract = operation.collection
-        collection = before.get(attributes.DB_COLLECTION_NAME) or extract(arguments.get(argument))
-        self._identity = identity_of(self._identity.operation, collection, *target_of(handler, arguments))
-        self.span.update_name(self._identity.span_name)
-        found.update((name, value) for name, value in self._identity.attributes.items() if name not in before)
+        collection = before.attributes.get(attributes.DB_COLLECTION_NAME) or extract(arguments.get(argument))
+        self._identity = after = identity_of(before.operation, collection, *target_of(handler, arguments))
+        if after.span_name != before.span_name:
+            self.span.update_name(after.span_name)
+        found |= {name: value for name, value in after.attributes.items() if name not in before.attributes}
 
     def describe_result(self, response: Response, result: Any) -> None:
         """Set the attributes of the result."""
