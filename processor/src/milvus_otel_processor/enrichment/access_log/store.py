@@ -41,6 +41,8 @@ class Store:
         self._arrivals: deque[tuple[float, Line]] = deque()
         self._by_trace: dict[bytes, dict[Key, Line]] = {}
         self._by_peer: dict[tuple[str, str], dict[Key, Line]] = {}
+        self.failures: dict[bytes, int] = {}
+        """How many lines of failed requests there are, by trace id."""
         self.failures_by_peer: dict[int, Line] = {}
         """The lines of failed requests whose trace id may be a client's own text, by their identity."""
 
@@ -99,6 +101,8 @@ class Store:
             at_peer[key] = line
             if line.facts.error_type is not None:
                 self.failures_by_peer[id(line)] = line
+        if trace_id is not None and line.facts.error_type is not None:
+            self.failures[trace_id] = self.failures.get(trace_id, 0) + 1
         self._arrivals.append((now, line))
         self._counts[RECEIVED] += 1
 
@@ -111,9 +115,16 @@ class Store:
             key = (line.end, line.cost, line.method)
             if line.trace_id is not None:
                 _remove(self._by_trace, line.trace_id, key)
+                if line.facts.error_type is not None:
+                    self._forget_failure(line.trace_id)
             if may_be_made_up(line.trace_id):
                 _remove(self._by_peer, (line.peer, line.method), key)
                 self.failures_by_peer.pop(id(line), None)
+
+    def _forget_failure(self, trace_id: bytes) -> None:
+        self.failures[trace_id] -= 1
+        if not self.failures[trace_id]:
+            del self.failures[trace_id]
 
 
 def may_be_made_up(trace_id: bytes | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.enrichment.access_log.store import may_be_made_up
 from milvus_otel_processor.otlp.schema import AttributesView
 
 if TYPE_CHECKING:
@@ -38,16 +39,15 @@ class AccessLogSource:
 
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether a line of the trace says so, or one that may be of any trace."""
-        of_trace = self._store.of_trace(trace.id)
-        if not of_trace and not self._store.failures_by_peer:
-            return False
-        failed = False
-        for line in of_trace:
-            line.claimed = True  # its trace is here, so that its id is no client's own text
-            failed = failed or line.facts.error_type is not None
-        return failed or any(
+        store = self._store
+        if may_be_made_up(trace.id):
+            for line in store.of_trace(trace.id):
+                line.claimed = True  # its trace is here, so that its id is no client's own text
+        if trace.id in store.failures:
+            return True
+        return bool(store.failures_by_peer) and any(
             not line.claimed and (line.trace_id is None or not self._is_waiting(line.trace_id))
-            for line in list(self._store.failures_by_peer.values())
+            for line in list(store.failures_by_peer.values())
         )
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
@@ -107,7 +107,9 @@ def _matched(
 ) -> dict[int, Line]:
     """Pair calls of one method with the lines of that method: those of Milvus' own spans by time, the others in their order."""
     served = [(place, heads[server]) for place in places if (server := requests[place].server) is not None]
-    found = _nearest(served, lines) if len(served) * len(lines) <= _MOST_PAIRS else _in_order(served, lines)
+    found = _plainly(served, lines)
+    if found is None:
+        found = _nearest(served, lines) if len(served) * len(lines) <= _MOST_PAIRS else _in_order(served, lines)
     rest = [place for place in places if requests[place].server is None]
     taken = set(found.values())
     left = sorted((line for line in lines if line not in taken), key=_end)
@@ -132,6 +134,17 @@ def _surely(line: Line, request: Request, heads: Sequence[Head]) -> bool:
         and line.server in (None, heads[server].span_id)
         and 0 <= heads[server].end_time_unix_nano - line.end < _MILLISECOND
     )
+
+
+def _plainly(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line] | None:
+    """Pair spans and lines in the order of their ends, where that leaves no doubt: no two lines are of one millisecond."""
+    found = _in_order(served, lines)
+    if not found or len({line.end for line in lines}) < len(lines):
+        return None
+    for place, head in served:
+        if not 0 <= head.end_time_unix_nano - found[place].end < _MILLISECOND:
+            return None
+    return found
 
 
 def _nearest(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line]:
