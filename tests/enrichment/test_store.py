@@ -54,6 +54,39 @@ def test_a_line_that_comes_twice_is_held_once() -> None:
     assert counts == {"received": 2, "doubled": 2}
 
 
+def test_two_requests_that_differ_in_nothing_but_their_trace_are_two_lines_and_both_are_forgotten() -> None:
+    held, clock, counts = store(hold=60.0)
+    made_up = [
+        bytes((number, *bytes(5), 0x40, 0, 0x80, *bytes(7))) for number in (1, 2)
+    ]  # may be UUIDs of a client's own
+    held.add(one for trace_id in made_up for one in lines(1, trace_id=trace_id))
+    assert len(held) == 2
+    assert [len(held.of_trace(trace_id)) for trace_id in made_up] == [1, 1]
+    clock.now += 61
+    held.add(lines(1, trace_id=TRACE_ID))
+    assert [held.of_trace(trace_id) for trace_id in made_up] == [[], []]
+    assert len(held) == 1
+    assert counts == {"received": 3}
+
+
+def test_failures_are_known_by_their_trace_until_the_last_of_them_is_forgotten() -> None:
+    held, clock, _ = store(hold=60.0)
+    failed = [
+        parse(line("Search", end=end, trace_id=TRACE_ID.hex(), code="100", status="Failed")) for end in (0, MILLISECOND)
+    ]
+    assert all(failed)
+    held.add(failed[:1])  # type: ignore[arg-type] # none is None
+    clock.now += 30
+    held.add(failed[1:])  # type: ignore[arg-type]
+    assert TRACE_ID in held.failures
+    clock.now += 31
+    held.add(lines(1))
+    assert TRACE_ID in held.failures
+    clock.now += 30
+    held.add(lines(2)[1:])
+    assert held.failures == {}
+
+
 def test_a_line_without_a_trace_id_is_found_by_connection_and_method_until_it_is_claimed() -> None:
     held, _, _ = store()
     own = parse(line("Search", trace_id="my request"))

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.access_log.line import Line
 
 K = TypeVar("K")
-Key = tuple[int, int, str]
+Key = tuple[int, int, str, bytes | None]
+"""What tells one line from another: end, cost, method and trace id."""
 
 _LINES_PER_TURN = 64  # taken in before the lock is given back, so that no decision waits for a whole request
 
@@ -38,7 +39,7 @@ class Store:
         self._clock = clock
         self._counts = counts
         self._lock = Lock()
-        self._arrivals: deque[tuple[float, Line]] = deque()
+        self._arrivals: deque[tuple[float, Key, Line]] = deque()
         self._by_trace: dict[bytes, dict[Key, Line]] = {}
         self._by_peer: dict[tuple[str, str], dict[Key, Line]] = {}
         self.failures: dict[bytes, int] = {}
@@ -82,8 +83,8 @@ class Store:
             return [line for line in self._by_peer.get((peer, method), {}).values() if not line.claimed]
 
     def _add(self, line: Line, now: float) -> None:
-        key = (line.end, line.cost, line.method)
         trace_id = line.trace_id
+        key = (line.end, line.cost, line.method, trace_id)
         if trace_id is not None:
             of_trace = self._by_trace.get(trace_id)
             if of_trace is None:
@@ -103,16 +104,15 @@ class Store:
                 self.failures_by_peer[id(line)] = line
         if trace_id is not None and line.facts.error_type is not None:
             self.failures[trace_id] = self.failures.get(trace_id, 0) + 1
-        self._arrivals.append((now, line))
+        self._arrivals.append((now, key, line))
         self._counts[RECEIVED] += 1
 
     def _forget(self, too_old: float) -> None:
         arrivals = self._arrivals
         while arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= too_old):
-            arrived, line = arrivals.popleft()
+            arrived, key, line = arrivals.popleft()
             if arrived > too_old:
                 self._counts[EVICTED] += 1
-            key = (line.end, line.cost, line.method)
             if line.trace_id is not None:
                 _remove(self._by_trace, line.trace_id, key)
                 if line.facts.error_type is not None:
