@@ -216,7 +216,7 @@ class Decider:
             self._telemetry.lost(Lost.MALFORMED, arrived - len(trace.spans), queued=False)
         reason = _policy_attribute(verdict.policy) if verdict.policy is not None else b""
         self._cache.put_sampled(trace.id, _Kept(reason, common, trace.threshold))
-        self._export(trace.groups, trace.spans, reason, trace.threshold)
+        self._export(trace.groups, trace.spans, reason, trace.threshold, sound=trace.sound)
 
     def _count_shadows(self, sampler: Sampler, trace: Trace, verdict: Verdict, arrived: int) -> None:
         try:
@@ -246,11 +246,14 @@ class Decider:
         common = enricher.enrich(trace) if first and enricher is not None else None
         verdict = sampler.decide(trace, roots_were_asked=self.seals and trace.id not in self._to_ask)
         if enricher is not None and not first and verdict.decision is Decision.SAMPLED:
+            trace.sound = all(map(well_formed, trace.spans))  # before they grow, which makes it dearer to find out
             common = enricher.enrich(trace)
         return verdict, common
 
-    def _export(self, groups: list[Group], spans: list[bytes], reason: bytes, threshold: int | None) -> None:
-        good = [(group, span) for group, span in zip(groups, spans, strict=True) if well_formed(span)]
+    def _export(
+        self, groups: list[Group], spans: list[bytes], reason: bytes, threshold: int | None, *, sound: bool = False
+    ) -> None:
+        good = [(group, span) for group, span in zip(groups, spans, strict=True) if sound or well_formed(span)]
         if reason:
             good = [(group, span + reason if _POLICY_KEY not in span else _with(span, reason)) for group, span in good]
         if threshold is not None:

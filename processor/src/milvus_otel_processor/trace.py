@@ -45,6 +45,7 @@ class Trace:
         "id",
         "incoming_threshold",
         "randomness",
+        "sound",
         "spans",
         "threshold",
     )
@@ -61,6 +62,8 @@ class Trace:
         self._values: dict[bytes, set[bytes] | None] = {}
         self._distinct_groups: frozenset[Group] | None = None
         self._duration: int | None = None
+        self.sound = False
+        """Whether all of its spans are known to be well formed; what enrichment appends to them changes nothing in that."""
         self.randomness: int | None = None
         """The number from 0 to 2**56 - 1 that probabilities are compared with, where its trace state says so."""
         self.incoming_threshold = 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import MILVUS
 from milvus_otel_processor.otlp.schema import AttributesView
-from milvus_otel_processor.otlp.span import NO_PARENT
+from milvus_otel_processor.otlp.span import NO_PARENT, PARENT_THIRD, SPAN_ID_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def find_requests(trace: Trace) -> list[Request]:
         return []
     request = _single(heads, found)
     if request is None or not _fill(trace, request, foreign):
-        return _connect(heads.all(), dict(sorted(found.items())))
+        return _connect(trace, dict(sorted(found.items())))
     return [request]
 
 
@@ -160,15 +160,16 @@ def _is_of_milvus(span: bytes) -> bool:
     return next((texts[key] for key in _SYSTEM_KEYS if key in texts), None) == _MILVUS
 
 
-def _connect(heads: Sequence[Head], found: dict[int, Request]) -> list[Request]:
+def _connect(trace: Trace, found: dict[int, Request]) -> list[Request]:
     """Give each span to its nearest request, join the two spans of one call, and find what each call was made for."""
-    place = {head.span_id: index for index, head in enumerate(heads)}
+    ids, parents = _ids(trace)
+    place = {span_id: index for index, span_id in enumerate(ids)}
     for no_id in NO_PARENT:
         place.pop(no_id, None)  # else a span that lacks its id would be the parent of every root
-    owners = _owners(heads, place, found)
+    owners = _owners(parents, place, found)
     joined: dict[Request, Request] = {}
     for index, request in found.items():
-        above = place.get(heads[index].parent_span_id)
+        above = place.get(parents[index])
         parent = owners.get(above) if above is not None else None
         if parent is None or parent is request:
             continue
@@ -191,28 +192,42 @@ def _calls(parent: Request, request: Request) -> bool:
     return parent.client is not None and parent.server is None and parent.method == request.method
 
 
-def _owners(heads: Sequence[Head], place: dict[bytes, int], found: dict[int, Request]) -> dict[int, Request | None]:
+def _ids(trace: Trace) -> tuple[list[bytes], list[bytes]]:
+    """Return the ids of all spans, and those of their parents: from where encoders put them, else decoded."""
+    ids, parents = [], []
+    for index, span in enumerate(trace.spans):
+        if span[28:30] == PARENT_THIRD and span[18:20] == SPAN_ID_SECOND:
+            ids.append(span[20:28])
+            parents.append(span[30:38])
+        else:
+            head = trace.heads[index]
+            ids.append(head.span_id)
+            parents.append(head.parent_span_id)
+    return ids, parents
+
+
+def _owners(parents: list[bytes], place: dict[bytes, int], found: dict[int, Request]) -> dict[int, Request | None]:
     """Return for each span the nearest request at or above it; None where the way up ends, or runs in a circle, without one."""
     known: dict[int, Request | None] = dict(found)
     # From the end, because a parent ends, and arrives, after its children.
-    for index in range(len(heads) - 1, -1, -1):
+    for index in range(len(parents) - 1, -1, -1):
         if index in known:
             continue
-        at = place.get(heads[index].parent_span_id)
+        at = place.get(parents[index])
         if at is None:
             known[index] = None
         elif at in known:
             known[index] = known[at]
         else:
-            _climb(heads, place, known, index)
+            _climb(parents, place, known, index)
     return known
 
 
-def _climb(heads: Sequence[Head], place: dict[bytes, int], known: dict[int, Request | None], index: int) -> None:
+def _climb(parents: list[bytes], place: dict[bytes, int], known: dict[int, Request | None], index: int) -> None:
     path = []
     at: int | None = index
     while at is not None and at not in known:
         known[at] = None  # until the way up has an answer; a circle ends here
         path.append(at)
-        at = place.get(heads[at].parent_span_id)
+        at = place.get(parents[at])
     known.update(dict.fromkeys(path, known[at] if at is not None else None))
