@@ -43,7 +43,16 @@ _FUNCTION = Function("f", FunctionType.BM25, input_field_names=["text"], output_
 
 def values_of(method: str) -> dict[str, Any]:
     """What each parameter is given, by its name; a few mean something else in a few methods."""
-    values: dict[str, Any] = {
+    values = _values()
+    if method in ("use_database", "using_database"):
+        values["db_name"] = "default"  # what follows is to find the collection
+    if method in ("insert", "upsert"):
+        values["data"] = ROWS
+    return values
+
+
+def _values() -> dict[str, Any]:
+    return {
         "alias": "sweep_alias",
         "cluster_id": "cluster",
         "clusters": [],
@@ -96,13 +105,9 @@ def values_of(method: str) -> dict[str, Any]:
         "target_pchannel": "channel",
         "texts": ["text"],
         "user_name": "sweep_user",
+        "num_replicas": 1,
+        "num_replica": 1,
     }
-    values |= {"num_replicas": 1, "num_replica": 1}
-    if method in ("use_database", "using_database"):
-        values["db_name"] = "default"  # what follows is to find the collection
-    if method in ("insert", "upsert"):
-        values["data"] = ROWS
-    return values
 
 
 _OPTIONAL = {
