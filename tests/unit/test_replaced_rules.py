@@ -12,6 +12,7 @@ from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.telemetry import Amount, Telemetry
 from milvus_otel_processor.wiring import rewire, wire
 
+from tests.support.harness import ERRORS, drop_roots
 from tests.support.policies import entry
 from tests.unit.replay.recordings import request, span
 
@@ -20,16 +21,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.otlp.envelope import Group
 
 ALL = {"name": "all", "type": "always_sample"}
-ERRORS = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
-NO_HEARTBEATS = {
-    "name": "no-heartbeats",
-    "type": "drop",
-    "drop": {
-        "drop_sub_policy": [
-            {"name": "root", "type": "span_name", "span_name": {"names": ["heartbeat"], "root_only": True}}
-        ]
-    },
-}
+NO_HEARTBEATS = drop_roots("heartbeat", name="no-heartbeats")
 
 
 def rules(*policies: dict[str, Any], **settings: Any) -> TailSamplingSettings:

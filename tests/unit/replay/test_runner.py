@@ -12,22 +12,13 @@ from milvus_otel_processor.replay.runner import replay
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.telemetry import Amount, Snapshot
 
+from tests.support.harness import ALWAYS, ERRORS, drop_roots
 from tests.unit.replay.recordings import SECOND, START, request, span, unsized
 
 if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-ERRORS = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
-ALWAYS = {"name": "everything", "type": "always_sample"}
-NO_HEARTBEATS = {
-    "name": "no-heartbeats",
-    "type": "drop",
-    "drop": {
-        "drop_sub_policy": [
-            {"name": "root", "type": "span_name", "span_name": {"names": ["heartbeat"], "root_only": True}}
-        ]
-    },
-}
+NO_HEARTBEATS = drop_roots("heartbeat", name="no-heartbeats")
 
 
 @dataclass
