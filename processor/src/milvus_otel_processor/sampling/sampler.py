@@ -61,7 +61,7 @@ class Sampler:
             [] if stops else [later for later in keeps[place + 1 :] if later.evaluator.stateful]
             for place in range(len(keeps))
         ]
-        self._by_root = [rule for rule in rules if _needs_root(rule)]
+        self._root_matches = [match for rule in rules if (match := rule.evaluator.root_matches) is not None]
         steps = [_Step(rule, [], drops=True, by_root=_needs_root(rule)) for rule in self._drops]
         steps += [_Step(*step, by_root=_needs_root(step[0])) for step in zip(keeps, with_memory, strict=True)]
         self._prefilter = Prefilter([Candidate(step, step.rule.evaluator.needles) for step in steps])
@@ -87,7 +87,7 @@ class Sampler:
         for rule, with_memory, drops, by_root in self._prefilter.rules(trace):
             if by_root and roots_were_asked:
                 continue
-            try:
+            try:  # as `_answer` does it, without a call for every rule and trace
                 decision = rule.evaluator.evaluate(trace)
             except EvaluationError as error:
                 self._has_no_answer(rule, trace, error)
@@ -107,8 +107,7 @@ class Sampler:
         for rule in self._drops:
             if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name):
                 return rule.dropped
-        matches = (rule.evaluator.root_matches for rule in self._by_root)
-        return ASK if any(match is not None and match(name) for match in matches) else None
+        return ASK if any(matches(name) for matches in self._root_matches) else None
 
     def sampled_for_good(self, trace: Trace) -> bool:
         """Tell whether a policy samples what there is of a trace, and would go on to, whatever else arrives.
@@ -143,11 +142,14 @@ class Sampler:
         return verdict
 
     def _matches(self, rule: _Rule, trace: Trace) -> bool:
+        return self._answer(rule, trace) is not Decision.NOT_SAMPLED
+
+    def _answer(self, rule: _Rule, trace: Trace) -> Decision:
         try:
-            return rule.evaluator.evaluate(trace) is not Decision.NOT_SAMPLED
+            return rule.evaluator.evaluate(trace)
         except EvaluationError as error:
             self._has_no_answer(rule, trace, error)
-            return False
+            return Decision.NOT_SAMPLED
 
     def shadow_verdicts(self, trace: Trace) -> list[Verdict]:
         """Return what policies with `mode: shadow` would have decided, those that would not have kept or dropped it left out.
@@ -157,21 +159,14 @@ class Sampler:
         """
         verdicts = []
         for rule in self._shadows:
-            try:
-                decision = rule.evaluator.evaluate(trace)
-            except EvaluationError as error:
-                self._has_no_answer(rule, trace, error)
-                continue
+            decision = self._answer(rule, trace)
             if decision is not Decision.NOT_SAMPLED:
                 verdicts.append(rule.sampled if decision is Decision.SAMPLED else rule.dropped)
         return verdicts
 
     def _tell(self, with_memory: list[_Rule], trace: Trace) -> None:
         for rule in with_memory:
-            try:
-                rule.evaluator.evaluate(trace)
-            except EvaluationError as error:
-                self._has_no_answer(rule, trace, error)
+            self._answer(rule, trace)
 
     def _has_no_answer(self, rule: _Rule, trace: Trace, error: EvaluationError) -> None:
         name = rule.sampled.policy or ""

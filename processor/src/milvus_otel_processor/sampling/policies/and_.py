@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings, notes_of
 from milvus_otel_processor.sampling.thresholds import UNKNOWN
 from milvus_otel_processor.settings import Settings
 
@@ -22,25 +22,16 @@ class AndSettings(Settings):
     and_sub_policy: list[SubPolicy] = Field(min_length=1, description="The policies that all have to sample the trace.")
 
 
-class And(Evaluator):
+class And(AllOf):
     """Samples traces that all of its evaluators sample."""
 
     def __init__(self, evaluators: list[Evaluator]) -> None:
-        self._evaluators = evaluators
-        self.stateful = any(evaluator.stateful for evaluator in evaluators)
+        super().__init__(evaluators)
         self.lasting = all(evaluator.lasting for evaluator in evaluators)
-        self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
-        self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
-        self.root_matches = (
-            None if self.stateful else next(filter(None, (one.root_matches for one in evaluators)), None)
-        )
 
     def evaluate(self, trace: Trace) -> Decision:
-        """Return SAMPLED where every sub-policy does; the first that does not ends the search."""
-        for evaluator in self._evaluators:
-            if evaluator.evaluate(trace) is not Decision.SAMPLED:
-                return Decision.NOT_SAMPLED
-        return Decision.SAMPLED
+        """Return SAMPLED where every sub-policy does."""
+        return Decision.SAMPLED if self.all_sample(trace) else Decision.NOT_SAMPLED
 
     def threshold(self, trace: Trace) -> int:
         """Return the highest threshold of the sub-policies, which compare it with the same random number."""

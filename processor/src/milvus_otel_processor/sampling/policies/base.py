@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
+from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.thresholds import ALWAYS, UNKNOWN
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from milvus_otel_processor.sampling.decision import Decision
     from milvus_otel_processor.sampling.needles import Needles
     from milvus_otel_processor.trace import Trace
 
@@ -85,6 +85,25 @@ class Evaluator(Protocol):
         See `sampling.thresholds`. What does not leave it to chance samples with ALWAYS; of a rate limit it is UNKNOWN.
         """
         return UNKNOWN if self.stateful else ALWAYS
+
+
+class AllOf(Evaluator):
+    """Asks several evaluators that all have to sample a trace: what `and` and `drop` have in common."""
+
+    def __init__(self, evaluators: list[Evaluator]) -> None:
+        self._evaluators = evaluators
+        self.stateful = any(evaluator.stateful for evaluator in evaluators)
+        self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
+        if not self.stateful:
+            self.needles = next(filter(None, (one.needles for one in evaluators)), None)
+            self.root_matches = next(filter(None, (one.root_matches for one in evaluators)), None)
+
+    def all_sample(self, trace: Trace) -> bool:
+        """Tell whether every evaluator samples the trace; the first that does not ends the search."""
+        for evaluator in self._evaluators:  # noqa: SIM110 - for every trace, a generator would cost as much as an answer
+            if evaluator.evaluate(trace) is not Decision.SAMPLED:
+                return False
+        return True
 
 
 class PolicySettings(Settings):

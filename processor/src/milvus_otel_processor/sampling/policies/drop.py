@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings, notes_of
 from milvus_otel_processor.sampling.policies.span_name import SpanName
 from milvus_otel_processor.settings import Settings
 
@@ -24,26 +24,17 @@ class DropSettings(Settings):
     )
 
 
-class Drop(Evaluator):
+class Drop(AllOf):
     """Drops traces that all of its evaluators sample."""
 
     def __init__(self, evaluators: list[Evaluator]) -> None:
-        self._evaluators = evaluators
-        self.stateful = any(evaluator.stateful for evaluator in evaluators)
-        self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
-        self.needles = None if self.stateful else next(filter(None, (one.needles for one in evaluators)), None)
-        self.root_matches = (
-            None if self.stateful else next(filter(None, (one.root_matches for one in evaluators)), None)
-        )
+        super().__init__(evaluators)
         self.may_be_sealed = all(isinstance(one, SpanName) and one.root_matches is not None for one in evaluators)
         """Whether a root span alone can be enough for a trace to be dropped."""
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return DROPPED where every sub-policy samples the trace, else NOT_SAMPLED."""
-        for evaluator in self._evaluators:
-            if evaluator.evaluate(trace) is not Decision.SAMPLED:
-                return Decision.NOT_SAMPLED
-        return Decision.DROPPED
+        return Decision.DROPPED if self.all_sample(trace) else Decision.NOT_SAMPLED
 
     def drops_root(self, name: bytes) -> bool:
         """Tell whether a root span of this name alone is enough for the trace to be dropped.
