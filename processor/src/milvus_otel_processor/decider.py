@@ -150,8 +150,7 @@ class Decider:
         self._to_ask.discard(trace_id)
         decision, tally = found
         self._cache.put_not_sampled(trace_id, decision)
-        tally.traces += 1
-        tally.spans += spans
+        tally.add(spans)
         return True
 
     def _ask_of_root(self, name: bytes) -> tuple[Decision, Tally] | Literal["ask"] | None:

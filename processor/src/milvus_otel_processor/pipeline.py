@@ -180,6 +180,7 @@ class Pipeline:
             for span in spans:
                 id_ = span[2:18] if span[:2] == TRACE_ID_FIRST else _id(span)
                 entry = entries.get(id_)
+                # `surely_has_parent`, written out: as a call it takes half as long again, for every span.
                 maybe_root = watches_roots and not (
                     span[28:30] == PARENT_THIRD and span[18:20] == SPAN_ID_SECOND and span[30:38] != ZEROS
                 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.heads import Heads
 from milvus_otel_processor.otlp.attributes import error_status
 from milvus_otel_processor.otlp.schema import AttributesView, DecodeError, EventsView, SpanView
-from milvus_otel_processor.otlp.span import NO_PARENT, PARENT_THIRD, SPAN_ID_SECOND, ZEROS, extent
+from milvus_otel_processor.otlp.span import NO_PARENT, extent, surely_has_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,11 +83,7 @@ class Trace:
         """The heads of the spans without a parent."""
         if self._roots is None:
             # Where encoders write a parent it need not be decoded to be seen.
-            maybe = [
-                index
-                for index, span in enumerate(self.spans)
-                if span[28:30] != PARENT_THIRD or span[18:20] != SPAN_ID_SECOND or span[30:38] == ZEROS
-            ]
+            maybe = [index for index, span in enumerate(self.spans) if not surely_has_parent(span)]
             self._roots = [head for head in map(self.heads.__getitem__, maybe) if head.parent_span_id in NO_PARENT]
         return self._roots
 

@@ -41,6 +41,11 @@ def trace_id(span: bytes) -> bytes:
     return HeadView.FromString(span).trace_id
 
 
+def surely_has_parent(span: bytes) -> bool:
+    """Tell whether the bytes show a parent where encoders put it. False says nothing: decode the span to know."""
+    return span[28:30] == PARENT_THIRD and span[18:20] == SPAN_ID_SECOND and span[30:38] != ZEROS
+
+
 def is_root(parent_span_id: bytes) -> bool:
     """Tell whether a span with this parent is its trace's root: no parent, or one of zeros, as the Collector reads it."""
     return parent_span_id in NO_PARENT

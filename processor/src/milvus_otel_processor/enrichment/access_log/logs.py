@@ -46,8 +46,7 @@ class AccessLog:
     """Parses the bodies of log records and puts the lines into the store.
 
     `changed` is told the database and collection of each request that makes, changes or drops a collection, a part of it or an
-    alias, or loads or releases it. Lines of
-    the catalogue's own requests, by their trace id `own`, are left out.
+    alias, or loads or releases it. Lines of the catalogue's own requests, by their trace id `own`, are left out.
     """
 
     def __init__(

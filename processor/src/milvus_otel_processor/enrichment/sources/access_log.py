@@ -132,8 +132,12 @@ def _surely(line: Line, request: Request, heads: Sequence[Head]) -> bool:
         server is not None
         and line.method == request.method
         and line.server in (None, heads[server].span_id)
-        and 0 <= heads[server].end_time_unix_nano - line.end < _MILLISECOND
+        and _ends_with(line, heads[server])
     )
+
+
+def _ends_with(line: Line, head: Head) -> bool:
+    return 0 <= head.end_time_unix_nano - line.end < _MILLISECOND
 
 
 def _plainly(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line] | None:
@@ -141,10 +145,7 @@ def _plainly(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Lin
     found = _in_order(served, lines)
     if not found or len({line.end for line in lines}) < len(lines):
         return None
-    for place, head in served:
-        if not 0 <= head.end_time_unix_nano - found[place].end < _MILLISECOND:
-            return None
-    return found
+    return found if all(_ends_with(found[place], head) for place, head in served) else None
 
 
 def _nearest(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line]:
