@@ -59,16 +59,16 @@ def import_python(docker: Docker, tag: str) -> None:
         f"LABEL {label}",
         'CMD ["python3"]',
     ]
-    tar = subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE)
     arguments = [argument for change in changes for argument in ("--change", change)]
-    subprocess.run(
-        ["docker", "import", *arguments, "-", tag],
-        stdin=tar.stdout,
-        env=docker.environment,
-        check=True,
-        capture_output=True,
-    )
-    if tar.wait():
+    with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as tar:
+        subprocess.run(
+            ["docker", "import", *arguments, "-", tag],
+            stdin=tar.stdout,
+            env=docker.environment,
+            check=True,
+            capture_output=True,
+        )
+    if tar.returncode:
         raise RuntimeError(f"tar of {root} exited with {tar.returncode}")
 
 
