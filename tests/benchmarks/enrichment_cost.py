@@ -17,16 +17,16 @@ import sys
 import time
 from dataclasses import dataclass
 
-from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.config import load_config
-from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
-from milvus_otel_processor.limits import Limits
-from milvus_otel_processor.pipeline import Pipeline
+from milvus_otel_processor.pipeline.decider import Decider
+from milvus_otel_processor.pipeline.limits import Limits
+from milvus_otel_processor.pipeline.pipeline import Pipeline
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import DecisionCacheSettings
-from milvus_otel_processor.service import tune_garbage_collection
-from milvus_otel_processor.telemetry import Telemetry
+from milvus_otel_processor.service.service import tune_garbage_collection
+from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.telemetry.counters import Telemetry
 
 from tests.enrichment import recorded
 from tests.enrichment.traces import Bench, logs

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from milvus_otel_processor.otlp.envelope import Group, GroupRegistry, join
+from milvus_otel_processor.spans.groups import Group, GroupRegistry, join
 
 RECORDING = Path(__file__).parent.parent / "data" / "milvus-2.3.5" / "traces.binpb"
 _SIZE = struct.Struct(">I")

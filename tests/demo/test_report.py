@@ -10,7 +10,7 @@ import pytest
 from milvus_otel_processor.demo.dataset import Progress
 from milvus_otel_processor.demo.report import Applications, Outcome, show
 from milvus_otel_processor.demo.steps import step
-from milvus_otel_processor.telemetry import Amount, Snapshot
+from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 from rich.console import Console
 
 from tests.demo.spans import failed_plain_search, search_trace

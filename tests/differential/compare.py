@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import grpc
-from milvus_otel_processor.otlp.envelope import GroupRegistry
-from milvus_otel_processor.otlp.schema import HeadView
+from milvus_otel_processor.spans.groups import GroupRegistry
+from milvus_otel_processor.spans.schema import HeadView
 
 from tests.differential.blocks import Block
 from tests.peers.collector import collector

@@ -17,15 +17,15 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from milvus_otel_processor.buffer import Buffer
-from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.catalogue.refresher import REFRESHED
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.limits import Limits
-from milvus_otel_processor.pipeline import Pipeline
+from milvus_otel_processor.pipeline.decider import Decider
+from milvus_otel_processor.pipeline.limits import Limits
+from milvus_otel_processor.pipeline.pipeline import Pipeline
 from milvus_otel_processor.sampling.settings import DecisionCacheSettings
-from milvus_otel_processor.telemetry import Telemetry
+from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.enrichment.traces import line, logs, served, span

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
-from milvus_otel_processor.service import Service
+from milvus_otel_processor.service.service import Service
 from ruamel.yaml import YAML
 
 from tests.peers.collector import collector

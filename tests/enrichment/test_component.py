@@ -6,7 +6,7 @@ from random import Random
 
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.telemetry import Telemetry
+from milvus_otel_processor.telemetry.counters import Telemetry
 
 from tests.enrichment.traces import Clock, attributes, decoded, line, logs, served, trace_of
 

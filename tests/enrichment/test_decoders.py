@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import grpc
-from milvus_otel_processor.otlp.envelope import join
+from milvus_otel_processor.spans.groups import join
 
 from tests.enrichment.traces import Bench, attributes, line, served, span, trace_of
 from tests.peers.collector import collector

@@ -7,7 +7,7 @@ import random
 import pytest
 from milvus_otel_processor.enrichment.catalogue.collection import Collection
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.otlp.schema import DecodeError
+from milvus_otel_processor.spans.schema import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.enrichment.traces import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from milvus_otel_processor.decider import Decider
+from milvus_otel_processor.pipeline.decider import Decider
 from milvus_otel_processor.sampling.sampler import Sampler
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 

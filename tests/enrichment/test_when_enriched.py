@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.attributes import ATTRIBUTES
+from milvus_otel_processor.pipeline.decider import Decider
 from milvus_otel_processor.sampling.policies.attributes import may_be_enriched
 from milvus_otel_processor.sampling.sampler import Sampler
 from opentelemetry.proto.trace.v1.trace_pb2 import Span

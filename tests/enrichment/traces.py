@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.otlp.envelope import GroupRegistry
-from milvus_otel_processor.telemetry import Telemetry
-from milvus_otel_processor.trace import Trace
+from milvus_otel_processor.spans.groups import GroupRegistry
+from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from milvus_otel_processor.enrichment.attributes import Encoded
-    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.spans.groups import Group
 
 SERVER, CLIENT, INTERNAL = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_INTERNAL
 TRACE_ID = bytes(range(1, 17))

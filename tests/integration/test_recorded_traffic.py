@@ -10,12 +10,12 @@ import grpc
 import pytest
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.otlp.envelope import GroupRegistry, join
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.always_sample import AlwaysSample
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.telemetry import Amount, Snapshot
-from milvus_otel_processor.trace import Trace
+from milvus_otel_processor.spans.groups import GroupRegistry, join
+from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from tests.peers.otlp_sink import otlp_sink

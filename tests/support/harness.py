@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from random import Random
 
-from milvus_otel_processor.buffer import Buffer
-from milvus_otel_processor.decider import Decider
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.limits import limits_of
-from milvus_otel_processor.otlp.envelope import Group
-from milvus_otel_processor.pipeline import Pipeline
+from milvus_otel_processor.pipeline.decider import Decider
+from milvus_otel_processor.pipeline.limits import limits_of
+from milvus_otel_processor.pipeline.pipeline import Pipeline
 from milvus_otel_processor.sampling.policies import Clock as Clocks
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.telemetry import Snapshot, Telemetry
+from milvus_otel_processor.spans.groups import Group
+from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.support.clock import Clock

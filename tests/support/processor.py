@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import grpc
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
-from milvus_otel_processor.metrics import MetricsSettings
-from milvus_otel_processor.receiver import ReceiverSettings
+from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.service import Service
+from milvus_otel_processor.service.service import Service
+from milvus_otel_processor.telemetry.metrics import MetricsSettings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.peers.otlp_sink import METHOD

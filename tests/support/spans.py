@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from milvus_otel_processor.otlp.envelope import Group, GroupRegistry
-from milvus_otel_processor.trace import Trace
+from milvus_otel_processor.spans.groups import Group, GroupRegistry
+from milvus_otel_processor.spans.trace import Trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource

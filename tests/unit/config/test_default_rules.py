@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from milvus_otel_processor.config import load_config
-from milvus_otel_processor.otlp.envelope import Group, GroupRegistry
 from milvus_otel_processor.sampling.sampler import Sampler
-from milvus_otel_processor.trace import Trace
+from milvus_otel_processor.spans.groups import Group, GroupRegistry
+from milvus_otel_processor.spans.trace import Trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 MS = 1_000_000

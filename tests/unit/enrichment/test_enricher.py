@@ -3,11 +3,11 @@
 from collections import Counter
 
 import pytest
-from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.enrichment.enricher import Enricher
-from milvus_otel_processor.otlp.schema import DecodeError
-from milvus_otel_processor.telemetry import Telemetry
-from milvus_otel_processor.trace import Trace
+from milvus_otel_processor.spans.schema import DecodeError
+from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.support.clock import Clock

@@ -10,8 +10,8 @@ from threading import Event
 import grpc
 import pytest
 from milvus_otel_processor.exporter.exporter import OtlpExporter
-from milvus_otel_processor.otlp.envelope import Group
-from milvus_otel_processor.telemetry import Snapshot, Telemetry
+from milvus_otel_processor.spans.groups import Group
+from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
 from pydantic import ValidationError
 
 from tests.peers.missing import require_command

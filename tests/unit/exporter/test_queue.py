@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from milvus_otel_processor.exporter.queue import SpanQueue
 from milvus_otel_processor.exporter.settings import QueueSettings
-from milvus_otel_processor.otlp.envelope import Group
+from milvus_otel_processor.spans.groups import Group
 
 from tests.support.clock import Clock
 

@@ -10,7 +10,7 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.replay.recording import Message, RecordingError
 from milvus_otel_processor.replay.runner import replay
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.telemetry import Amount, Snapshot
+from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 
 from tests.support.harness import ALWAYS, ERRORS, drop_roots
 from tests.unit.replay.recordings import SECOND, START, request, span, unsized

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from milvus_otel_processor.telemetry import Amount
+from milvus_otel_processor.telemetry.counters import Amount
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from pydantic import ValidationError
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from milvus_otel_processor.cli.log import log_to_stderr
 from milvus_otel_processor.cli.options import config_options, load_or_exit
-from milvus_otel_processor.cli.signals import Signals
 from milvus_otel_processor.config import load_config
-from milvus_otel_processor.reload import Reloader, WatchedFiles
-from milvus_otel_processor.service import Service, StartError, tune_garbage_collection
+from milvus_otel_processor.service.reload import Reloader, WatchedFiles
+from milvus_otel_processor.service.service import Service, StartError, tune_garbage_collection
+from milvus_otel_processor.service.signals import Signals
+from milvus_otel_processor.telemetry.log import log_to_stderr
 
 if TYPE_CHECKING:
     import signal
     from pathlib import Path
 
     from milvus_otel_processor.config import Config
-    from milvus_otel_processor.telemetry import Snapshot
+    from milvus_otel_processor.telemetry.counters import Snapshot
 
 GRACE_SECONDS = 8.0
 """For deciding what waits and for sending it; it leaves time to end within the 10 s that `docker stop` gives."""

@@ -8,10 +8,10 @@ from pydantic import BaseModel, Field
 
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
-from milvus_otel_processor.metrics import MetricsSettings
-from milvus_otel_processor.receiver import ReceiverSettings
+from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.telemetry.metrics import MetricsSettings
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
     "receivers": {"otlp": ReceiverSettings},

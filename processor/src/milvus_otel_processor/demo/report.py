@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.demo.dataset import Progress
     from milvus_otel_processor.demo.sink import KeptSpan
-    from milvus_otel_processor.telemetry import Amount, Snapshot
+    from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 
 ACCESS_LOG = "access_log"
 _SOURCES = {

@@ -7,15 +7,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from milvus_otel_processor.enrichment.facts import MILVUS
-from milvus_otel_processor.otlp.attributes import span_attribute
-from milvus_otel_processor.otlp.schema import AttributesView
+from milvus_otel_processor.spans.attributes import span_attribute
+from milvus_otel_processor.spans.schema import AttributesView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.facts import Facts
-    from milvus_otel_processor.otlp.attributes import Value
+    from milvus_otel_processor.spans.attributes import Value
 
 _ENCODINGS_REMEMBERED = 4096
 

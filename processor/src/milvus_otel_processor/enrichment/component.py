@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
     from milvus_otel_processor.enrichment.sources.base import KnownSource
-    from milvus_otel_processor.telemetry import Telemetry
+    from milvus_otel_processor.telemetry.counters import Telemetry
 
 
 class Enrichment:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts, filled
 from milvus_otel_processor.enrichment.requests import DB_SYSTEM, SERVICE, find_requests, is_milvus
 from milvus_otel_processor.enrichment.sources.channel import MARK
-from milvus_otel_processor.otlp.schema import AttributesView
+from milvus_otel_processor.spans.schema import AttributesView
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.enrichment.sources.base import KnownSource
     from milvus_otel_processor.enrichment.sources.channel import ChannelSource
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
     Known = tuple[Facts, Collection | None, str]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.otlp.attributes import Value
+    from milvus_otel_processor.spans.attributes import Value
 
 MILVUS = "milvus"
 """The value of `db.system.name`: OpenTelemetry's list has none for Milvus."""

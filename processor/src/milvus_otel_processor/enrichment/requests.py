@@ -6,15 +6,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import MILVUS
-from milvus_otel_processor.otlp.schema import AttributesView
-from milvus_otel_processor.otlp.span import NO_PARENT, PARENT_THIRD, SPAN_ID_SECOND
+from milvus_otel_processor.spans.schema import AttributesView
+from milvus_otel_processor.spans.span import NO_PARENT, PARENT_THIRD, SPAN_ID_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from milvus_otel_processor.otlp.envelope import Group
-    from milvus_otel_processor.otlp.schema import Head
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.schema import Head
+    from milvus_otel_processor.spans.trace import Trace
 
 SERVICE = b"milvus.proto.milvus.MilvusService"
 """The gRPC service that Milvus offers to its clients; what its parts ask each other goes to other services."""

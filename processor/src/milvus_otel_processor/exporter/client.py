@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from milvus_otel_processor.otlp.schema import DecodeError, ResponseView
+from milvus_otel_processor.spans.schema import DecodeError, ResponseView
 
 if TYPE_CHECKING:
     from milvus_otel_processor.exporter.settings import ExporterSettings, TlsSettings
-    from milvus_otel_processor.otlp.schema import PartialSuccess
+    from milvus_otel_processor.spans.schema import PartialSuccess
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 

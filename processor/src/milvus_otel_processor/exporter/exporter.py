@@ -13,16 +13,16 @@ import grpc
 from milvus_otel_processor.exporter.client import Client
 from milvus_otel_processor.exporter.queue import SpanQueue
 from milvus_otel_processor.exporter.retry import may_be_one_span, may_pass, pauses, requested_pause
-from milvus_otel_processor.otlp.envelope import join
-from milvus_otel_processor.telemetry import Lost
+from milvus_otel_processor.spans.groups import join
+from milvus_otel_processor.telemetry.counters import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.exporter.settings import ExporterSettings
-    from milvus_otel_processor.otlp.envelope import Group
-    from milvus_otel_processor.otlp.schema import PartialSuccess
-    from milvus_otel_processor.telemetry import Telemetry
+    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.schema import PartialSuccess
+    from milvus_otel_processor.telemetry.counters import Telemetry
 
     Spans = list[tuple[Group, bytes]]
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.exporter.settings import QueueSettings
-    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.spans.groups import Group
 
     Spans = list[tuple[Group, bytes]]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from milvus_otel_processor.otlp.envelope import join
+from milvus_otel_processor.spans.groups import join
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.otlp.envelope import Group
-    from milvus_otel_processor.telemetry import Telemetry
+    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.telemetry.counters import Telemetry
 
 _SPANS_PER_MESSAGE = 8192  # what the Collector's batch processor makes
 _SIZE_BYTES = 4

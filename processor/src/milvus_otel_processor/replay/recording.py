@@ -6,10 +6,10 @@ import gzip
 from io import BufferedReader
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from milvus_otel_processor.otlp.schema import DecodeError, HeadView, RequestView
 from milvus_otel_processor.replay.otlp_json import FormatError, from_json
 from milvus_otel_processor.replay.zstd import MAGIC as ZSTD_MAGIC
 from milvus_otel_processor.replay.zstd import ZstdError, ZstdFrames, inflate
+from milvus_otel_processor.spans.schema import DecodeError, HeadView, RequestView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from milvus_otel_processor.decider import LATE_NOT_SAMPLED, LATE_SAMPLED
+from milvus_otel_processor.pipeline.decider import LATE_NOT_SAMPLED, LATE_SAMPLED
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.shadow import SHADOW
-from milvus_otel_processor.telemetry import Amount
+from milvus_otel_processor.telemetry.counters import Amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,23 +5,23 @@ from __future__ import annotations
 from random import Random
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from milvus_otel_processor.buffer import Buffer
 from milvus_otel_processor.enrichment.component import Enrichment
-from milvus_otel_processor.otlp.schema import DecodeError
 from milvus_otel_processor.replay.clock import arrivals
 from milvus_otel_processor.replay.kept import KeptSpans
 from milvus_otel_processor.replay.recording import RecordingError
 from milvus_otel_processor.sampling.policies import Clock
-from milvus_otel_processor.telemetry import Telemetry
-from milvus_otel_processor.wiring import gathering_time, wire
+from milvus_otel_processor.service.assemble import gathering_time, wire
+from milvus_otel_processor.spans.schema import DecodeError
+from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.telemetry.counters import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.replay.recording import Message
-    from milvus_otel_processor.telemetry import Snapshot
-    from milvus_otel_processor.wiring import Processors
+    from milvus_otel_processor.service.assemble import Processors
+    from milvus_otel_processor.telemetry.counters import Snapshot
 
 _NANOSECONDS = 1e9
 

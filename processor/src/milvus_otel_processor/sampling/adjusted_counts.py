@@ -6,8 +6,6 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from milvus_otel_processor.otlp.attributes import trace_state_field
-from milvus_otel_processor.otlp.schema import ContextView
 from milvus_otel_processor.sampling import tracestate
 from milvus_otel_processor.sampling.thresholds import (
     ALWAYS,
@@ -17,9 +15,11 @@ from milvus_otel_processor.sampling.thresholds import (
     randomness_of_text,
     to_text,
 )
+from milvus_otel_processor.spans.attributes import trace_state_field
+from milvus_otel_processor.spans.schema import ContextView
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 _OT, _OT_MEMBER = b"ot", b"ot="
 _RANDOMNESS, _THRESHOLD = b"rv", b"th"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from milvus_otel_processor.otlp.envelope import Group
+    from milvus_otel_processor.spans.groups import Group
 
 _LITERAL = re.compile(r"\^?((?:[A-Za-z0-9_/ ,:;=@%&~<>!'\"#-]|\\[./_+*()\[\]{}^$|?-])+)\$?", re.ASCII)
 """An expression that is one literal text, anchored or not."""

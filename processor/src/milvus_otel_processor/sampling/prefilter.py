@@ -9,9 +9,9 @@ from milvus_otel_processor.sampling.expressions import Searcher
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from milvus_otel_processor.otlp.envelope import Group
     from milvus_otel_processor.sampling.needles import Needles
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.trace import Trace
 
 R = TypeVar("R")
 

@@ -17,7 +17,7 @@ from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, UNKNOWN
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 _log = logging.getLogger(__name__)
 

@@ -1,5 +1,5 @@
-from milvus_otel_processor.otlp.envelope import join, joined_size
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.spans.groups import join, joined_size
 
 from tests.support.clock import Clock
 from tests.support.policies import evaluator_at

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from milvus_otel_processor.otlp.schema import DecodeError
-from milvus_otel_processor.trace import Trace
+from milvus_otel_processor.spans.schema import DecodeError
+from milvus_otel_processor.spans.trace import Trace
 
 from tests.support.policies import samples
 from tests.support.spans import span, trace_id, trace_of

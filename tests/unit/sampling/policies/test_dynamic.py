@@ -15,7 +15,7 @@ from tests.support.policies import samples
 from tests.support.spans import span, trace_of
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 
 class Policy:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.access_log.line import parse
 from milvus_otel_processor.enrichment.access_log.store import MALFORMED
-from milvus_otel_processor.otlp.schema import LogsRequestView
+from milvus_otel_processor.spans.schema import LogsRequestView
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from milvus_otel_processor.otlp.attributes import Value
+    from milvus_otel_processor.spans.attributes import Value
 
 
 @dataclass(frozen=True, slots=True)

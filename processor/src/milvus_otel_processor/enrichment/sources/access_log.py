@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.access_log.store import may_be_made_up
-from milvus_otel_processor.otlp.schema import AttributesView
+from milvus_otel_processor.spans.schema import AttributesView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.access_log.store import Store
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.otlp.schema import Head
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.schema import Head
+    from milvus_otel_processor.spans.trace import Trace
 
 _MILLISECOND = 1_000_000
 _TOLERANCE = 100 * _MILLISECOND  # between Milvus' line and its span of one request, with the same trace id

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 MARK = b"-dml_"
 """What is in every channel's name, as long as `msgChannel.chanNamePrefix` of milvus.yaml is what it comes with."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts
-from milvus_otel_processor.otlp.schema import AttributesView
+from milvus_otel_processor.spans.schema import AttributesView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 _COLLECTION = b"db.collection.name"  # OpenTelemetry's conventions; this project's client, openlit
 _OPERATION_COLLECTION = (

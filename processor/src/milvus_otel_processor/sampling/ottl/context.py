@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp.schema import ContextView, SpanView
+from milvus_otel_processor.spans.schema import ContextView, SpanView
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.otlp.envelope import Group
-    from milvus_otel_processor.otlp.schema import AnyValue, Context, Event, Head, Span
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.schema import AnyValue, Context, Event, Head, Span
+    from milvus_otel_processor.spans.trace import Trace
 
 
 class SpanContext:

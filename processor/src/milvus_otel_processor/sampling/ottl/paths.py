@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from milvus_otel_processor.otlp.schema import ResourceHeaderView, ScopeHeaderView
 from milvus_otel_processor.sampling import tracestate
 from milvus_otel_processor.sampling.ottl.nodes import known
 from milvus_otel_processor.sampling.ottl.values import SpanId, Time, TraceId, int64, map_of, value_of
+from milvus_otel_processor.spans.schema import ResourceHeaderView, ScopeHeaderView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from milvus_otel_processor.otlp.schema import AnyValue, ResourceHeader, ScopeHeader
     from milvus_otel_processor.sampling.ottl.values import Value
+    from milvus_otel_processor.spans.schema import AnyValue, ResourceHeader, ScopeHeader
 
     Getter = Callable[[Any], Value]
     """Reads a value from a SpanContext or an EventContext."""

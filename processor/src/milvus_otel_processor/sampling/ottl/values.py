@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from milvus_otel_processor.otlp.schema import AnyValue, KeyValue
+    from milvus_otel_processor.spans.schema import AnyValue, KeyValue
 
 Value = Any
 """One of the types in the table above."""

@@ -6,19 +6,19 @@ from abc import abstractmethod
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp.schema import AnyValueView, DecodeError
 from milvus_otel_processor.sampling.decision import answers
 from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.policies.base import Evaluator
-from milvus_otel_processor.trace import field_of
+from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
+from milvus_otel_processor.spans.trace import field_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from milvus_otel_processor.otlp.envelope import Group
-    from milvus_otel_processor.otlp.schema import AnyValue
     from milvus_otel_processor.sampling.decision import Decision
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.schema import AnyValue
+    from milvus_otel_processor.spans.trace import Trace
 
 _ANSWERS_REMEMBERED = 4096
 _COMBINATIONS_REMEMBERED = 1024

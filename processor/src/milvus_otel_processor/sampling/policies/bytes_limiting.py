@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from milvus_otel_processor.otlp.envelope import joined_size
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.rate_limiting import BURST_SECONDS
 from milvus_otel_processor.sampling.policies.token_bucket import TokenBucket
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.groups import joined_size
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 
 class BytesLimitingSettings(Settings):

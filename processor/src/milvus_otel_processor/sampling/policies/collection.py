@@ -16,7 +16,7 @@ from milvus_otel_processor.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 _WILDCARDS = {"*": ".*", "?": "."}
 _CACHE_SIZE = 4096  # of answers: collections are few

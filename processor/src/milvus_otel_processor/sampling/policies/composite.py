@@ -13,7 +13,7 @@ from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 _NANOSECONDS = 1_000_000_000
 _PERCENT = 100

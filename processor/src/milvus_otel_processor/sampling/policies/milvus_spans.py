@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.otlp.schema import AnyValue
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.schema import AnyValue
+    from milvus_otel_processor.spans.trace import Trace
 
 COLLECTION, NAMESPACE = b"db.collection.name", b"db.namespace"
 ALIAS = b"milvus.collection.alias"

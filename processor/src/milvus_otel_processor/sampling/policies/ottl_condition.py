@@ -21,7 +21,7 @@ from milvus_otel_processor.sampling.policies.base import (
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 
 class OttlConditionSettings(Settings):

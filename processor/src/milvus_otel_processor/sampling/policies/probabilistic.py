@@ -15,7 +15,7 @@ from milvus_otel_processor.sampling.thresholds import of_probability
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 _DEFAULT_SALT = "default-hash-seed"  # the Collector's
 _MAX_UINT64 = (1 << 64) - 1

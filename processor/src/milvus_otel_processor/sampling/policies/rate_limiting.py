@@ -12,7 +12,7 @@ from milvus_otel_processor.sampling.policies.token_bucket import TokenBucket
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 BURST_SECONDS = 2
 """How many seconds' worth of the rate a burst may be where nothing else is said, as in the Collector."""

@@ -12,7 +12,7 @@ from milvus_otel_processor.sampling.policies.matching import check_expressions, 
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 _CACHE_SIZE = 4096  # of answers: names of spans are few, but some hold a collection's id
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from milvus_otel_processor.otlp.span import status_search
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.span import status_search
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.trace import Trace
+    from milvus_otel_processor.spans.trace import Trace
 
 _CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
 

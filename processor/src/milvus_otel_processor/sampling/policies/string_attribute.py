@@ -13,7 +13,7 @@ from milvus_otel_processor.sampling.policies.matching import check_expressions, 
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.otlp.schema import AnyValue
+    from milvus_otel_processor.spans.schema import AnyValue
 
 DEFAULT_CACHE_SIZE = 128
 """How many answers of regular expressions are remembered; the Collector's default."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.otlp.span import is_root
 from milvus_otel_processor.sampling.ottl.coercion import (
     any_value,
     bool_like,
@@ -17,6 +16,7 @@ from milvus_otel_processor.sampling.ottl.coercion import (
 from milvus_otel_processor.sampling.ottl.converters.base import Converter, converter
 from milvus_otel_processor.sampling.ottl.errors import OttlError
 from milvus_otel_processor.sampling.ottl.values import SpanId, TraceId, Value
+from milvus_otel_processor.spans.span import is_root
 
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.ottl.context import SpanContext

@@ -1,0 +1,1 @@
+"""The way of a trace: in, held until it is due, decided, out."""

@@ -1,0 +1,1 @@
+"""The running processor: put together, started, reloaded, stopped."""

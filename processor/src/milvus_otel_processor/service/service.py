@@ -1,0 +1,168 @@
+"""Wires the steps together and runs them: receive, buffer, enrich, decide, export."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from random import Random
+from threading import Event, Thread
+from time import monotonic, time_ns
+from typing import TYPE_CHECKING, Protocol
+
+from milvus_otel_processor.enrichment.component import Enrichment
+from milvus_otel_processor.enrichment.sources.custom import SourceError
+from milvus_otel_processor.exporter.exporter import OtlpExporter
+from milvus_otel_processor.receiver.server import PortError, Receiver
+from milvus_otel_processor.sampling.policies import Clock
+from milvus_otel_processor.service.assemble import Processors, gathering_time, rewire, wire
+from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.telemetry import metrics
+from milvus_otel_processor.telemetry.counters import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from wsgiref.simple_server import WSGIServer
+
+    from milvus_otel_processor.enrichment.settings import MilvusSettings
+    from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.receiver.settings import ReceiverSettings
+    from milvus_otel_processor.sampling.settings import TailSamplingSettings
+    from milvus_otel_processor.telemetry.metrics import MetricsSettings
+
+_log = logging.getLogger(__name__)
+
+_RECEIVER_SHARE = 0.25  # of the time there is for stopping, for requests under way
+
+
+class Configuration(Processors, Protocol):
+    """What a service is made from: the settings of the components that its pipeline has."""
+
+    @property
+    def receiver(self) -> ReceiverSettings:
+        """The `otlp` receiver."""
+
+    @property
+    def exporter(self) -> ExporterSettings:
+        """The `otlp` exporter."""
+
+    @property
+    def metrics(self) -> MetricsSettings:
+        """The processor's own metrics."""
+
+
+class StartError(Exception):
+    """The service cannot start; the message says why and what can be done."""
+
+
+class Service:
+    """One processor: receiver, pipeline and exporter, from `start` to `stop`.
+
+    Raises StartError where a file that TLS settings name cannot be read, or a source of the user's own cannot be had.
+    """
+
+    def __init__(self, config: Configuration, *, clock: Callable[[], float] = monotonic) -> None:
+        self.telemetry = Telemetry()
+        self.endpoint = config.receiver.protocols.grpc.endpoint
+        """Where spans are received, as `host:port`; once started, with the port that was bound."""
+        try:
+            self._exporter = OtlpExporter(config.exporter, self.telemetry, clock=clock)
+        except OSError as error:
+            raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
+        self._clock = Clock(clock, time_ns)
+        self._buffer = Buffer(gathering_time(config))
+        self._enrichment = self._enrich(config.milvus, clock) if config.milvus is not None else None
+        self._pipeline = wire(
+            config,
+            buffer=self._buffer,
+            enricher=self._enrichment.enricher if self._enrichment is not None else None,
+            exporter=self._exporter,
+            telemetry=self.telemetry,
+            clock=self._clock,
+        )
+        access_log = self._enrichment.access_log if self._enrichment is not None else None
+        self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry, access_log)
+        self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
+        self._metrics = config.metrics
+        self._metric_servers: list[WSGIServer] = []
+        self._stopping = Event()
+        self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
+
+    def start(self) -> None:
+        """Receive, decide and export from now on. Raises StartError where the endpoint cannot be listened on."""
+        try:
+            self.endpoint = self._receiver.start()
+        except PortError as error:
+            raise StartError(str(error)) from None
+        self._serve_metrics()
+        self._exporter.start()
+        self._ticker.start()
+        if self._enrichment is not None:
+            self._enrichment.start()
+
+    def _serve_metrics(self) -> None:
+        for endpoint in self._metrics.endpoints:
+            try:
+                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot)[0])
+            except OSError as error:
+                self._receiver.stop(0)
+                raise StartError(
+                    f"service.telemetry.metrics.readers: cannot listen on {endpoint.host}:{endpoint.port}: {error.strerror}; "
+                    "name another port, or take the reader out"
+                ) from None
+
+    def replace_rules(self, sampling: TailSamplingSettings) -> None:
+        """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
+        rewire(self._pipeline, sampling, self.telemetry, self._clock)
+        self._drops_pending = sampling.drop_pending_traces_on_shutdown
+
+    def stop(self, grace_seconds: float) -> None:
+        """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost."""
+        deadline = monotonic() + grace_seconds
+        self._receiver.stop(grace_seconds * _RECEIVER_SHARE)
+        self._stopping.set()
+        self._ticker.join(max(0.0, deadline - monotonic()))
+        if self._drops_pending:
+            self._pipeline.discard()
+        else:
+            self._pipeline.drain()
+        self._exporter.stop(max(0.0, deadline - monotonic()))
+        if self._enrichment is not None:
+            self._enrichment.stop(max(0.0, deadline - monotonic()))
+        for server in self._metric_servers:
+            server.shutdown()
+            server.server_close()
+
+    def _enrich(self, settings: MilvusSettings, clock: Callable[[], float]) -> Enrichment:
+        waiting = self._buffer.entries
+        try:
+            return Enrichment(
+                settings,
+                self.telemetry,
+                clock=clock,
+                random=Random(),  # noqa: S311 - no secret
+                is_waiting=waiting.__contains__,
+                wait=lambda: self._buffer.wait,
+            )
+        except SourceError as error:
+            raise StartError(str(error)) from None
+        except OSError as error:
+            raise StartError(f"processors.milvus.tls: cannot read {error.filename}: {error.strerror}") from None
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(self._buffer.tick):
+            try:
+                self._pipeline.tick()
+            except Exception:  # noqa: BLE001 - see below
+                # A fault in one decision must not end all later ones.
+                _log.exception("deciding failed, going on with the next traces")
+
+
+def tune_garbage_collection() -> None:
+    """Turn Python's cyclic garbage collector off, for a program that is this service alone.
+
+    Waiting traces are many containers without cycles: to look through them again and again is a seventh of all that the
+    service costs, and neither a request nor a decision leaves a cycle behind (measured: docs/decisions.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.disable()

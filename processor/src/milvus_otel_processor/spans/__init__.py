@@ -1,0 +1,1 @@
+"""Spans as bytes: the only place that knows how OTLP writes them."""

@@ -1,0 +1,113 @@
+"""Requests in and out: cut into groups of opaque spans, and put together again from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.spans.schema import RequestView, ResourceSpansView, ResourceView, ScopeSpansView, ScopeView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from milvus_otel_processor.spans.schema import AnyValue, ResourceSpans
+
+_KNOWN_GROUPS_LIMIT = 4096
+
+
+class Group:
+    """What spans of one resource and one scope have in common: the two envelopes around them, less the spans.
+
+    `resource` is a serialized ResourceSpans without its scope spans, `scope` a serialized ScopeSpans without its spans;
+    schema URLs and fields that we do not know are in them.
+    """
+
+    __slots__ = ("_attributes", "resource", "scope")
+
+    def __init__(self, resource: bytes, scope: bytes) -> None:
+        self.resource = resource
+        self.scope = scope
+        self._attributes: dict[bytes, AnyValue] | None = None
+
+    @property
+    def resource_attributes(self) -> dict[bytes, AnyValue]:
+        """The resource's attributes by key, decoded once; of a key that comes twice the first counts, as in the Collector."""
+        if self._attributes is None:
+            pairs = ResourceView.FromString(self.resource).resource.attributes
+            self._attributes = {pair.key: pair.value for pair in reversed(pairs)}
+        return self._attributes
+
+
+class GroupRegistry:
+    """One Group object for each distinct resource and scope, so that what is decoded of it is decoded once.
+
+    Bounded: a source that changes its resource with every request starts the registry anew now and then.
+    """
+
+    def __init__(self, limit: int = _KNOWN_GROUPS_LIMIT) -> None:
+        self._groups: dict[tuple[bytes, bytes], Group] = {}
+        self._limit = limit
+
+    def split(self, request: bytes) -> list[tuple[Group, list[bytes]]]:
+        """Cut a serialized ExportTraceServiceRequest into groups of serialized spans.
+
+        Raises DecodeError where the request, a resource or a scope is not valid protobuf; spans are not looked into.
+        """
+        parts = []
+        for resource_spans in RequestView.FromString(request).resource_spans:
+            scopes = list(resource_spans.scope_spans)
+            spans_of = [list(scope.spans) for scope in scopes]
+            for scope in scopes:
+                del scope.spans[:]
+            headers = [scope.SerializeToString() for scope in scopes]
+            del resource_spans.scope_spans[:]
+            resource = resource_spans.SerializeToString()
+            parts += [(self._group(resource, header), spans) for header, spans in zip(headers, spans_of, strict=True)]
+        return parts
+
+    def _group(self, resource: bytes, scope: bytes) -> Group:
+        group = self._groups.get((resource, scope))
+        if group is None:
+            # Malformed ones are refused here: in a request that goes out they would take other senders' spans with them.
+            ResourceView.FromString(resource)
+            ScopeView.FromString(scope)
+            if len(self._groups) >= self._limit:
+                self._groups.clear()
+            group = self._groups[resource, scope] = Group(resource, scope)
+        return group
+
+
+def join(spans: Iterable[tuple[Group, bytes]]) -> bytes:
+    """Serialize an ExportTraceServiceRequest that holds these spans, each under its own resource and scope."""
+    by_resource: dict[bytes, dict[bytes, list[bytes]]] = {}
+    for group, span in spans:
+        by_resource.setdefault(group.resource, {}).setdefault(group.scope, []).append(span)
+    request = RequestView()
+    for resource, by_scope in by_resource.items():
+        request.resource_spans.append(_resource_spans(resource, by_scope))
+    return request.SerializeToString()
+
+
+def joined_size(spans: Iterable[tuple[Group, bytes]]) -> int:
+    """Return how many bytes `join` would make of these spans, without making them."""
+    by_resource: dict[bytes, dict[bytes, int]] = {}
+    for group, span in spans:
+        by_scope = by_resource.setdefault(group.resource, {})
+        by_scope[group.scope] = by_scope.get(group.scope, len(group.scope)) + _field_size(len(span))
+    return sum(
+        _field_size(len(resource) + sum(map(_field_size, by_scope.values())))
+        for resource, by_scope in by_resource.items()
+    )
+
+
+def _field_size(size: int) -> int:
+    """Return the bytes of a field of `size` bytes with its tag, of one byte, and its length, of seven bits to a byte."""
+    return 1 + max(1, -(-size.bit_length() // 7)) + size
+
+
+def _resource_spans(resource: bytes, by_scope: dict[bytes, list[bytes]]) -> ResourceSpans:
+    resource_spans = ResourceSpansView.FromString(resource)
+    for header, spans in by_scope.items():
+        scope_spans = ScopeSpansView.FromString(header)
+        scope_spans.spans.extend(spans)
+        resource_spans.scope_spans.append(scope_spans)
+    return resource_spans

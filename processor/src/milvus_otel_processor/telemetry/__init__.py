@@ -1,0 +1,1 @@
+"""What the processor says of itself: counters, metrics, log."""

@@ -1,0 +1,110 @@
+"""The receiver with a certificate: TLS and nothing else, and a file that is wrong is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from click.testing import CliRunner
+from milvus_otel_processor.cli.health import command as health
+from milvus_otel_processor.receiver.server import PortError, Receiver
+from milvus_otel_processor.receiver.settings import GrpcSettings, ProtocolsSettings, ReceiverSettings, ServerTlsSettings
+from milvus_otel_processor.telemetry.counters import Telemetry
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from tests.peers.otlp_sink import METHOD
+from tests.stack.certificates import make_certificates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Pipeline:
+    """Takes everything."""
+
+    def ingest(self, request: bytes) -> int:
+        del request
+        return 0
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_certificates(tmp_path_factory.mktemp("tls") / "certificates")
+
+
+def receiver(tls: ServerTlsSettings | None) -> Receiver:
+    grpc_settings = GrpcSettings(endpoint="127.0.0.1:0", tls=tls)
+    settings = ReceiverSettings(protocols=ProtocolsSettings(grpc=grpc_settings))
+    return Receiver(settings, Pipeline(), Telemetry())  # type: ignore[arg-type] # all that it asks of a pipeline
+
+
+def tls(folder: Path, client_ca: bool = False) -> ServerTlsSettings:
+    return ServerTlsSettings(
+        cert_file=str(folder / "processor.crt"),
+        key_file=str(folder / "processor.key"),
+        client_ca_file=str(folder / "ca.crt") if client_ca else None,
+    )
+
+
+@pytest.fixture
+def endpoint(certificates: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    started = receiver(tls(certificates, client_ca=getattr(request, "param", False)))
+    yield started.start()
+    started.stop(0)
+
+
+def export(channel: grpc.Channel) -> grpc.StatusCode:
+    call = channel.unary_unary(
+        METHOD, ExportTraceServiceRequest.SerializeToString, ExportTraceServiceResponse.FromString
+    )
+    try:
+        call(ExportTraceServiceRequest(), timeout=5)
+    except grpc.RpcError as error:
+        code: grpc.StatusCode = error.code()
+        return code
+    finally:
+        channel.close()
+    return grpc.StatusCode.OK
+
+
+def test_a_sender_that_trusts_the_authority_gets_in(certificates: Path, endpoint: str) -> None:
+    credentials = grpc.ssl_channel_credentials((certificates / "ca.crt").read_bytes())
+    assert export(grpc.secure_channel(endpoint, credentials)) is grpc.StatusCode.OK
+
+
+def test_plain_text_does_not_get_in(endpoint: str) -> None:
+    assert export(grpc.insecure_channel(endpoint)) is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("endpoint", [True], indirect=True)
+def test_where_certificates_are_asked_for_a_sender_needs_one(certificates: Path, endpoint: str) -> None:
+    authority = (certificates / "ca.crt").read_bytes()
+    without = grpc.ssl_channel_credentials(authority)
+    own = ((certificates / "collector.key").read_bytes(), (certificates / "collector.crt").read_bytes())
+    assert export(grpc.secure_channel(endpoint, without)) is grpc.StatusCode.UNAVAILABLE
+    assert export(grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(authority, *own))) is grpc.StatusCode.OK
+
+
+def test_health_is_asked_over_tls_with_the_authority(certificates: Path, endpoint: str) -> None:
+    trusting = CliRunner().invoke(health, ["--endpoint", endpoint, "--ca-file", str(certificates / "ca.crt")])
+    plain = CliRunner().invoke(health, ["--endpoint", endpoint])
+    assert (trusting.exit_code, plain.exit_code) == (0, 1)
+
+
+@pytest.mark.parametrize("setting", ["cert_file", "key_file", "client_ca_file"])
+def test_a_file_that_is_missing_or_no_certificate_is_named_with_its_setting(
+    certificates: Path, tmp_path: Path, setting: str
+) -> None:
+    good = tls(certificates, client_ca=True)
+    (tmp_path / "text").write_text("not a certificate", encoding="utf-8")
+    for name, problem in (("absent", "cannot read"), ("text", "is not a PEM file")):
+        file = str(tmp_path / name)
+        bad = receiver(good.model_copy(update={setting: file}))
+        with pytest.raises(PortError, match=rf"grpc\.tls\.{setting}: .*{problem}") as error:
+            bad.start()
+        assert file in str(error.value)
