@@ -11,20 +11,21 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 _UNIT_SECONDS = {
     "ns": Decimal("1e-9"),
     "us": Decimal("1e-6"),
-    "µs": Decimal("1e-6"),
+    "µs": Decimal("1e-6"),  # the micro sign, and below the Greek letter: Go takes both
+    "μs": Decimal("1e-6"),
     "ms": Decimal("1e-3"),
     "s": Decimal(1),
     "m": Decimal(60),
     "h": Decimal(3600),
 }
-_TERM = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
+_TERM = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _DURATION = re.compile(rf"[+-]?(?:{_TERM.pattern})+")
 
 
 class Settings(BaseModel):
     """Settings of one component: typed, immutable, and closed to keys that nobody knows."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=False)
 
 
 def parse_duration(text: object) -> float:
@@ -51,6 +52,9 @@ def _not_negative(value: object) -> float:
 
 Duration = Annotated[float, BeforeValidator(_not_negative)]
 """Seconds as a float; in YAML a string with a unit, as the Collector writes it."""
+
+ComponentId = Annotated[str, "component id"]
+"""The id of a component, `type` or `type/name`. A list of these is never a text: the Collector splits none at commas."""
 
 _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\s:/\[\]]+):(\d{1,5})")
 _SCHEME = re.compile(r"https?://|dns:///")

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from milvus_otel_processor.config.decoding import Decoder
 from milvus_otel_processor.config.nodes import Mapping, plain, read_yaml
 from milvus_otel_processor.config.problems import ConfigError
-from milvus_otel_processor.config.shapes import ValueShape, typed
+from milvus_otel_processor.config.shapes import Kind, ValueShape
 from milvus_otel_processor.config.substitution import Substitution
 
 
@@ -101,7 +102,7 @@ def test_a_variable_that_is_not_set_is_empty_and_warned_about() -> None:
 def test_a_variable_keeps_its_spelling_where_text_is_wanted(spelled: str) -> None:
     tree = Substitution({"X": spelled}).tree(read_yaml("k: ${env:X}", "c.yaml"), Path())
     assert isinstance(tree, Mapping)
-    assert typed(tree.entries["k"].node, ValueShape(is_text=True)) == spelled
+    assert Decoder([]).decode(tree.entries["k"].node, ValueShape(Kind.TEXT), "k") == spelled
 
 
 def test_a_file_is_looked_for_beside_the_file_that_names_it(tmp_path: Path) -> None:

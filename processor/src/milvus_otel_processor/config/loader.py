@@ -66,8 +66,10 @@ def load_config(
         raise ConfigError(substitution.problems)
     if not isinstance(root, Mapping):
         raise ConfigError([Problem(root.place, "", _no_mapping(root))])
-    config = _checked(root)
-    return LoadedConfig(config, (*substitution.warnings, *unused_components(root), *notes(root, config)))
+    warnings: list[Problem] = []
+    config = _checked(root, warnings)
+    found = (*substitution.warnings, *warnings, *unused_components(root), *notes(root, config))
+    return LoadedConfig(config, tuple(dict.fromkeys(found)))
 
 
 def _no_mapping(root: Node) -> str:
@@ -75,19 +77,19 @@ def _no_mapping(root: Node) -> str:
     return f"{what}, expected a mapping with the keys {', '.join(_SECTIONS)}"
 
 
-def _checked(root: Mapping) -> Config:
+def _checked(root: Mapping, warnings: list[Problem]) -> Config:
     problems: list[Problem] = []
     for key, entry in root.entries.items():
         if key not in _SECTIONS:
             message = f"is not a known key, {one_of(_SECTIONS)}{did_you_mean(key, _SECTIONS)}"
             problems.append(Problem(entry.key_place, key, message))
-    sections = {section: _components(root, section, problems) for section in COMPONENTS}
+    sections = {section: _components(root, section, problems, warnings) for section in COMPONENTS}
     service_node = root.get("service")
     service = None
     if service_node is None:
         problems.append(Problem(root.place, "service", "is missing, expected the pipeline in service.pipelines.traces"))
     else:
-        service = validate(ServiceSettings, service_node, "service", problems)
+        service = validate(ServiceSettings, service_node, "service", problems, warnings)
     problems.extend(check_pipeline(root))
     if problems or service is None:
         raise ConfigError(sorted(problems, key=_by_place))
@@ -98,7 +100,7 @@ def _by_place(problem: Problem) -> tuple[str, int]:
     return problem.place.source, problem.place.line or 0
 
 
-def _components(root: Mapping, section: str, problems: list[Problem]) -> dict[str, Any]:
+def _components(root: Mapping, section: str, problems: list[Problem], warnings: list[Problem]) -> dict[str, Any]:
     node = root.get(section)
     if node is None or is_null(node):
         if section != "processors":
@@ -119,18 +121,20 @@ def _components(root: Mapping, section: str, problems: list[Problem]) -> dict[st
             message = f"{shown(name)} is no id, expected {component_type(name)} or {component_type(name)}/name"
             problems.append(Problem(entry.key_place, path, message))
         else:
-            found[name] = _component(model, entry.node, path, problems)
+            found[name] = _component(model, entry.node, path, problems, warnings)
     return found
 
 
-def _component(model: type[BaseModel], node: Node, path: str, problems: list[Problem]) -> BaseModel | None:
+def _component(
+    model: type[BaseModel], node: Node, path: str, problems: list[Problem], warnings: list[Problem]
+) -> BaseModel | None:
     own: list[Problem] = []
-    settings = validate(model, node, path, own)
+    settings = validate(model, node, path, own, warnings)
     policies = node.get("policies") if issubclass(model, TailSamplingSettings) and isinstance(node, Mapping) else None
-    doubles = list(check_policy_names(policies, f"{path}.policies"))
-    # the model notices names that are there twice too, but knows no lines; it says so of the block as a whole
-    problems.extend(problem for problem in own if not doubles or problem.path != path)
-    problems.extend(doubles)
+    names = list(check_policy_names(policies, f"{path}.policies"))
+    # the model notices names that are missing or there twice too, but knows no lines; it says so of the block as a whole
+    problems.extend(problem for problem in own if not names or problem.path != path)
+    problems.extend(names)
     return settings
 
 

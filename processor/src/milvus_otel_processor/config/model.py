@@ -10,7 +10,7 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.settings import ComponentId, Settings
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
@@ -39,11 +39,11 @@ class TelemetrySettings(Settings):
 class PipelineSettings(Settings):
     """`service.pipelines.traces`: which of the components take part, by their ids."""
 
-    receivers: list[str] = Field(min_length=1, max_length=1, description="The one receiver.")
-    processors: list[str] = Field(
+    receivers: list[ComponentId] = Field(min_length=1, max_length=1, description="The one receiver.")
+    processors: list[ComponentId] = Field(
         default=[], description="Any of `milvus` and `tail_sampling`, in this order; none passes all spans on."
     )
-    exporters: list[str] = Field(min_length=1, max_length=1, description="The one exporter.")
+    exporters: list[ComponentId] = Field(min_length=1, max_length=1, description="The one exporter.")
 
 
 class PipelinesSettings(Settings):

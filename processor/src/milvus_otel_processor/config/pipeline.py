@@ -47,16 +47,23 @@ def unused_components(root: Mapping) -> Iterator[Problem]:
 
 
 def check_policy_names(policies: Node | None, path: str) -> Iterator[Problem]:
-    """Yield a problem for each policy whose name an earlier one has already; metrics could not tell them apart."""
+    """Yield a problem for each policy without a name, or with one that an earlier one has: metrics could not tell them apart."""
     first: dict[object, Scalar] = {}
     for index, policy in enumerate(policies.items if isinstance(policies, Sequence) else ()):
-        name = policy.get("name") if isinstance(policy, Mapping) else None
-        if not isinstance(name, Scalar):
+        if not isinstance(policy, Mapping):
             continue
-        if name.value in first:
+        name = policy.get("name")
+        where = f"{path}[{index}].name"
+        if name is None or (isinstance(name, Scalar) and name.value in (None, "")):
+            what = "is missing" if name is None else "is empty"
+            place = policy.place if name is None else name.place
+            yield Problem(
+                place, where, f"{what}, expected `name: …`, a name of its own for each policy under `policies`"
+            )
+        elif isinstance(name, Scalar) and name.value in first:
             what = f"{shown(name.value)} is the name of two policies, first at {first[name.value].place}; rename one"
-            yield Problem(name.place, f"{path}[{index}].name", what)
-        else:
+            yield Problem(name.place, where, what)
+        elif isinstance(name, Scalar):
             first[name.value] = name
 
 

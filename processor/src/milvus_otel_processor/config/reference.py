@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import SecretStr
 
 from milvus_otel_processor.config.model import COMPONENTS, ServiceSettings
-from milvus_otel_processor.config.shapes import DictShape, ListShape, ModelShape, Shape, UnionShape, shape_of_field
-from milvus_otel_processor.settings import Duration
+from milvus_otel_processor.config.shapes import (
+    DictShape,
+    ListShape,
+    ModelShape,
+    Shape,
+    UnionShape,
+    is_duration,
+    shape_of_field,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,12 +99,7 @@ def _kind(info: FieldInfo, shape: Shape) -> str:
         return "list of " + " or ".join(_words(get_args(info.annotation)[0]))
     if isinstance(shape, DictShape):
         return "mapping of strings"
-    return "duration" if _is_duration(info) else " or ".join(_words(info.annotation))
-
-
-def _is_duration(info: FieldInfo) -> bool:
-    """Tell whether a field was annotated as `Duration`: pydantic has moved the marker to the field's metadata."""
-    return any(item in info.metadata for item in get_args(Duration)[1:])
+    return "duration" if is_duration(info) else " or ".join(_words(info.annotation))
 
 
 def _words(annotation: Any) -> Iterator[str]:
@@ -121,7 +123,7 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
     value = info.get_default(call_default_factory=True, validated_data={})
-    if _is_duration(info):
+    if is_duration(info):
         return f"`{value:g}s`"
     match value:
         case None | "" | [] | () | {} | SecretStr():

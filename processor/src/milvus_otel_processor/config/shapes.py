@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
-from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence, is_null, plain
+from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence
+from milvus_otel_processor.settings import ComponentId, Duration
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,22 @@ class ModelShape:
         return {info.alias or name: info for name, info in self.model.model_fields.items()}
 
 
+class Kind(Enum):
+    """What a single value is, as far as that changes how it is decoded."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DURATION = "duration"
+    ANY = "any"
+
+
 @dataclass(frozen=True)
 class ListShape:
-    """A list."""
+    """A list; `splits` says that a text stands for one too, split at commas."""
 
     item: Shape
     build: type[list[Any] | tuple[Any, ...] | frozenset[Any] | set[Any]]
+    splits: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class UnionShape:
 class ValueShape:
     """A single value."""
 
-    is_text: bool = False
+    kind: Kind = Kind.ANY
 
 
 Shape: TypeAlias = ModelShape | ListShape | DictShape | UnionShape | ValueShape
@@ -72,7 +84,14 @@ Shape: TypeAlias = ModelShape | ListShape | DictShape | UnionShape | ValueShape
 
 def shape_of_field(info: FieldInfo) -> Shape:
     """Return what a field of a model expects."""
+    if is_duration(info):
+        return ValueShape(Kind.DURATION)
     return shape_of(info.annotation, info.discriminator)
+
+
+def is_duration(info: FieldInfo) -> bool:
+    """Tell whether a field was annotated as `Duration`: pydantic has moved the marker to the field's metadata."""
+    return any(item in info.metadata for item in get_args(Duration)[1:])
 
 
 def shape_of(annotation: Any, discriminator: Any = None) -> Shape:
@@ -88,12 +107,14 @@ def shape_of(annotation: Any, discriminator: Any = None) -> Shape:
     if origin in (Union, types.UnionType):
         return _shape_of_union(arguments, discriminator)
     if origin in (list, tuple, frozenset, set):
-        return ListShape(shape_of(arguments[0]), origin)
+        return ListShape(shape_of(arguments[0]), origin, splits=arguments[0] is not ComponentId)
     if origin is dict:
         return DictShape(shape_of(arguments[1]))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return ModelShape(annotation)
-    return ValueShape(is_text=annotation is str or origin is Literal)
+    if annotation is int:
+        return ValueShape(Kind.INTEGER)
+    return ValueShape(Kind.TEXT if annotation is str or origin is Literal else Kind.ANY)
 
 
 def _shape_of_union(arguments: tuple[Any, ...], discriminator: Any) -> Shape:
@@ -107,34 +128,11 @@ def _shape_of_union(arguments: tuple[Any, ...], discriminator: Any) -> Shape:
             assert isinstance(model, ModelShape)
             by_tag.update((str(tag), model) for tag in get_args(model.model.model_fields[discriminator].annotation))
         return UnionShape(discriminator, by_tag)
-    return ValueShape(is_text=all(member is str for member in members))
+    return ValueShape(Kind.TEXT if all(member is str for member in members) else Kind.ANY)
 
 
-def typed(node: Node, shape: Shape) -> Any:
-    """Return a value as the model takes it.
-
-    As in the Collector a null is the same as no value, but for a component or a block: there it is one with all its
-    defaults. A substituted value is text where text is wanted.
-    """
-    if isinstance(shape, UnionShape):
-        shape = shape.member(node)
-    if isinstance(node, Mapping):
-        return {
-            key: typed(entry.node, _child(shape, key))
-            for key, entry in node.entries.items()
-            if not is_null(entry.node) or isinstance(_child(shape, key), ModelShape)
-        }
-    if isinstance(node, Sequence):
-        build, item = (shape.build, shape.item) if isinstance(shape, ListShape) else (list, ValueShape())
-        return build(typed(child, item) for child in node.items)
-    if is_null(node) and isinstance(shape, ModelShape):
-        return {}
-    if isinstance(shape, ValueShape) and shape.is_text and node.text is not None:
-        return node.value if isinstance(node.value, str) else node.text
-    return plain(node)
-
-
-def _child(shape: Shape, key: object) -> Shape:
+def child(shape: Shape, key: object) -> Shape:
+    """Return what is expected at a key of a mapping, or in a list."""
     if isinstance(shape, ModelShape):
         info = shape.field(key)
         return ValueShape() if info is None else shape_of_field(info)
@@ -174,5 +172,5 @@ def follow(location: tuple[str | int, ...], node: Node, shape: Shape, path: str)
             continue  # pydantic's own label, of a validator or of a union without a discriminator
         name = f"{step.path}[{part}]" if isinstance(part, int) else f"{step.path}.{part}".lstrip(".")
         parent = step.node if step.node is not None else step.parent
-        step = Step(name, below, _child(step.shape, part), parent, step.shape, part)
+        step = Step(name, below, child(step.shape, part), parent, step.shape, part)
     return step

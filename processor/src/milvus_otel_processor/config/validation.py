@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from milvus_otel_processor.config.decoding import Decoder
 from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence, plain
 from milvus_otel_processor.config.problems import Place, Problem, did_you_mean, one_of, shown
-from milvus_otel_processor.config.shapes import ModelShape, Step, UnionShape, follow, typed
+from milvus_otel_processor.config.shapes import ModelShape, Step, UnionShape, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ _WANTED = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
+    "finite_number": "a number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "list_type": "a list",
@@ -38,14 +40,15 @@ _WANTED = {
 """pydantic's types of errors, in the words of someone who writes YAML."""
 
 
-def validate(model: type[M], node: Node, path: str, problems: list[Problem]) -> M | None:
+def validate(model: type[M], node: Node, path: str, problems: list[Problem], warnings: list[Problem]) -> M | None:
     """Return the settings that a value describes; None, and its problems added, where it describes none.
 
-    `path` is where in the configuration the value stands, for the messages.
+    `path` is where in the configuration the value stands, for the messages. What is read otherwise than it may be meant is
+    added to `warnings`.
     """
     shape = ModelShape(model)
     try:
-        return model.model_validate(typed(node, shape))
+        return model.model_validate(Decoder(warnings).decode(node, shape, path))
     except ValidationError as error:
         found = [
             _problem(details, follow(details["loc"], node, shape, path)) for details in error.errors(include_url=False)
@@ -71,7 +74,9 @@ def _problem(details: ErrorDetails, step: Step) -> Problem:
         place, message = _place_within(node, message), _with_value(node, message)
     elif kind == "literal_error":
         names = [str(name) for name in _literals(context)]
-        value = plain(node)
+        value = (
+            details["input"] if isinstance(details["input"], str) else plain(node)
+        )  # of a text, the part in question
         message = f"{shown(value)} is not known, {one_of(names)}{did_you_mean(value, names)}"
     elif kind in _WANTED:
         message = f"{shown(plain(node))} is {_kind(node)}, expected {_WANTED[kind]}"

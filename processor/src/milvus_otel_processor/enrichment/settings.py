@@ -46,7 +46,6 @@ class CatalogueSettings(Settings):
         default=0.1,
         ge=0,
         le=1,
-        strict=False,
         description="An interval is between 1 less this and 1 plus this times its length, so that several processors spread.",
     )
     max_interval: Duration = Field(

@@ -65,10 +65,9 @@ class RetrySettings(Settings):
         default=0.5,
         ge=0,
         le=1,
-        strict=False,
         description="A pause is between 1 less this and 1 plus this times its length.",
     )
-    multiplier: float = Field(default=1.5, ge=1, strict=False, description="Each pause is this many times the last.")
+    multiplier: float = Field(default=1.5, ge=1, description="Each pause is this many times the last.")
     max_interval: Duration = Field(default=30.0, description="The longest pause; seconds.")
     max_elapsed_time: Duration = Field(
         default=300.0, description="When to give up, counted from the first try; 0s is never; seconds."

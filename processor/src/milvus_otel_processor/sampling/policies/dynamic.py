@@ -28,9 +28,7 @@ _LENGTH_LIMIT = 256
 class DynamicSettings(Settings):
     """Settings of `dynamic`."""
 
-    traces_per_second: float = Field(
-        gt=0, strict=False, description="Traces sampled per second, all keys together, in the long run."
-    )
+    traces_per_second: float = Field(gt=0, description="Traces sampled per second, all keys together, in the long run.")
     keys: list[str] = Field(
         min_length=1,
         description="Attributes, of resources or spans, whose values together are a trace's key, such as "
@@ -43,7 +41,6 @@ class DynamicSettings(Settings):
         default=0.5,
         gt=0,
         le=1,
-        strict=False,
         description="Weight of the newest interval in the moving average; 1 forgets those before.",
     )
     max_keys: int = Field(

@@ -28,7 +28,6 @@ class ProbabilisticSettings(Settings):
 
     sampling_percentage: float = Field(
         default=0.0,
-        strict=False,
         description="How many traces of a hundred are sampled; 0 is none, 100 or more is all.",
     )
     hash_salt: str = Field(
