@@ -175,6 +175,24 @@ def test_a_bad_regular_expression_is_named_with_its_own_line_and_the_reason(fold
     assert "missing )" in problem
 
 
+@pytest.mark.parametrize(
+    ("policy", "path", "message"),
+    [
+        ("{name: p, type: boolean_attribute, string_attribute: {key: k, value: true}}", "boolean_attribute", "is missing: the type is boolean_attribute, and the block that stands here is string_attribute; rename one of the two"),
+        ("{name: p, type: latency, span_name: {names: [a]}}", "latency", "is missing: the type is latency, and the block that stands here is span_name; rename one of the two"),
+        ("{name: p, type: not, not: {not_sub_policy: {type: and, drop: {drop_sub_policy: []}}}}", "not.not_sub_policy.and", "is missing: the type is and, and the block that stands here is drop; rename one of the two"),
+        ("{name: p, type: latency}", "latency", "is missing, expected `latency: …`"),
+        ("{name: p, type: and, and: {and_sub_policy: []}}", "and.and_sub_policy", "[] is empty, expected at least one entry"),
+        ("{name: p, type: status_code, status_code: {status_codes: []}}", "status_code.status_codes", "[] is empty, expected at least one entry"),
+        ("{name: p, type: span_name, span_name: {names: []}}", "span_name.names", "[] is empty, expected at least one entry"),
+    ],
+)  # fmt: skip
+def test_a_block_that_is_missing_or_empty_is_named(folder: ConfigFolder, policy: str, path: str, message: str) -> None:
+    folder.write("sampling.yaml", f"{SAMPLING}  - {policy}\n")
+    (problem,) = folder.problems()
+    assert problem.startswith(f"sampling.yaml:9: processors.tail_sampling.policies[2].{path}: {message}")
+
+
 def test_a_rule_inside_and_is_found_by_its_own_path(folder: ConfigFolder) -> None:
     rule = """\
   - name: both

@@ -11,6 +11,7 @@ from milvus_otel_processor.config.decoding import Decoder
 from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence, plain
 from milvus_otel_processor.config.problems import Place, Problem, did_you_mean, one_of, shown
 from milvus_otel_processor.config.shapes import ModelShape, Step, UnionShape, follow
+from milvus_otel_processor.sampling.policies.base import BLOCKS, PolicySettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,13 @@ def _problem(details: ErrorDetails, step: Step) -> Problem:
         message = _unknown_key(step)
         place = _key_place(step)
     elif kind == "missing":
-        message = f"is missing, expected {_expected(step)}"
+        place, message = _missing(step, place)
+    elif kind in ("too_short", "string_too_short"):
+        message = (
+            f"{shown(plain(node))} is empty, expected at least one {'entry' if kind == 'too_short' else 'character'}"
+        )
+    elif kind == "too_long":
+        message = f"{shown(plain(node))} has {context['actual_length']} entries, expected {context['max_length']}"
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         return _unknown_member(step, node)
     elif kind == "value_error":
@@ -90,6 +97,26 @@ def _literals(context: dict[str, Any]) -> Iterator[str]:
     """Return the words of pydantic's `'a', 'b' or 'c'`."""
     for part in str(context["expected"]).replace(" or ", ", ").split(", "):
         yield part.strip("'")
+
+
+def _missing(step: Step, place: Place) -> tuple[Place, str]:
+    other = _block_of_another_type(step)
+    if other is None:
+        return place, f"is missing, expected {_expected(step)}"
+    key, key_place = other
+    return (
+        key_place,
+        f"is missing: the type is {step.key}, and the block that stands here is {key}; rename one of the two",
+    )
+
+
+def _block_of_another_type(step: Step) -> tuple[str, Place] | None:
+    """Return the block that stands in a policy where that of its type is missing."""
+    if isinstance(step.parent_shape, ModelShape) and issubclass(step.parent_shape.model, PolicySettings):
+        for key, entry in step.parent.entries.items() if isinstance(step.parent, Mapping) else ():
+            if key in BLOCKS and key != step.key:
+                return key, entry.key_place
+    return None
 
 
 def _unknown_key(step: Step) -> str:

@@ -28,8 +28,7 @@ from milvus_otel_processor.sampling.ottl.errors import CompileError
         ('name["x"] == 1', ["span.name cannot be indexed"]),
         ('trace_state["a"]["b"] == ""', ["cannot be indexed"]),
         ("kind == SPAN_KIND_SERVR", ["SPAN_KIND_SERVR", "SPAN_KIND_CLIENT", "did you mean SPAN_KIND_SERVER?"]),
-        ('IsMacth(name, "a")', ["no converter IsMacth in span conditions", "HasPrefix", "did you mean IsMatch?"]),
-        ('ParseJSON(name)["a"] == 1', ["no converter ParseJSON", "Len"]),
+        ('IsMacth(name, "a")', ["no converter IsMacth", "docs/sampling.md", "did you mean IsMatch?"]),
         ("IsMatch(name)", ["IsMatch lacks pattern, expected IsMatch(target, pattern)"]),
         ('IsMatch(name, "a", "b")', ["3 arguments, expected IsMatch(target, pattern)"]),
         ('IsMatch(name, patern="a")', ["argument patern", "IsMatch(target, pattern)"]),
@@ -53,6 +52,60 @@ def test_the_message_names_what_is_wrong(condition: str, reasons: list[str]) -> 
         assert reason in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("condition", "hint"),
+    [
+        ("duration > 5000", 'write end_time - start_time > Duration("5s")'),
+        ("latency_ms > 5", None),
+        ("span.duration > 5", 'write end_time - start_time > Duration("5s")'),
+        ("attributes['x'] == 'y'", 'a text stands in double quotes: "x"'),
+        ("name == 'y'", 'a text stands in double quotes: "y"'),
+        ('name == "a" AND kind == 2', "and, or and not are written in lower case"),
+        ('name == "a" OR kind == 2', "and, or and not are written in lower case"),
+        ("NOT IsRootSpan()", "and, or and not are written in lower case"),
+        ('name == "a" && kind == 2', "write and"),
+        ('name == "a" || kind == 2', "write or"),
+        ("!IsRootSpan()", "write not"),
+        ('name = "a"', "write == to compare"),
+        ('name === "a"', "write == to compare"),
+        ('name <> "a"', "write !="),
+        ('name =~ "a"', "IsMatch("),
+        ('name in ["a", "b"]', "ContainsValue("),
+        ('name contains "a"', "IsMatch("),
+        ('name startsWith "a"', "HasPrefix("),
+        ("name == None", "nothing is written nil"),
+        ("name == null", "write nil"),
+        ('attributes["a"] == True', "true and false are written in lower case"),
+        ("attributes.http.status_code == 500", 'attributes["http.status_code"]'),
+        ("span.attributes.http.status_code == 500", 'attributes["http.status_code"]'),
+        ("resource.attributes.service.name == 500", 'resource.attributes["service.name"]'),
+        ("http.status_code == 500", 'attributes["http.status_code"]'),
+        ('service.name == "a"', 'resource.attributes["service.name"]'),
+        ('resource.service.name == "a"', 'resource.attributes["service.name"]'),
+        ('resource["service.name"] == "a"', 'resource.attributes["key"]'),
+        ("error == true", "status.code == STATUS_CODE_ERROR"),
+        ("status == STATUS_CODE_ERROR", "span.status.code == STATUS_CODE_ERROR"),
+        ("status.code == ERROR", "did you mean STATUS_CODE_ERROR?"),
+        ("kind == SERVER", "did you mean SPAN_KIND_SERVER?"),
+        ('isMatch(name, "a")', "converters begin with a capital letter: IsMatch"),
+        ('is_match(name, "a")', "converters begin with a capital letter: IsMatch"),
+        ('set(name, "a")', "set changes what it is given, and a condition asks alone"),
+        ("name % 2 == 0", "there is no remainder"),
+        ('attributes["a"]?.b == 1', "there is no ?"),
+    ],
+)
+def test_the_message_says_what_to_write_instead(condition: str, hint: str | None) -> None:
+    with pytest.raises(CompileError) as raised:
+        compile_condition(condition, "span", lambda: 0)
+    assert (hint or "there is no path span.latency_ms") in str(raised.value)
+
+
+def test_in_conditions_about_events_the_hint_names_their_own_attributes() -> None:
+    with pytest.raises(CompileError) as raised:
+        compile_condition("span.attributes.a == 1", "spanevent", lambda: 0)
+    assert 'span.attributes["a"]' in str(raised.value)
+
+
 def test_a_message_names_the_condition_too() -> None:
     with pytest.raises(CompileError, match=r"'name == nothing': there is no path span\.nothing"):
         compile_condition("name == nothing", "span", lambda: 0)
@@ -66,7 +119,7 @@ def test_the_place_of_an_event_is_not_there() -> None:
 def test_is_root_span_is_for_spans_alone() -> None:
     with pytest.raises(CompileError) as raised:
         compile_condition("IsRootSpan()", "spanevent", lambda: 0)
-    assert "IsRootSpan in spanevent conditions; there is Bool" in str(raised.value)
+    assert "IsRootSpan stands in span conditions alone; here, ask for span.parent_span_id" in str(raised.value)
 
 
 def test_the_converters_that_conditions_are_written_with_are_there() -> None:

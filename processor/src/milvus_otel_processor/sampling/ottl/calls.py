@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.sampling.ottl.converters import CONVERTERS
 from milvus_otel_processor.sampling.ottl.errors import CompileError, OttlError
-from milvus_otel_processor.sampling.ottl.nodes import Literal, Operand, known
+from milvus_otel_processor.sampling.ottl.hints import of_name
+from milvus_otel_processor.sampling.ottl.nodes import Literal, Operand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,9 +26,10 @@ def call(name: str, given: Given, *, context: str, time_ns: Callable[[], int]) -
     Raises CompileError, saying what there is, where there is no such converter or the arguments are not its own.
     """
     converter = CONVERTERS.get(name)
-    if converter is None or (converter.gets == "span" and context != "span"):
-        there = [name for name, converter in CONVERTERS.items() if converter.gets != "span" or context == "span"]
-        raise CompileError(f"there is no converter {name} in {context} conditions; {known(name, there)}")
+    if converter is None:
+        raise CompileError(f"there is no converter {name}{of_name(name, CONVERTERS)}")
+    if converter.gets == "span" and context != "span":
+        raise CompileError(f"{name} stands in span conditions alone; here, ask for span.parent_span_id")
     function = converter.function
     arguments = _bound(name, converter.parameters, given)
     if converter.gets == "now":

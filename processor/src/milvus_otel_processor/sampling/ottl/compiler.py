@@ -12,8 +12,9 @@ from milvus_otel_processor.sampling.ottl.arithmetic import calculate, negate
 from milvus_otel_processor.sampling.ottl.calls import call
 from milvus_otel_processor.sampling.ottl.converters.types import IS_ROOT_SPAN
 from milvus_otel_processor.sampling.ottl.errors import CompileError, OttlError
+from milvus_otel_processor.sampling.ottl.hints import of_name
 from milvus_otel_processor.sampling.ottl.indexing import attribute_at, element_at
-from milvus_otel_processor.sampling.ottl.nodes import Literal, Operand, Truth, known
+from milvus_otel_processor.sampling.ottl.nodes import Literal, Operand, Truth
 from milvus_otel_processor.sampling.ottl.parser import parse
 from milvus_otel_processor.sampling.ottl.paths import (
     ATTRIBUTES,
@@ -195,7 +196,7 @@ class _Compiler:
     def _enum(self, children: list[Token]) -> Operand:
         name = str(children[0])
         if name not in ENUMS:
-            raise CompileError(f"there is no enum {name}; {known(name, ENUMS)}")
+            raise CompileError(f"there is no enum {name}{of_name(name, ENUMS)}")
         return Literal(ENUMS[name])
 
     def _list(self, children: list[Node]) -> Operand:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from milvus_otel_processor.sampling.ottl.values import Value
 
@@ -45,10 +44,3 @@ class Truth:
     """Whether the answer is False, and no error, for every span that has a parent."""
     is_quiet: bool = False
     """Whether there is always an answer."""
-
-
-def known(name: str, names: Iterable[str]) -> str:
-    """Return what there is, for a message about a name that there is not, and which of them may be meant."""
-    names = sorted(names)
-    close = get_close_matches(name, names, n=1)
-    return f"there is {', '.join(names)}" + (f"; did you mean {close[0]}?" if close else "")

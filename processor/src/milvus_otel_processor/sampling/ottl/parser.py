@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 
+from milvus_otel_processor.sampling.ottl.converters import CONVERTERS
 from milvus_otel_processor.sampling.ottl.errors import CompileError
+from milvus_otel_processor.sampling.ottl.hints import at_the_place
 
 if TYPE_CHECKING:
     from lark import Token, Tree
@@ -69,8 +71,11 @@ def parse(text: str) -> Tree[Token] | Token:
     except UnexpectedEOF:
         raise CompileError(f"{text!r} ends where something is missing") from None
     except UnexpectedInput as error:
-        found = text[error.pos_in_stream or 0 :] if error.pos_in_stream is not None else ""
+        at = error.pos_in_stream
+        found = text[at:] if at is not None else ""
         if not found or getattr(getattr(error, "token", None), "type", "") == "$END":
             raise CompileError(f"{text!r} ends where something is missing") from None
         known = "" if isinstance(error, UnexpectedCharacters) else ", which cannot stand there"
-        raise CompileError(f"{text!r} cannot be read from column {error.column} on: {found[:30]!r}{known}") from None
+        hint = at_the_place(text[:at], found, CONVERTERS)
+        message = f"{text!r} cannot be read from column {error.column} on: {found[:30]!r}{known}"
+        raise CompileError(f"{message}; {hint}" if hint else message) from None

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.sampling import tracestate
-from milvus_otel_processor.sampling.ottl.nodes import known
+from milvus_otel_processor.sampling.ottl.hints import of_name, of_path
 from milvus_otel_processor.sampling.ottl.values import SpanId, Time, TraceId, int64, map_of, value_of
 from milvus_otel_processor.spans.schema import ResourceHeaderView, ScopeHeaderView
 
@@ -147,7 +147,7 @@ def trace_state_member(at: Any, key: bytes) -> bytes | None:
 _CACHE = "is empty for every condition"
 _REQUEST = "is empty: a decision is apart from the requests that brought the spans"
 _CONSTANT = {
-    "span.status": "as a whole cannot be compared; there is span.status.code, span.status.message",
+    "span.status": "as a whole cannot be compared; write span.status.code == STATUS_CODE_ERROR, or span.status.message",
     "span.cache": _CACHE,
     "spanevent.cache": _CACHE,
     "spanevent.event_index": "is not set where traces are sampled",
@@ -162,7 +162,12 @@ def why_not(path: str, context: str) -> str:
     for start, reason in _CONSTANT.items():
         if f"{path}.".startswith(f"{start}."):
             return f"{path} {reason}"
-    return f"there is no path {path}; {known(path, PATHS[context])}"
+    hint = of_path(path, context)
+    if hint:
+        return f"there is no path {path}; {hint}"
+    holder = path.partition(".")[0]
+    here = [known for known in PATHS[context] if known.startswith(f"{holder}.")]
+    return f"there is no path {path}{of_name(path, here or PATHS[context])}"
 
 
 ENUMS = {

@@ -18,26 +18,32 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.needles import Needles
     from milvus_otel_processor.spans.trace import Trace
 
-_COLLECTOR_BLOCKS = frozenset(
+BLOCKS = frozenset(
     {
+        "always_sample",
         "and",
         "boolean_attribute",
         "bytes_limiting",
+        "collection",
         "composite",
         "drop",
+        "dynamic",
         "latency",
+        "milvus_error",
         "not",
         "numeric_attribute",
         "ottl_condition",
         "probabilistic",
         "rate_limiting",
         "span_count",
+        "span_name",
         "status_code",
         "string_attribute",
+        "trace_flags",
         "trace_state",
     }
 )
-"""The blocks that the Collector knows under every policy, whatever its type."""
+"""The blocks that may stand in every policy, whatever its type; only that of its type counts, as in the Collector."""
 
 
 class Clock(NamedTuple):
@@ -125,7 +131,7 @@ class PolicySettings(Settings):
     def _other_blocks_are_unused(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, dict):
             return handler(data)
-        unused = tuple(key for key in data if key in _COLLECTOR_BLOCKS and key != data.get("type"))
+        unused = tuple(key for key in data if key in BLOCKS and key != data.get("type"))
         settings = handler({key: value for key, value in data.items() if key not in unused} if unused else data)
         settings._unused = unused  # noqa: SLF001 - its own
         return settings
