@@ -32,24 +32,9 @@ _AT_THE_PLACE = [
 ]
 """What stands where the text can no longer be read, as a regular expression, and what to do about it."""
 
-_EDITORS = frozenset(
-    [
-        "append",
-        "delete_index",
-        "delete_key",
-        "delete_matching_keys",
-        "flatten",
-        "keep_keys",
-        "keep_matching_keys",
-        "limit",
-        "merge_maps",
-        "replace_all_matches",
-        "replace_all_patterns",
-        "replace_match",
-        "replace_pattern",
-        "set",
-        "truncate_all",
-    ]
+_EDITORS = (
+    "append delete_index delete_key delete_matching_keys flatten keep_keys keep_matching_keys limit merge_maps "
+    "replace_all_matches replace_all_patterns replace_match replace_pattern set truncate_all"
 )
 _WORD_BEHIND = re.compile(r"\w+\s*$")
 _WORD_AHEAD = re.compile(r"\w*")
@@ -97,7 +82,7 @@ def at_the_place(before: str, found: str, converters: Iterable[str]) -> str:
 
 
 def _of_call(name: str, converters: Iterable[str]) -> str:
-    if name in _EDITORS:
+    if f" {name} " in f" {_EDITORS} ":
         return f"{name} changes what it is given, and a condition asks alone"
     by_letters = {converter.lower(): converter for converter in converters}
     near = get_close_matches(name.replace("_", "").lower(), by_letters, n=1)
@@ -107,20 +92,19 @@ def _of_call(name: str, converters: Iterable[str]) -> str:
 def of_path(path: str, context: str) -> str:
     """Return what to write instead of a path that is not there; an empty text where that is not known."""
     holder, _, rest = path.partition(".")
-    if rest.partition(".")[0] == "attributes" and rest.count("."):
-        return f'an attribute\'s key stands in brackets and quotes: {_attributes(holder, context)}["{rest.partition(".")[2]}"]'
-    last = rest or path
-    if path in ("resource", "scope", "instrumentation_scope"):
-        return f'write {path}.attributes["key"]'
-    if last.lower() in _DURATION_NAMES:
+    first, _, key = rest.partition(".")
+    name = (rest or path).lower()
+    if not rest and holder in _HOLDERS:
+        return f'write {holder}.attributes["key"]'
+    if first == "attributes" and key:
+        return f'an attribute\'s key stands in brackets and quotes: {_attributes(holder, context)}["{key}"]'
+    if name in _DURATION_NAMES:
         return _DURATION
-    if last.lower() in _FIELDS:
-        return f"write {_FIELDS[last.lower()]}"
-    if holder in ("resource", "scope", "instrumentation_scope") and rest:
-        return f'an attribute is asked for by its key: {holder}.attributes["{rest}"]'
-    if "." in rest and holder in _HOLDERS:
-        first = rest.partition(".")[0]
-        where = "resource.attributes" if first in _KNOWN_PREFIXES else _attributes(holder, context)
+    if name in _FIELDS:
+        return f"write {_FIELDS[name]}"
+    if key or holder not in ("span", "spanevent"):
+        of_resource = holder in ("span", "spanevent") and first in _KNOWN_PREFIXES
+        where = "resource.attributes" if of_resource else _attributes(holder, context)
         return f'an attribute is asked for by its key: {where}["{rest}"]'
     return ""
 
