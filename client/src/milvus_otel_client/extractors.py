@@ -117,7 +117,7 @@ def sub_request_nq(requests: Any) -> int | None:
 
 
 def filter_text(arguments: Mapping[str, Any], argument_names: tuple[str, ...], *, literals: bool) -> str | None:
-    """Read the filter expression, without its literals unless they are asked for."""
+    """Read the filter expression, without its literals unless they are asked for; None if they cannot be told."""
     for name in argument_names:
         expression = arguments.get(name)
         if isinstance(expression, str) and expression:
