@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tests.support.harness import ALWAYS, sampling
+from tests.support.harness import ALWAYS, ERRORS, sampling
 from tests.support.policies import entry
 
 EVERY_POLICY = [
@@ -53,7 +53,7 @@ def test_every_policy_and_every_setting_of_the_collector_is_taken() -> None:
         maximum_trace_size_bytes=1000,
     )
     assert [policy.name for policy in block.policies] == [policy["name"] for policy in EVERY_POLICY]
-    assert block.notes() == []
+    assert [note for note in block.notes() if "means nothing here" in note or "is not looked at" in note] == []
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,12 @@ def test_what_means_nothing_here_is_noted(settings: dict[str, object], key: str)
 
 
 def test_a_block_of_another_type_is_not_looked_at_as_in_the_collector_and_noted() -> None:
-    stray = ALWAYS | {"latency": {"threshold_ms": 5}}
+    stray = ERRORS | {"latency": {"threshold_ms": 5}, "span_name": {"names": ["a"]}}
     block = sampling(entry("and", {"and_sub_policy": [stray]}, "outer"))
-    assert block.notes() == ["policies[0].and.and_sub_policy[0].latency: is not looked at, the type is always_sample"]
+    assert block.notes() == [
+        "policies[0].and.and_sub_policy[0].latency: is not looked at, the type is status_code",
+        "policies[0].and.and_sub_policy[0].span_name: is not looked at, the type is status_code",
+    ]
 
 
 def test_a_key_that_nobody_knows_is_refused_in_a_policy_too() -> None:

@@ -27,6 +27,11 @@ def check_probabilities(policies: Sequence[PolicySettings], *, sample_on_first_m
         raise ValueError(f"adjusted_counts: {problem}")
 
 
+def leaves_to_chance(policy: PolicySettings) -> bool:
+    """Tell whether a policy, or one inside of it, leaves its answer to chance or to what came before."""
+    return any(isinstance(one, _NOT_CERTAIN) for one in (policy, *policies_inside(policy)))
+
+
 def _problems(policies: Sequence[PolicySettings], *, sample_on_first_match: bool) -> Iterator[str]:
     everywhere = [inner for policy in policies for inner in (policy, *policies_inside(policy))]
     for policy in everywhere:

@@ -8,8 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.policies import Policy
-from milvus_otel_processor.sampling.policies.base import notes_of
 from milvus_otel_processor.sampling.probabilities import check_probabilities
+from milvus_otel_processor.sampling.remarks import remarks_on
 from milvus_otel_processor.sampling.shadow import SHADOW, check_shadows
 from milvus_otel_processor.settings import Duration, Settings
 
@@ -100,25 +100,8 @@ class TailSamplingSettings(Settings):
     )
 
     def notes(self) -> list[str]:
-        """Return what is accepted for the Collector's sake and means nothing here, each with its key."""
-        notes = []
-        if self.block_on_overflow:
-            notes.append(
-                "block_on_overflow: means nothing here; beyond num_traces the oldest traces are decided early by the policies, "
-                "while the sender waits"
-            )
-        if self.expected_new_traces_per_sec:
-            notes.append("expected_new_traces_per_sec: means nothing here; no memory is allocated ahead")
-        if self.sampling_strategy == "span-ingest":
-            notes.append(
-                "sampling_strategy: span-ingest means nothing here; decisions are made over whole traces, as with trace-complete"
-            )
-        if self.num_shards > 1:
-            notes.append(
-                "num_shards: means nothing here; one thread decides, and for more run more processors, each with the traces that "
-                "the Collector's loadbalancing exporter gives it by their trace id"
-            )
-        return notes + notes_of(self.policies, "policies")
+        """Return what means nothing here or can never matter, each behind its path: see `sampling.remarks`."""
+        return list(remarks_on(self))
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

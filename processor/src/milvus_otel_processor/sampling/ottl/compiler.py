@@ -23,6 +23,7 @@ from milvus_otel_processor.sampling.ottl.paths import (
     PATHS,
     TRACE_STATE,
     VERBATIM,
+    full_path,
     trace_state_member,
     why_not,
 )
@@ -46,17 +47,20 @@ def compile_condition(text: str, context: str, time_ns: Callable[[], int]) -> Tr
     `time_ns` is what `Now()` asks. Raises CompileError where the text is not a condition, or names what there is not.
     """
     try:
-        return _Compiler(context, time_ns).truth(parse(text))
+        return Compiler(context, time_ns).truth(parse(text))
     except CompileError as error:
         raise CompileError(str(error) if text in str(error) else f"{text!r}: {error}") from None
 
 
-class _Compiler:
+class Compiler:
+    """Makes closures of the parts of one condition about a context of one kind."""
+
     def __init__(self, context: str, time_ns: Callable[[], int]) -> None:
         self._context = context
         self._time_ns = time_ns
 
     def truth(self, node: Node) -> Truth:
+        """Return what answers a part that is true or false. Raises CompileError where it is none."""
         made = self._node(node)
         if isinstance(made, Truth):
             return made
@@ -66,21 +70,22 @@ class _Compiler:
         if made.get is IS_ROOT_SPAN.function:
             return Truth(made.get, root_only=True, is_quiet=True)
         if not made.is_converter:
-            raise CompileError(f"{_shown(node)} is a value, expected a comparison, such as {_shown(node)} != nil")
+            raise CompileError(f"{shown(node)} is a value, expected a comparison, such as {shown(node)} != nil")
         get = made.get
 
         def test(at: Any) -> bool:
             answer = get(at)
             if answer is True or answer is False:
                 return bool(answer)
-            raise OttlError(f"{_shown(node)} is {type_name(answer)}, expected a bool")
+            raise OttlError(f"{shown(node)} is {type_name(answer)}, expected a bool")
 
         return Truth(test)
 
     def operand(self, node: Node) -> Operand:
+        """Return what reads a part that is a value. Raises CompileError where it is none."""
         made = self._node(node)
         if isinstance(made, Truth):
-            raise CompileError(f"{_shown(node)} is a condition, expected a value")
+            raise CompileError(f"{shown(node)} is a condition, expected a value")
         return made
 
     def _node(self, node: Node) -> Truth | Operand:
@@ -166,7 +171,7 @@ class _Compiler:
     def _number(self, node: Node) -> Operand:
         operand = self.operand(node)
         if isinstance(operand, Literal) and not operand.is_converter and type(operand.value) not in (int, float):
-            raise CompileError(f"{_shown(node)} is {type_name(operand.value)}, expected a number to calculate with")
+            raise CompileError(f"{shown(node)} is {type_name(operand.value)}, expected a number to calculate with")
         return operand
 
     def _nil(self, _: list[Node]) -> Operand:
@@ -191,7 +196,7 @@ class _Compiler:
         return Literal(value)
 
     def _string(self, children: list[Token]) -> Operand:
-        return Literal(_unquoted(children[0]))
+        return Literal(unquoted(children[0]))
 
     def _enum(self, children: list[Token]) -> Operand:
         name = str(children[0])
@@ -207,15 +212,14 @@ class _Compiler:
         return Operand(lambda at: [get(at) for get in gets])
 
     def _map(self, children: list[Tree[Token]]) -> Operand:
-        gets = {_unquoted(pair.children[0]): self.operand(pair.children[1]).get for pair in children}
+        gets = {unquoted(pair.children[0]): self.operand(pair.children[1]).get for pair in children}
         return Operand(lambda at: {key: get(at) for key, get in gets.items()})
 
     def _path(self, children: list[Node]) -> Operand:
         names = [str(child) for child in children if isinstance(child, Token)]
         keys = self._keys(children[len(names) :])
         paths = PATHS[self._context]
-        contexts = {path.partition(".")[0] for path in paths}
-        path = ".".join(names if names[0] in contexts else [self._context, *names])
+        path = full_path(names, self._context)
         if path not in paths:
             raise CompileError(why_not(path, self._context))
         if not keys:
@@ -271,7 +275,7 @@ def _all_literal(operands: list[Operand]) -> TypeGuard[list[Literal]]:
     return all(isinstance(operand, Literal) for operand in operands)
 
 
-def _unquoted(token: Node) -> bytes:
+def unquoted(token: Node) -> bytes:
     """Return the bytes of a string as Go's strconv.Unquote makes them. Raises CompileError at an escape it does not know."""
 
     def character(match: re.Match[bytes]) -> bytes:
@@ -296,14 +300,27 @@ def _unquoted(token: Node) -> bytes:
     return _ESCAPE.sub(character, text.encode())
 
 
-def _shown(node: Node) -> str:
+def shown(node: Node) -> str:
     """Return about what the node was written as."""
     if isinstance(node, Token):
         return str(node)
-    tokens = [str(token) for token in node.scan_values(lambda value: isinstance(value, Token))]
-    if node.data == "path":
-        names = [str(child) for child in node.children if isinstance(child, Token)]
-        return ".".join(names) + "".join(f"[{token}]" for token in tokens[len(names) :])
-    if node.data == "converter":
-        return f"{tokens[0]}({', '.join(tokens[1:])})"
-    return " ".join(tokens) or str(node.data)
+    parts = [shown(child) for child in node.children]
+    write = _SHOWN.get(str(node.data), " ".join)
+    return write(parts)
+
+
+def _path_shown(parts: list[str]) -> str:
+    names = [part for part in parts if not part.startswith("[")]
+    return ".".join(names) + "".join(parts[len(names) :])
+
+
+_SHOWN: dict[str, Callable[[list[str]], str]] = {
+    "path": _path_shown,
+    "index": lambda parts: f"[{parts[0]}]",
+    "converter": lambda parts: f"{parts[0]}({', '.join(parts[1:])})",
+    "group": lambda parts: f"({parts[0]})",
+    "list": lambda parts: f"[{', '.join(parts)}]",
+    "negation": lambda parts: f"not {parts[0]}",
+    "nil": lambda _: "nil",
+}
+"""How each kind of node is written, from the texts of its children; others are their children with spaces between."""

@@ -112,6 +112,40 @@ PATHS: dict[str, dict[str, Getter]] = {"span": _AROUND, "spanevent": {**_AROUND,
 """For each kind of condition its paths, written out with their context."""
 
 
+def full_path(names: list[str], context: str) -> str:
+    """Return a path written out with its context, which the condition's own may be written without."""
+    return ".".join(names if names[0] in _CONTEXTS[context] else [context, *names])
+
+
+_CONTEXTS = {context: {path.partition(".")[0] for path in paths} for context, paths in PATHS.items()}
+
+_TYPES_IN_SPAN: dict[str, type] = {
+    **dict.fromkeys(("trace_id.string", "span_id.string", "parent_span_id.string", "trace_state", "name"), bytes),
+    **dict.fromkeys(("kind.string", "kind.deprecated_string", "status.message"), bytes),
+    **dict.fromkeys(("kind", "status.code", "flags", "start_time_unix_nano", "end_time_unix_nano"), int),
+    **dict.fromkeys(("dropped_attributes_count", "dropped_events_count", "dropped_links_count"), int),
+    **dict.fromkeys(("start_time", "end_time"), Time),
+    "trace_id": TraceId,
+    "span_id": SpanId,
+    "parent_span_id": SpanId,
+    "attributes": dict,
+}
+_TYPES_IN_EVENT: dict[str, type] = {
+    "name": bytes,
+    "time_unix_nano": int,
+    "time": Time,
+    "dropped_attributes_count": int,
+    "attributes": dict,
+}
+TYPES: dict[str, type] = {
+    **{f"span.{path}": type_ for path, type_ in _TYPES_IN_SPAN.items()},
+    **{f"spanevent.{path}": type_ for path, type_ in _TYPES_IN_EVENT.items()},
+    **{f"{context}.attributes": dict for context in ("resource", "scope", "instrumentation_scope")},
+    **{f"{context}.{path}": bytes for context in ("scope", "instrumentation_scope") for path in ("name", "version")},
+}
+"""Of paths that always have a value of one type, that type."""
+
+
 def _event_attribute(at: Any, key: bytes) -> AnyValue | None:
     for pair in at.event.attributes:
         if pair.key == key:

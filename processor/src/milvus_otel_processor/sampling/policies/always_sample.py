@@ -31,6 +31,10 @@ class AlwaysSamplePolicy(PolicySettings):
     type: Literal["always_sample"]
     always_sample: Settings | None = Field(default=None, description="Has no settings of its own.")
 
+    def constant(self) -> bool:
+        """Return True."""
+        return True
+
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
         return AlwaysSample()

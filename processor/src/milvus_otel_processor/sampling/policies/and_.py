@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.thresholds import UNKNOWN
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
     from milvus_otel_processor.spans.trace import Trace
 
@@ -49,6 +51,16 @@ class AndPolicy(PolicySettings):
         """Return the evaluator that these settings describe."""
         return And([policy.evaluator(clock) for policy in self.and_.and_sub_policy])
 
-    def notes(self) -> list[str]:
-        """Return what means nothing in this policy and in those inside."""
-        return super().notes() + notes_of(self.and_.and_sub_policy, "and.and_sub_policy")
+    def remarks(self) -> Iterator[str]:
+        """Yield which sub-policies decide for the whole, or do nothing in it."""
+        for index, policy in enumerate(self.and_.and_sub_policy):
+            answer = policy.constant()
+            if answer is False:
+                yield f"and.and_sub_policy[{index}]: samples no trace, so that the whole policy samples none"
+            elif answer and len(self.and_.and_sub_policy) > 1:
+                yield f"and.and_sub_policy[{index}]: samples every trace, and so changes nothing here"
+
+    def constant(self) -> bool | None:
+        """Return False where one sub-policy samples nothing, True where all sample everything."""
+        answers = [policy.constant() for policy in self.and_.and_sub_policy]
+        return False if False in answers else True if all(answers) else None

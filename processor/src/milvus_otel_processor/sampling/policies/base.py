@@ -13,7 +13,7 @@ from milvus_otel_processor.sampling.thresholds import ALWAYS, UNKNOWN
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from milvus_otel_processor.sampling.needles import Needles
     from milvus_otel_processor.spans.trace import Trace
@@ -112,6 +112,16 @@ class AllOf(Evaluator):
         return True
 
 
+class AskedAttribute(NamedTuple):
+    """An attribute that a policy asks for."""
+
+    path: str
+    """Where in the policy's YAML it is named."""
+    key: str
+    type: Literal["string", "number", "boolean"] | None = None
+    """What the attribute has to be for the policy to match; None where it may be anything."""
+
+
 class PolicySettings(Settings):
     """The head of each entry under `policies`."""
 
@@ -141,8 +151,21 @@ class PolicySettings(Settings):
         """Return the evaluator that these settings describe."""
 
     def notes(self) -> list[str]:
-        """Return what is accepted for the Collector's sake and means nothing, here or there."""
-        return [f"{block}: is not looked at, the type is {getattr(self, 'type', '')}" for block in self._unused]
+        """Return what in this policy, those inside left out, means nothing or can never matter, each behind its path."""
+        unused = [f"{block}: is not looked at, the type is {getattr(self, 'type', '')}" for block in self._unused]
+        return [*unused, *self.remarks()]
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what of the policy's own settings can never matter, whatever the traffic: `path: what is to be said`."""
+        yield from ()
+
+    def constant(self) -> bool | None:
+        """Return whether every trace is sampled (by `drop`: dropped) or none is; None where that depends on the trace."""
+        return None
+
+    def asked(self) -> Iterator[AskedAttribute]:
+        """Yield the attributes that the policy itself, not those inside, asks for."""
+        yield from ()
 
 
 def policies_inside(model: object) -> Iterator[PolicySettings]:
@@ -154,6 +177,19 @@ def policies_inside(model: object) -> Iterator[PolicySettings]:
             yield from policies_inside(item)
 
 
-def notes_of(policies: list[Any], path: str) -> list[str]:
-    """Return the notes of these policies, each behind the place of its policy in the YAML: `path[0]` and so on."""
-    return [f"{path}[{index}].{note}" for index, policy in enumerate(policies) for note in policy.notes()]
+def located(policies: Sequence[PolicySettings], path: str) -> Iterator[tuple[str, PolicySettings]]:
+    """Yield these policies and those inside of them, each behind its place in the YAML: `path[0]` and so on."""
+    for index, policy in enumerate(policies):
+        yield f"{path}[{index}]", policy
+        yield from _located_inside(policy, f"{path}[{index}]")
+
+
+def _located_inside(model: BaseModel, path: str) -> Iterator[tuple[str, PolicySettings]]:
+    for name, field in type(model).model_fields.items():
+        value, where = getattr(model, name), f"{path}.{field.alias or name}"
+        if isinstance(value, PolicySettings):
+            yield where, value
+        if isinstance(value, BaseModel):
+            yield from _located_inside(value, where)
+        elif isinstance(value, list):
+            yield from located([item for item in value if isinstance(item, PolicySettings)], where)

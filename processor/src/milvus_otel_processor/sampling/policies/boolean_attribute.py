@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.attributes import AttributeEvaluator
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.schema import AnyValue
 
 
@@ -44,6 +47,18 @@ class BooleanAttributePolicy(PolicySettings):
 
     type: Literal["boolean_attribute"]
     boolean_attribute: BooleanAttributeSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield a key that no attribute has."""
+        yield from remarks.of_key(self.boolean_attribute.key, "boolean_attribute.key")
+
+    def constant(self) -> bool | None:
+        """Return what follows where no attribute can match."""
+        return None if self.boolean_attribute.key else self.boolean_attribute.invert_match
+
+    def asked(self) -> Iterator[AskedAttribute]:
+        """Yield the attribute."""
+        yield AskedAttribute("boolean_attribute.key", self.boolean_attribute.key, "boolean")
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.rate_limiting import BURST_SECONDS
 from milvus_otel_processor.sampling.policies.token_bucket import TokenBucket
@@ -14,6 +15,8 @@ from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.spans.groups import joined_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 
@@ -52,6 +55,15 @@ class BytesLimitingPolicy(PolicySettings):
 
     type: Literal["bytes_limiting"]
     bytes_limiting: BytesLimitingSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield a rate that lets nothing through."""
+        limit = self.bytes_limiting
+        yield from remarks.of_rate(limit.bytes_per_second, limit.burst_capacity, "bytes", path="bytes_limiting")
+
+    def constant(self) -> bool | None:
+        """Return False where nothing is let through."""
+        return False if self.bytes_limiting.bytes_per_second <= 0 and self.bytes_limiting.burst_capacity <= 0 else None
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""

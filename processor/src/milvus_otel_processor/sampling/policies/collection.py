@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision, answers
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import matcher
 from milvus_otel_processor.sampling.policies.milvus_spans import ALIAS, COLLECTION, NAMESPACE, milvus_spans
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from milvus_otel_processor.spans.trace import Trace
 
 _WILDCARDS = {"*": ".*", "?": "."}
+_LIKE_AN_EXPRESSION = re.compile(r"^\^|\$$|\.\*|\.\+|[\[\]|\\]")
 _CACHE_SIZE = 4096  # of answers: collections are few
 
 
@@ -77,6 +79,23 @@ class CollectionPolicy(PolicySettings):
 
     type: Literal["collection"]
     collection: CollectionSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield names that match nothing, or that are regular expressions, which these are not."""
+        collection = self.collection
+        named = [(f"collection.names[{index}]", name) for index, name in enumerate(collection.names)]
+        named += [("collection.database", collection.database)] if collection.database is not None else []
+        for where, name in named:
+            if not name:
+                yield f"{where}: is empty, and matches nothing"
+            elif _LIKE_AN_EXPRESSION.search(name):
+                yield f"{where}: {name!r} is no regular expression; * stands for any text and ? for any one character"
+        yield from remarks.of_doubles([name for name in collection.names if name], "collection.names")
+
+    def constant(self) -> bool | None:
+        """Return what follows where no name can match."""
+        can_match = any(self.collection.names) and self.collection.database != ""
+        return None if can_match else self.collection.invert_match
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
     from milvus_otel_processor.spans.trace import Trace
 
@@ -105,19 +107,47 @@ class CompositePolicy(PolicySettings):
         """Return the evaluator that these settings describe."""
         return Composite(self.composite, clock)
 
-    def notes(self) -> list[str]:
-        """Return what means nothing here, and which sub-policies keep nothing."""
+    def remarks(self) -> Iterator[str]:
+        """Yield what of the shares means nothing, and which sub-policies keep nothing."""
         composite = self.composite
         names = [policy.name for policy in composite.composite_sub_policy]
-        notes = super().notes() + notes_of(composite.composite_sub_policy, "composite.composite_sub_policy")
+        if not names:
+            yield "composite.composite_sub_policy: holds no policy, so that no trace is sampled"
         if composite.policy_order and composite.policy_order != names:
-            notes.append(
+            yield (
                 f"composite.policy_order: is not looked at, as in the Collector; the order is that of composite_sub_policy: "
                 f"{', '.join(names)}"
             )
+        yield from _remarks_on_shares(composite.rate_allocation, names)
+        doubles = [name for index, name in enumerate(names) if name and name in names[:index]]
+        for name in doubles:
+            yield f"composite.composite_sub_policy: {name!r} is the name of two policies, which share one allocation"
         without = [name for name in names if not composite.allocated().get(name)]
         if without:
-            notes.append(
-                f"composite.max_total_spans_per_second: leaves no span to {', '.join(without)}, so that nothing is kept by it"
-            )
-        return notes
+            yield f"composite.max_total_spans_per_second: leaves no span to {', '.join(without)}, so that nothing is kept by it"
+
+    def constant(self) -> bool | None:
+        """Return False where no sub-policy has both traces that it samples and room for them."""
+        rates = self.composite.allocated()
+        policies = self.composite.composite_sub_policy
+        return False if all(rates[policy.name] <= 0 or policy.constant() is False for policy in policies) else None
+
+
+def _remarks_on_shares(shares: list[RateAllocationSettings], names: list[str]) -> Iterator[str]:
+    told: set[str] = set()
+    for index, share in enumerate(shares):
+        where = f"composite.rate_allocation[{index}]"
+        if share.policy not in names:
+            known = ", ".join(filter(None, names)) or "none that has a name"
+            yield f"{where}.policy: {share.policy!r} is no policy of composite_sub_policy, and means nothing; there is {known}"
+        elif share.policy in told:
+            yield f"{where}.policy: {share.policy!r} has a share already, and the last one counts"
+        told.add(share.policy)
+        if share.percent < 0:
+            yield f"{where}.percent: {share.percent} is below 0, and counts as 0: an equal share for each"
+    total = sum(max(share.percent, 0) for share in shares)
+    if total > _PERCENT:
+        yield (
+            f"composite.rate_allocation: the shares come to {total} %, more than 100 %; max_total_spans_per_second bounds each, "
+            f"and not all together"
+        )

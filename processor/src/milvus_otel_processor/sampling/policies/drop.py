@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings, notes_of
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.span_name import SpanName
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
     from milvus_otel_processor.spans.trace import Trace
 
@@ -57,6 +59,16 @@ class DropPolicy(PolicySettings):
         """Return the evaluator that these settings describe."""
         return Drop([policy.evaluator(clock) for policy in self.drop.drop_sub_policy])
 
-    def notes(self) -> list[str]:
-        """Return what means nothing in this policy and in those inside."""
-        return super().notes() + notes_of(self.drop.drop_sub_policy, "drop.drop_sub_policy")
+    def remarks(self) -> Iterator[str]:
+        """Yield which sub-policies decide for the whole, or do nothing in it."""
+        for index, policy in enumerate(self.drop.drop_sub_policy):
+            answer = policy.constant()
+            if answer is False:
+                yield f"drop.drop_sub_policy[{index}]: samples no trace, so that none is dropped"
+            elif answer and len(self.drop.drop_sub_policy) > 1:
+                yield f"drop.drop_sub_policy[{index}]: samples every trace, and so changes nothing here"
+
+    def constant(self) -> bool | None:
+        """Return False where no trace is dropped, True where every trace is."""
+        answers = [policy.constant() for policy in self.drop.drop_sub_policy]
+        return False if False in answers else True if all(answers) else None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies import remarks
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.key_budget import KeyBudget
 from milvus_otel_processor.sampling.policies.probabilistic import randomness
 from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, of_probability
@@ -110,6 +111,17 @@ class DynamicPolicy(PolicySettings):
 
     type: Literal["dynamic"]
     dynamic: DynamicSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield keys that no trace has, or that are there twice."""
+        for index, key in enumerate(self.dynamic.keys):
+            yield from remarks.of_key(key, f"dynamic.keys[{index}]")
+        yield from remarks.of_doubles([key for key in self.dynamic.keys if key], "dynamic.keys")
+
+    def asked(self) -> Iterator[AskedAttribute]:
+        """Yield the attributes."""
+        for index, key in enumerate(self.dynamic.keys):
+            yield AskedAttribute(f"dynamic.keys[{index}]", key)
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""

@@ -11,6 +11,8 @@ from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Ev
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 _NANOSECONDS_PER_MS = 1_000_000
@@ -55,6 +57,26 @@ class LatencyPolicy(PolicySettings):
 
     type: Literal["latency"]
     latency: LatencySettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield bounds that no trace is within, and bounds that are none."""
+        latency = self.latency
+        if self._is_empty():
+            yield (
+                f"latency.upper_threshold_ms: {latency.upper_threshold_ms} is not above threshold_ms, {latency.threshold_ms}, so "
+                f"that no trace is sampled"
+            )
+        elif latency.threshold_ms < 0:
+            yield f"latency.threshold_ms: {latency.threshold_ms} is below 0, and no trace takes less than 0 ms"
+        elif not latency.model_fields_set & {"threshold_ms", "upper_threshold_ms"}:
+            yield "latency.threshold_ms: is 0 where it is not set: every trace of 1 ms or more is sampled"
+
+    def _is_empty(self) -> bool:
+        return self.latency.upper_threshold_ms != 0 and self.latency.upper_threshold_ms <= self.latency.threshold_ms
+
+    def constant(self) -> bool | None:
+        """Return False where no duration is within the bounds."""
+        return False if self._is_empty() else None
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.milvus_spans import ERROR_TYPE, STATUS_CODE, milvus_spans
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 _SUCCESS = b"0"
@@ -52,6 +55,14 @@ class MilvusErrorPolicy(PolicySettings):
 
     type: Literal["milvus_error"]
     milvus_error: MilvusErrorSettings = Field(default=MilvusErrorSettings())
+
+    def remarks(self) -> Iterator[str]:
+        """Yield codes that no failed request has."""
+        codes = self.milvus_error.codes
+        yield from remarks.of_doubles(codes, "milvus_error.codes")
+        for index, code in enumerate(codes):
+            if code == 0:
+                yield f"milvus_error.codes[{index}]: 0 is Milvus' code for success, which no error has"
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

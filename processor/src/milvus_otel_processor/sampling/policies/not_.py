@@ -11,8 +11,13 @@ from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Ev
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
     from milvus_otel_processor.spans.trace import Trace
+
+
+_AMOUNT = {True: "every trace", False: "no trace"}
 
 
 class NotSettings(Settings):
@@ -44,6 +49,13 @@ class NotPolicy(PolicySettings):
         """Return the evaluator that these settings describe."""
         return Not(self.not_.not_sub_policy.evaluator(clock))
 
-    def notes(self) -> list[str]:
-        """Return what means nothing in this policy and in the one inside."""
-        return super().notes() + [f"not.not_sub_policy.{note}" for note in self.not_.not_sub_policy.notes()]
+    def remarks(self) -> Iterator[str]:
+        """Yield what a sub-policy with one answer for every trace makes of the whole."""
+        answer = self.constant()
+        if answer is not None:
+            yield f"not.not_sub_policy: samples {_AMOUNT[not answer]}, so that this policy samples {_AMOUNT[answer]}"
+
+    def constant(self) -> bool | None:
+        """Return the opposite of the sub-policy's."""
+        answer = self.not_.not_sub_policy.constant()
+        return None if answer is None else not answer

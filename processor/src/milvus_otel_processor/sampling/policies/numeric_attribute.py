@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.attributes import AttributeEvaluator
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.schema import AnyValue
 
 
@@ -56,6 +59,29 @@ class NumericAttributePolicy(PolicySettings):
 
     type: Literal["numeric_attribute"]
     numeric_attribute: NumericAttributeSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield bounds between which no number is."""
+        numeric = self.numeric_attribute
+        yield from remarks.of_key(numeric.key, "numeric_attribute.key")
+        if self._is_empty():
+            amount = "every trace is" if numeric.invert_match else "no trace is"
+            yield (
+                f"numeric_attribute.max_value: {numeric.max_value} is below min_value, {numeric.min_value}, so that no number "
+                f"matches and {amount} sampled"
+            )
+
+    def _is_empty(self) -> bool:
+        least, greatest = self.numeric_attribute.min_value, self.numeric_attribute.max_value
+        return least is not None and greatest is not None and greatest < least
+
+    def constant(self) -> bool | None:
+        """Return what follows where no number can match."""
+        return self.numeric_attribute.invert_match if self._is_empty() or not self.numeric_attribute.key else None
+
+    def asked(self) -> Iterator[AskedAttribute]:
+        """Yield the attribute."""
+        yield AskedAttribute("numeric_attribute.key", self.numeric_attribute.key, "number")
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

@@ -11,8 +11,11 @@ from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.ottl.conditions import Conditions, ErrorMode
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
 from milvus_otel_processor.sampling.ottl.errors import OttlError
+from milvus_otel_processor.sampling.ottl.unchanging import span_attributes, unchanging
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import (
     SYSTEM_CLOCK,
+    AskedAttribute,
     Clock,
     EvaluationError,
     Evaluator,
@@ -21,6 +24,8 @@ from milvus_otel_processor.sampling.policies.base import (
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 
@@ -96,6 +101,24 @@ class OttlConditionPolicy(PolicySettings):
 
     type: Literal["ottl_condition"]
     ottl_condition: OttlConditionSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield parts of conditions that say the same of every span."""
+        for context, conditions in self._conditions():
+            for index, condition in enumerate(conditions):
+                for remark in unchanging(condition, context):
+                    yield f"ottl_condition.{context}[{index}]: {remark}"
+            yield from remarks.of_doubles(conditions, f"ottl_condition.{context}")
+
+    def asked(self) -> Iterator[AskedAttribute]:
+        """Yield the attributes of spans that conditions name."""
+        for context, conditions in self._conditions():
+            for index, condition in enumerate(conditions):
+                for key in span_attributes(condition, context):
+                    yield AskedAttribute(f"ottl_condition.{context}[{index}]", key)
+
+    def _conditions(self) -> tuple[tuple[str, list[str]], ...]:
+        return ("span", self.ottl_condition.span), ("spanevent", self.ottl_condition.spanevent)
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""

@@ -15,6 +15,8 @@ from milvus_otel_processor.sampling.thresholds import of_probability
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 _DEFAULT_SALT = "default-hash-seed"  # the Collector's
@@ -96,6 +98,22 @@ class ProbabilisticPolicy(PolicySettings):
 
     type: Literal["probabilistic"]
     probabilistic: ProbabilisticSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield a percentage that is none of 1 to 100."""
+        percentage = self.probabilistic.sampling_percentage
+        where = "probabilistic.sampling_percentage"
+        if "sampling_percentage" not in self.probabilistic.model_fields_set:
+            yield f"{where}: is 0 where it is not set, so that no trace is sampled"
+        elif percentage <= 0:
+            yield f"{where}: {percentage:g} samples no trace"
+        elif percentage > _PERCENT:
+            yield f"{where}: {percentage:g} is more than 100, and samples every trace, as 100 does; expected 0 to 100"
+
+    def constant(self) -> bool | None:
+        """Return False for a percentage of 0 or less, True for one of 100 or more."""
+        percentage = self.probabilistic.sampling_percentage
+        return False if percentage <= 0 else True if percentage >= _PERCENT else None
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.token_bucket import TokenBucket
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 BURST_SECONDS = 2
@@ -49,6 +52,15 @@ class RateLimitingPolicy(PolicySettings):
 
     type: Literal["rate_limiting"]
     rate_limiting: RateLimitingSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield a rate that lets nothing through."""
+        limit = self.rate_limiting
+        yield from remarks.of_rate(limit.spans_per_second, limit.burst_capacity, "spans", path="rate_limiting")
+
+    def constant(self) -> bool | None:
+        """Return False where nothing is let through."""
+        return False if self.rate_limiting.spans_per_second <= 0 and self.rate_limiting.burst_capacity <= 0 else None
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""

@@ -12,6 +12,8 @@ from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Ev
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 
@@ -42,6 +44,21 @@ class SpanCountPolicy(PolicySettings):
 
     type: Literal["span_count"]
     span_count: SpanCountSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield bounds between which no number of spans is, or every one."""
+        count = self.span_count
+        if self.constant() is False:
+            yield f"span_count.max_spans: {count.max_spans} is below {max(count.min_spans, 1)}, so that no trace is sampled"
+        elif self.constant():
+            yield f"span_count.min_spans: {count.min_spans} is what every trace has, so that every trace is sampled"
+
+    def constant(self) -> bool | None:
+        """Return False where no number of spans is within the bounds, True where every one is."""
+        least, greatest = max(self.span_count.min_spans, 1), self.span_count.max_spans
+        if greatest != 0 and greatest < least:
+            return False
+        return True if least == 1 and greatest == 0 else None
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

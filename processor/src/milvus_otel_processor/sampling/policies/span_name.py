@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision, answers
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 _CACHE_SIZE = 4096  # of answers: names of spans are few, but some hold a collection's id
@@ -60,6 +63,17 @@ class SpanNamePolicy(PolicySettings):
 
     type: Literal["span_name"]
     span_name: SpanNameSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield names that match nothing."""
+        yield from remarks.of_texts(
+            self.span_name.names, "span_name.names", regex=self.span_name.enabled_regex_matching
+        )
+
+    def constant(self) -> bool | None:
+        """Return what follows where no name can match."""
+        can_match = self.span_name.enabled_regex_matching or any(self.span_name.names)
+        return None if can_match else self.span_name.invert_match
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> SpanName:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.spans.span import status_search
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 _CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
@@ -51,6 +54,17 @@ class StatusCodePolicy(PolicySettings):
 
     type: Literal["status_code"]
     status_code: StatusCodeSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield statuses that are there twice, or that are all that there are."""
+        codes = self.status_code.status_codes
+        yield from remarks.of_doubles(codes, "status_code.status_codes")
+        if self.constant():
+            yield "status_code.status_codes: are all that there are, so that every trace is sampled"
+
+    def constant(self) -> bool | None:
+        """Return True where every status is named."""
+        return True if len(set(self.status_code.status_codes)) == len(_CODES) else None
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.needles import of_values
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.attributes import AttributeEvaluator
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.schema import AnyValue
 
 DEFAULT_CACHE_SIZE = 128
@@ -70,6 +73,25 @@ class StringAttributePolicy(PolicySettings):
 
     type: Literal["string_attribute"]
     string_attribute: StringAttributeSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield texts that match nothing, and settings that mean nothing."""
+        string = self.string_attribute
+        regex = string.enabled_regex_matching
+        yield from remarks.of_key(string.key, "string_attribute.key")
+        yield from remarks.of_texts(string.values, "string_attribute.values", regex=regex)
+        if string.cache_max_size and not regex:
+            yield "string_attribute.cache_max_size: means nothing without enabled_regex_matching: true"
+
+    def constant(self) -> bool | None:
+        """Return what follows where no text can match."""
+        string = self.string_attribute
+        can_match = string.key and (string.values if string.enabled_regex_matching else any(string.values))
+        return None if can_match else string.invert_match
+
+    def asked(self) -> Iterator[AskedAttribute]:
+        """Yield the attribute."""
+        yield AskedAttribute("string_attribute.key", self.string_attribute.key, "string")
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

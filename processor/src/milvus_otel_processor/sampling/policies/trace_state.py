@@ -9,11 +9,14 @@ from pydantic import Field
 from milvus_otel_processor.sampling import tracestate
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.spans.schema import ContextView
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.spans.trace import Trace
 
 _MEMBER_LIMIT = 256  # of key and value together, in bytes; a longer value matches nothing, as in the Collector
@@ -54,6 +57,19 @@ class TraceStatePolicy(PolicySettings):
 
     type: Literal["trace_state"]
     trace_state: TraceStateSettings
+
+    def remarks(self) -> Iterator[str]:
+        """Yield values that no member of a trace state has."""
+        state = self.trace_state
+        yield from remarks.of_key(state.key, "trace_state.key")
+        yield from remarks.of_texts(state.values, "trace_state.values")
+        for index, value in enumerate(state.values):
+            if len(state.key.encode()) + len(value.encode()) >= _MEMBER_LIMIT:
+                yield f"trace_state.values[{index}]: is longer than a member of a trace state can be, and matches nothing"
+
+    def constant(self) -> bool | None:
+        """Return False where no member can match."""
+        return None if self.trace_state.key and any(self.trace_state.values) else False
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
