@@ -1,0 +1,139 @@
+//! A trace that waits.
+
+use std::sync::Arc;
+
+use crate::cut::{Cut, Part};
+use crate::groups::Group;
+use crate::head::Head;
+use crate::pack::{Packed, Unpacked};
+
+/// What stands in front of each span where it waits: its size, and the place of its group among its trace's, 4 bytes each.
+pub const FRAME: usize = 8;
+/// Groups of a trace among which the one of a span is looked for; one that is further back is put there again.
+const GROUPS_LOOKED_AT: usize = 16;
+
+/// What is read of each span when it comes, of all spans of a trace together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub start: u64,
+    pub end: u64,
+    /// A bit for each status code; the last stands for all that have no name.
+    pub statuses: u8,
+    /// Whether the heads of all spans are valid.
+    pub sound: bool,
+    /// Whether rules on the names of roots have to be asked.
+    pub asked: bool,
+    pub count: u32,
+    /// The bytes of the spans.
+    pub size: usize,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Facts { start: u64::MAX, end: 0, statuses: 0, sound: true, asked: false, count: 0, size: 0 }
+    }
+}
+
+impl Facts {
+    /// Count a span in; `head` is None where it is not valid.
+    pub fn add(&mut self, span: &[u8], head: Option<&Head>) {
+        self.count += 1;
+        self.size += span.len();
+        let Some(head) = head else {
+            self.sound = false;
+            return;
+        };
+        self.start = self.start.min(head.start);
+        self.end = self.end.max(head.end);
+        self.statuses |= status_bit(head.status.into());
+    }
+}
+
+/// Return the bit of a status code.
+pub fn status_bit(code: i64) -> u8 {
+    1 << if (0..7).contains(&code) { code } else { 7 }
+}
+
+pub struct Entry<G> {
+    pub facts: Facts,
+    groups: Vec<Arc<Group<G>>>,
+    packed: Vec<Packed>,
+    /// The spans, each behind its frame, that were not packed.
+    pub young: Vec<u8>,
+}
+
+impl<G> Default for Entry<G> {
+    fn default() -> Self {
+        Entry { facts: Facts::default(), groups: Vec::new(), packed: Vec::new(), young: Vec::new() }
+    }
+}
+
+impl<G> Entry<G> {
+    /// Take the spans of a request in; `groups` are those of its envelopes.
+    pub fn add(&mut self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>]) {
+        let room: usize = cut.rows_of(part).map(|row| cut.rows[row].span(request).len() + FRAME).sum();
+        self.young.reserve_exact(room);
+        let (mut envelope, mut place) = (u32::MAX, 0);
+        for row in cut.rows_of(part) {
+            let row = &cut.rows[row];
+            if row.envelope != envelope {
+                envelope = row.envelope;
+                place = self.place_of(&groups[envelope as usize]);
+            }
+            let span = row.span(request);
+            self.young.extend_from_slice(&(span.len() as u32).to_le_bytes());
+            self.young.extend_from_slice(&place.to_le_bytes());
+            self.young.extend_from_slice(span);
+            self.facts.add(span, row.head.as_ref());
+        }
+    }
+
+    fn place_of(&mut self, group: &Arc<Group<G>>) -> u32 {
+        let near = self.groups.len().saturating_sub(GROUPS_LOOKED_AT);
+        let found = self.groups[near..].iter().position(|other| Arc::ptr_eq(other, group));
+        let place = found.map_or(self.groups.len(), |place| near + place);
+        if place == self.groups.len() {
+            self.groups.reserve_exact(1);
+            self.groups.push(group.clone());
+        }
+        place as u32
+    }
+
+    /// Put what was packed in the place of the young bytes.
+    pub fn packed(&mut self, packed: Packed) {
+        self.packed.reserve_exact(1);
+        self.packed.push(packed);
+        self.young = Vec::new();
+    }
+
+    /// Return all spans with their frames, and their groups.
+    pub fn into_bytes(self, unpacked: &mut Unpacked) -> (Vec<u8>, Vec<Arc<Group<G>>>) {
+        if self.packed.is_empty() {
+            return (self.young, self.groups);
+        }
+        (joined(&self.packed, &self.young, self.facts, unpacked), self.groups)
+    }
+
+    /// Return a copy of the same.
+    pub fn bytes(&self, unpacked: &mut Unpacked) -> (Vec<u8>, Vec<Arc<Group<G>>>) {
+        (joined(&self.packed, &self.young, self.facts, unpacked), self.groups.clone())
+    }
+}
+
+fn joined(packed: &[Packed], young: &[u8], facts: Facts, unpacked: &mut Unpacked) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(facts.size + FRAME * facts.count as usize);
+    packed.iter().for_each(|packed| unpacked.read(packed, &mut bytes));
+    bytes.extend_from_slice(young);
+    bytes
+}
+
+/// Iterate over spans with their frames: where each begins and ends, and the place of its group.
+pub fn frames(bytes: &[u8]) -> impl Iterator<Item = (usize, usize, u32)> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let [a, b, c, d, e, f, g, h] = *bytes.get(at..)?.first_chunk::<FRAME>()?;
+        let begin = at + FRAME;
+        at = begin + u32::from_le_bytes([a, b, c, d]) as usize;
+        Some((begin, at, u32::from_le_bytes([e, f, g, h])))
+    })
+}

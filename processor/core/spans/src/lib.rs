@@ -1,0 +1,21 @@
+//! Spans that wait for the decision over their trace, and what their bytes say.
+//!
+//! The way of a span: [`cut`] a request up, [`store`] its spans by trace until they are due, read and append to the [`trace`],
+//! [`join`] what is kept into a request again. Nothing here knows of Python, of rules, or of a clock.
+
+#![forbid(unsafe_code)]
+
+pub mod cut;
+pub mod decisions;
+mod entry;
+pub mod groups;
+pub mod head;
+pub mod join;
+pub mod names;
+mod pack;
+pub mod store;
+pub mod times;
+pub mod trace;
+pub mod wire;
+
+pub use memchr::memmem::Finder;

@@ -1,0 +1,367 @@
+//! Spans that wait, by trace, from a request to the decision.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::cut::{Cut, Part};
+use crate::decisions::{Decision, Decisions};
+use crate::entry::Entry;
+use crate::groups::{Group, Groups};
+use crate::head::{Head, TraceId, is_no_parent};
+use crate::names::{Names, OfRoot};
+use crate::pack::{BLOCK, Unpacked, pack};
+use crate::times::{Times, Waits};
+use crate::trace::Trace;
+
+const KNOWN_GROUPS: usize = 4096;
+const KNOWN_GROUPS_SIZE: usize = 4 << 20;
+/// Ids of traces that came lately, beyond those that wait, that are not worth a look.
+const YOUNG_AT_LEAST: usize = 4096;
+
+/// How a store is to work.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub waits: Waits,
+    /// How many decisions are remembered.
+    pub sampled_cache_size: usize,
+    pub not_sampled_cache_size: usize,
+    /// Whether the names of roots are asked about.
+    pub asks_roots: bool,
+    /// Whether it is to be known to which traces the last request added.
+    pub tells_touched: bool,
+    /// What waiting bytes may be before the oldest are packed.
+    pub pack_above: usize,
+}
+
+/// What came of a request. `K` is what is known of a decision.
+pub struct Arrived<G, K> {
+    pub spans: usize,
+    pub refused: usize,
+    /// Traces and spans that were dropped at once, by the number of the verdict.
+    pub settled: Vec<(usize, usize)>,
+    /// Spans of traces that were sampled, each as a trace of its own.
+    pub late: Vec<(Arc<K>, Trace<G>)>,
+    pub late_not_sampled: usize,
+}
+
+pub struct Store<G, K> {
+    settings: Settings,
+    entries: HashMap<TraceId, Box<Entry<G>>, RandomState>,
+    times: Times,
+    decisions: Decisions<K>,
+    pub groups: Groups<G>,
+    pub names: Names,
+    touched: Vec<TraceId>,
+    spans: usize,
+    size: usize,
+    /// Ids of traces with bytes that are not packed, the oldest first, and how many bytes that are.
+    young: VecDeque<TraceId>,
+    young_size: usize,
+    unpacked: Unpacked,
+}
+
+impl<G, K> Store<G, K> {
+    pub fn new(settings: Settings) -> Self {
+        Store {
+            settings,
+            entries: HashMap::default(),
+            times: Times::new(settings.waits),
+            decisions: Decisions::new(settings.sampled_cache_size, settings.not_sampled_cache_size),
+            groups: Groups::new(KNOWN_GROUPS, KNOWN_GROUPS_SIZE),
+            names: Names::default(),
+            touched: Vec::new(),
+            spans: 0,
+            size: 0,
+            young: VecDeque::new(),
+            young_size: 0,
+            unpacked: Unpacked::default(),
+        }
+    }
+
+    /// Work by other settings from now on, for what waits as well. All that is known of names is forgotten.
+    pub fn configure(&mut self, settings: Settings, now: f64) {
+        self.settings = settings;
+        self.times.change(settings.waits, now);
+        self.decisions.resize(settings.sampled_cache_size, settings.not_sampled_cache_size);
+        self.names = Names::default();
+        self.entries.values_mut().for_each(|entry| entry.facts.asked = true);
+    }
+
+    /// The names of the request's roots that are not known, and the envelopes, by their places.
+    pub fn unknown<'a>(&self, request: &'a [u8], cut: &Cut) -> (Vec<&'a [u8]>, Vec<usize>) {
+        let mut names = Vec::new();
+        if self.settings.asks_roots {
+            let roots = cut.rows.iter().filter_map(|row| root_name(row.span(request), row.head.as_ref()));
+            names.extend(roots.filter(|name| self.names.get(name).is_none()));
+            names.sort_unstable();
+            names.dedup();
+        }
+        let unknown = |place: &usize| self.groups.get(&cut.envelopes[*place]).is_none();
+        (names, (0..cut.envelopes.len()).filter(unknown).collect())
+    }
+
+    /// Take a request in. `groups` are those of its envelopes, `of_root` answers for the names of its roots.
+    ///
+    /// Trace by trace: one that goes wrong leaves the others as they are.
+    pub fn ingest(
+        &mut self,
+        request: &[u8],
+        cut: &Cut,
+        groups: &[Arc<Group<G>>],
+        of_root: impl Fn(&Names, &[u8]) -> OfRoot,
+        now: f64,
+    ) -> Arrived<G, K> {
+        let (spans, refused) = (cut.rows.len(), cut.refused);
+        let mut arrived = Arrived { spans, refused, settled: Vec::new(), late: Vec::new(), late_not_sampled: 0 };
+        self.touched.clear();
+        for part in &cut.parts {
+            if self.entries.contains_key(&part.id) {
+                self.arrive(request, cut, part, groups, &of_root, now, &mut arrived);
+                continue;
+            }
+            match self.decisions.get(&part.id) {
+                None => self.arrive(request, cut, part, groups, &of_root, now, &mut arrived),
+                Some(Decision::NotSampled) => arrived.late_not_sampled += cut.rows_of(part).count(),
+                Some(Decision::Sampled(kept)) => {
+                    let alone = |row: usize| {
+                        let row = &cut.rows[row];
+                        let group = groups[row.envelope as usize].clone();
+                        Trace::of_span(part.id, row.span(request), row.head.as_ref(), group)
+                    };
+                    arrived.late.extend(cut.rows_of(part).map(|row| (kept.clone(), alone(row))));
+                }
+            }
+        }
+        self.pack_old();
+        arrived
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a request and what belongs to it")]
+    fn arrive(
+        &mut self,
+        request: &[u8],
+        cut: &Cut,
+        part: &Part,
+        groups: &[Arc<Group<G>>],
+        of_root: &impl Fn(&Names, &[u8]) -> OfRoot,
+        now: f64,
+        arrived: &mut Arrived<G, K>,
+    ) {
+        let (mut asked, mut roots) = (false, 0);
+        for (before, row) in cut.rows_of(part).enumerate() {
+            let row = &cut.rows[row];
+            let Some(name) = root_name(row.span(request), row.head.as_ref()) else { continue };
+            roots += 1;
+            if !self.settings.asks_roots {
+                continue;
+            }
+            match of_root(&self.names, name) {
+                OfRoot::Nothing => {}
+                OfRoot::Ask => asked = true,
+                OfRoot::Settles(verdict) => {
+                    let rest = cut.rows_of(part).count() - before - 1;
+                    return self.settle(part.id, verdict, before + 1, rest, arrived);
+                }
+            }
+        }
+        self.add(request, cut, part, groups, now);
+        if let Some(entry) = self.entries.get_mut(&part.id) {
+            entry.facts.asked |= asked;
+            let count = entry.facts.count;
+            if roots > 0 {
+                self.times.hurry(part.id, now);
+                self.times.watch(part.id, count, now);
+            }
+        }
+        if self.settings.tells_touched {
+            self.touched.push(part.id);
+        }
+    }
+
+    fn add(&mut self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>], now: f64) {
+        let mut is_new = false;
+        let entry = self.entries.entry(part.id).or_insert_with(|| {
+            is_new = true;
+            Box::default()
+        });
+        let (before, young) = (entry.facts, entry.young.len());
+        entry.add(request, cut, part, groups);
+        self.spans += (entry.facts.count - before.count) as usize;
+        self.size += entry.facts.size - before.size;
+        self.young_size += entry.young.len() - young;
+        if young == 0 {
+            self.young.push_back(part.id);
+        }
+        if is_new {
+            self.times.arrived(part.id, now);
+            self.times.watch(part.id, entry.facts.count, now);
+        }
+    }
+
+    /// Drop a trace whose root has settled that; `spans` of the request belong to it, `rest` came behind the root.
+    fn settle(&mut self, id: TraceId, verdict: u32, spans: usize, rest: usize, arrived: &mut Arrived<G, K>) {
+        let waited = self.remove(&id).map_or(0, |entry| entry.facts.count as usize);
+        let verdict = verdict as usize;
+        if arrived.settled.len() <= verdict {
+            arrived.settled.resize(verdict + 1, (0, 0));
+        }
+        arrived.settled[verdict].0 += 1;
+        arrived.settled[verdict].1 += waited + spans;
+        arrived.late_not_sampled += rest;
+        self.decisions.put(id, Decision::NotSampled);
+    }
+
+    fn remove(&mut self, id: &TraceId) -> Option<Entry<G>> {
+        let entry = self.entries.remove(id)?;
+        self.spans -= entry.facts.count as usize;
+        self.size -= entry.facts.size;
+        self.young_size -= entry.young.len();
+        Some(*entry)
+    }
+
+    /// Pack the oldest bytes where there are too many that are not.
+    fn pack_old(&mut self) {
+        if self.young.len() > 2 * self.entries.len() + YOUNG_AT_LEAST {
+            self.young.retain(|id| self.entries.contains_key(id)); // most traces are dropped before they are old
+        }
+        while self.young_size > self.settings.pack_above.max(BLOCK) {
+            let (mut ids, mut size) = (Vec::new(), 0);
+            while size < BLOCK {
+                let Some(id) = self.young.pop_front() else { break };
+                // One that is gone, or was packed and has grown since, may be there twice.
+                let young = self.entries.get(&id).map_or(0, |entry| entry.young.len());
+                if young > 0 && ids.last() != Some(&id) {
+                    size += young;
+                    ids.push(id);
+                }
+            }
+            if ids.is_empty() {
+                return;
+            }
+            let pieces: Vec<&[u8]> = ids.iter().map(|id| &self.entries[id].young[..]).collect();
+            let packed = pack(&pieces);
+            for (id, packed) in ids.iter().zip(packed) {
+                if let Some(entry) = self.entries.get_mut(id) {
+                    self.young_size -= entry.young.len();
+                    entry.packed(packed);
+                }
+            }
+        }
+    }
+
+    /// Remove and return traces that are due, and then those that are complete and were quiet for long enough; up to `limit`.
+    pub fn take_due(&mut self, now: f64, limit: usize) -> Vec<Trace<G>> {
+        let mut taken = Vec::new();
+        while taken.len() < limit {
+            let Some(id) = self.times.next_due(now) else { break };
+            taken.extend(self.take(&id)); // one that was decided early is not there any more
+        }
+        while taken.len() < limit {
+            let Some(watched) = self.times.next_watched(now) else { break };
+            let Some(entry) = self.entries.get(&watched.id) else { continue };
+            let count = entry.facts.count;
+            if count > watched.arrived {
+                self.times.watch(watched.id, count, now);
+                continue;
+            }
+            let whole = self.view(&watched.id).is_some_and(|trace| trace.is_complete() == Some(true));
+            if whole {
+                taken.extend(self.take(&watched.id));
+            }
+        }
+        taken
+    }
+
+    /// Remove and return the oldest traces, due or not, `limit` at the most.
+    pub fn take_oldest(&mut self, limit: usize) -> Vec<Trace<G>> {
+        let mut taken = Vec::new();
+        while taken.len() < limit {
+            let Some(id) = self.times.next_oldest() else { break };
+            taken.extend(self.take(&id));
+        }
+        taken
+    }
+
+    /// Remove and return a trace, if it waits.
+    pub fn take(&mut self, id: &TraceId) -> Option<Trace<G>> {
+        let entry = self.remove(id)?;
+        if self.entries.is_empty() {
+            self.forget();
+        }
+        let facts = entry.facts;
+        let (bytes, groups) = entry.into_bytes(&mut self.unpacked);
+        Some(Trace::new(*id, bytes, groups, facts))
+    }
+
+    fn forget(&mut self) {
+        self.young.clear();
+        self.unpacked.clear();
+    }
+
+    /// Return a trace as it is now, if it waits, and let it wait on.
+    pub fn view(&mut self, id: &TraceId) -> Option<Trace<G>> {
+        let entry = self.entries.get(id)?;
+        let (bytes, groups) = entry.bytes(&mut self.unpacked);
+        Some(Trace::new(*id, bytes, groups, entry.facts))
+    }
+
+    /// Return the ids of the traces to which the last request added, if that is to be known, and which wait still.
+    pub fn touched(&self) -> Vec<TraceId> {
+        self.touched.iter().filter(|id| self.entries.contains_key(*id)).copied().collect()
+    }
+
+    /// Remove and return those of them that are larger than `size` bytes.
+    pub fn take_larger_than(&mut self, size: usize) -> Vec<Trace<G>> {
+        let is_large = |id: &TraceId| self.entries.get(id).is_some_and(|entry| entry.facts.size > size);
+        let large: Vec<TraceId> = self.touched.iter().filter(|id| is_large(id)).copied().collect();
+        large.iter().filter_map(|id| self.take(id)).collect()
+    }
+
+    /// Remember what was decided over a trace, for the spans that come late.
+    pub fn remember(&mut self, id: TraceId, decision: Decision<K>) {
+        self.decisions.put(id, decision);
+    }
+
+    pub fn contains(&self, id: &TraceId) -> bool {
+        self.entries.contains_key(id)
+    }
+
+    /// How many traces wait.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many spans wait.
+    pub fn spans(&self) -> usize {
+        self.spans
+    }
+
+    /// How many bytes these spans are.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// How many of these bytes, frames included, are not packed.
+    pub fn young_size(&self) -> usize {
+        self.young_size
+    }
+
+    /// How long a trace waits at the most; seconds.
+    pub fn wait(&self) -> f64 {
+        self.settings.waits.whole
+    }
+
+    pub fn tick(&self) -> f64 {
+        self.times.tick
+    }
+}
+
+fn root_name<'a>(span: &'a [u8], head: Option<&Head>) -> Option<&'a [u8]> {
+    head.filter(|head| is_no_parent(head.parent_span_id.of(span))).map(|head| head.name.of(span))
+}

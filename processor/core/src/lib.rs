@@ -1,0 +1,25 @@
+//! The span store of milvus-otel-processor for Python: the crate `milvus-otel-spans` in Python's terms.
+//!
+//! What each class and method means is said in `milvus_otel_processor.spans.contract`.
+
+#![forbid(unsafe_code)]
+
+mod faults;
+mod head;
+mod hooks;
+mod store;
+mod texts;
+mod trace;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn milvus_otel_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<store::Store>()?;
+    module.add_class::<store::Arrived>()?;
+    module.add_class::<trace::Trace>()?;
+    module.add_class::<head::Head>()?;
+    module.add_class::<head::Heads>()?;
+    module.add_class::<head::Status>()
+}

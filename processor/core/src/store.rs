@@ -1,0 +1,263 @@
+//! The store, for Python.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+use milvus_otel_spans::cut::{Cut, Envelope};
+use milvus_otel_spans::decisions::Decision;
+use milvus_otel_spans::groups::Group;
+use milvus_otel_spans::head::TraceId;
+use milvus_otel_spans::join;
+use milvus_otel_spans::names::OfRoot;
+use milvus_otel_spans::store::{Arrived as Came, Settings, Store as Spans};
+use milvus_otel_spans::times::Waits;
+use milvus_otel_spans::trace::Trace as Taken;
+use pyo3::exceptions::{PyKeyError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::faults::{contained, malformed};
+use crate::hooks::{Hooks, Made};
+use crate::trace::Trace;
+
+/// What the answer is to the name of a root where rules have to be asked.
+const ASK: &str = "ask";
+/// Requests from here on are cut up while other threads run.
+const LARGE: usize = 1 << 14;
+
+/// What came of a request.
+#[pyclass(frozen, get_all, module = "milvus_otel_core")]
+pub struct Arrived {
+    spans: usize,
+    refused: usize,
+    settled: Vec<(Py<PyAny>, usize, usize)>,
+    late: Vec<(Py<PyAny>, Py<Trace>)>,
+    late_not_sampled: usize,
+}
+
+struct Inner {
+    spans: Spans<Made, Py<PyAny>>,
+    /// What roots settle; names hold the places.
+    verdicts: Vec<Py<PyAny>>,
+}
+
+impl Inner {
+    fn number_of(&mut self, verdict: &Bound<'_, PyAny>) -> u32 {
+        let found = self.verdicts.iter().position(|known| known.is(verdict));
+        let number = found.unwrap_or(self.verdicts.len());
+        if found.is_none() {
+            self.verdicts.push(verdict.clone().unbind());
+        }
+        number as u32
+    }
+}
+
+/// Waiting spans by trace. No function of Python's is called while it is locked.
+#[pyclass(frozen, module = "milvus_otel_core")]
+pub struct Store {
+    hooks: Arc<Hooks>,
+    pack_above: usize,
+    inner: Mutex<Inner>,
+}
+
+/// What a request needs to know that was not known: answers for names, and groups.
+#[derive(Default)]
+struct Learned {
+    answers: HashMap<Vec<u8>, OfRoot, RandomState>,
+    groups: HashMap<Envelope, Arc<Group<Made>>, RandomState>,
+}
+
+fn settings_of(settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Settings> {
+    Ok(Settings {
+        waits: Waits {
+            whole: settings.getattr("wait")?.extract()?,
+            after_root: settings.getattr("wait_after_root")?.extract()?,
+            after_complete: settings.getattr("wait_after_complete")?.extract()?,
+        },
+        sampled_cache_size: settings.getattr("sampled_cache_size")?.extract()?,
+        not_sampled_cache_size: settings.getattr("not_sampled_cache_size")?.extract()?,
+        asks_roots: settings.getattr("asks_roots")?.extract()?,
+        tells_touched: settings.getattr("tells_touched")?.extract()?,
+        pack_above,
+    })
+}
+
+impl Store {
+    fn inner<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, Inner> {
+        self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn traces(&self, py: Python<'_>, taken: Vec<Taken<Made>>) -> PyResult<Vec<Py<Trace>>> {
+        taken.into_iter().map(|trace| Py::new(py, Trace::new(trace, self.hooks.clone()))).collect()
+    }
+
+    fn learn(&self, py: Python<'_>, request: &[u8], cut: &Cut) -> PyResult<Learned> {
+        let mut learned = Learned::default();
+        let (names, places) = self.inner(py).spans.unknown(request, cut);
+        for name in names {
+            let answer = self.hooks.of_root(py, name)?;
+            let mut inner = self.inner(py);
+            let answer = if answer.is_none() {
+                OfRoot::Nothing
+            } else if answer.cast::<PyString>().is_ok_and(|text| text == ASK) {
+                OfRoot::Ask
+            } else {
+                OfRoot::Settles(inner.number_of(&answer))
+            };
+            inner.spans.names.put(name, answer);
+            learned.answers.insert(name.to_vec(), answer);
+        }
+        for place in places {
+            let envelope = &cut.envelopes[place];
+            if learned.groups.contains_key(envelope) {
+                continue;
+            }
+            let made = self.hooks.make(py, envelope)?;
+            let (group, others_forgotten) = self.inner(py).spans.groups.add(envelope.clone(), made);
+            if others_forgotten {
+                self.hooks.forget_sets(py);
+            }
+            learned.groups.insert(envelope.clone(), group);
+        }
+        Ok(learned)
+    }
+
+    fn put(&self, py: Python<'_>, request: &[u8], cut: &Cut, learned: &Learned, now: f64) -> PyResult<Arrived> {
+        let mut inner = self.inner(py);
+        let group_of =
+            |envelope: &Envelope| inner.spans.groups.get(envelope).or_else(|| learned.groups.get(envelope).cloned());
+        let groups: Option<Vec<_>> = cut.envelopes.iter().map(group_of).collect();
+        // Known when asked, and forgotten since: cannot be, because calls are serialized.
+        let groups = groups.ok_or_else(|| PyRuntimeError::new_err("a group was forgotten while it was needed"))?;
+        let came = inner.spans.ingest(
+            request,
+            cut,
+            &groups,
+            |names, name| names.get(name).or_else(|| learned.answers.get(name).copied()).unwrap_or(OfRoot::Ask),
+            now,
+        );
+        let Came { spans, refused, settled, late, late_not_sampled } = came;
+        let settled = settled.iter().zip(&inner.verdicts).filter(|((traces, _), _)| *traces > 0);
+        let settled = settled.map(|((traces, spans), verdict)| (verdict.clone_ref(py), *traces, *spans)).collect();
+        drop(inner);
+        let late = late
+            .into_iter()
+            .map(|(kept, trace)| Ok((kept.clone_ref(py), Py::new(py, Trace::new(trace, self.hooks.clone()))?)));
+        Ok(Arrived { spans, refused, settled, late: late.collect::<PyResult<_>>()?, late_not_sampled })
+    }
+}
+
+#[pymethods]
+impl Store {
+    #[new]
+    fn new(hooks: &Bound<'_, PyAny>, settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Self> {
+        let inner = Inner { spans: Spans::new(settings_of(settings, pack_above)?), verdicts: Vec::new() };
+        Ok(Store { hooks: Arc::new(Hooks::new(hooks)?), pack_above, inner: Mutex::new(inner) })
+    }
+
+    fn ingest(&self, py: Python<'_>, request: &[u8], now: f64) -> PyResult<Arrived> {
+        contained(|| {
+            let cut = if request.len() < LARGE { Cut::new(request) } else { py.detach(|| Cut::new(request)) };
+            let cut = cut.ok_or_else(|| malformed("the request"))?;
+            let learned = self.learn(py, request, &cut)?;
+            self.put(py, request, &cut, &learned, now)
+        })
+    }
+
+    fn take_due(&self, py: Python<'_>, now: f64, limit: usize) -> PyResult<Vec<Py<Trace>>> {
+        contained(|| {
+            let taken = self.inner(py).spans.take_due(now, limit);
+            self.traces(py, taken)
+        })
+    }
+
+    fn take_oldest(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Py<Trace>>> {
+        contained(|| {
+            let taken = self.inner(py).spans.take_oldest(limit);
+            self.traces(py, taken)
+        })
+    }
+
+    fn take_larger_than(&self, py: Python<'_>, size: usize) -> PyResult<Vec<Py<Trace>>> {
+        contained(|| {
+            let taken = self.inner(py).spans.take_larger_than(size);
+            self.traces(py, taken)
+        })
+    }
+
+    fn take(&self, py: Python<'_>, trace_id: &[u8]) -> PyResult<Trace> {
+        contained(|| {
+            let taken = id_of(trace_id).and_then(|id| self.inner(py).spans.take(&id));
+            let taken = taken.ok_or_else(|| PyKeyError::new_err(PyBytes::new(py, trace_id).unbind()))?;
+            Ok(Trace::new(taken, self.hooks.clone()))
+        })
+    }
+
+    fn touched(&self, py: Python<'_>) -> PyResult<Vec<Py<Trace>>> {
+        contained(|| {
+            let mut inner = self.inner(py);
+            let ids = inner.spans.touched();
+            let views = ids.iter().filter_map(|id| inner.spans.view(id)).collect();
+            drop(inner);
+            self.traces(py, views)
+        })
+    }
+
+    fn remember(&self, py: Python<'_>, trace_id: &[u8], kept: Option<Py<PyAny>>) {
+        let Some(id) = id_of(trace_id) else { return };
+        let decision = kept.map_or(Decision::NotSampled, |kept| Decision::Sampled(Arc::new(kept)));
+        self.inner(py).spans.remember(id, decision);
+    }
+
+    fn configure(&self, py: Python<'_>, settings: &Bound<'_, PyAny>, now: f64) -> PyResult<()> {
+        let settings = settings_of(settings, self.pack_above)?;
+        let mut inner = self.inner(py);
+        inner.spans.configure(settings, now);
+        inner.verdicts.clear();
+        Ok(())
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.inner(py).spans.len()
+    }
+
+    fn __contains__(&self, py: Python<'_>, trace_id: &[u8]) -> bool {
+        id_of(trace_id).is_some_and(|id| self.inner(py).spans.contains(&id))
+    }
+
+    #[getter]
+    fn spans(&self, py: Python<'_>) -> usize {
+        self.inner(py).spans.spans()
+    }
+
+    #[getter]
+    fn size(&self, py: Python<'_>) -> usize {
+        self.inner(py).spans.size()
+    }
+
+    #[getter]
+    fn group_size(&self, py: Python<'_>) -> usize {
+        self.inner(py).spans.groups.held()
+    }
+
+    #[getter]
+    fn wait(&self, py: Python<'_>) -> f64 {
+        self.inner(py).spans.wait()
+    }
+
+    #[getter]
+    fn tick(&self, py: Python<'_>) -> f64 {
+        self.inner(py).spans.tick()
+    }
+
+    #[staticmethod]
+    fn join<'py>(py: Python<'py>, traces: Vec<PyRef<'py, Trace>>) -> PyResult<Bound<'py, PyBytes>> {
+        contained(|| Ok(PyBytes::new(py, &join::request(traces.iter().map(|trace| &trace.taken)))))
+    }
+}
+
+fn id_of(trace_id: &[u8]) -> Option<TraceId> {
+    trace_id.try_into().ok()
+}
