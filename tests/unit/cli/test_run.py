@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import Queue
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import grpc
@@ -160,7 +162,7 @@ def test_the_first_signal_decides_and_sends_what_waits(
     ]
     assert [span.name for span in spans] == ["request"]
     assert any("stopping" in line and "waiting_spans=1" in line for line in process.seen)
-    assert process.seen[-1].endswith(" stopped received_spans=1 exported_spans=1")
+    assert any(line.endswith(" stopped received_spans=1 exported_spans=1") for line in process.seen)
 
 
 def test_spans_that_cannot_be_sent_in_time_are_counted_as_lost(run: type[Process]) -> None:
@@ -170,19 +172,69 @@ def test_spans_that_cannot_be_sent_in_time_are_counted_as_lost(run: type[Process
     process.process.send_signal(signal.SIGTERM)
     assert process.end() == 0
     assert monotonic() - begin < 10
-    assert process.seen[-1].endswith(" stopped received_spans=1 exported_spans=0 lost_shutdown=1")
+    assert any(line.endswith(" stopped received_spans=1 exported_spans=0 lost_shutdown=1") for line in process.seen)
 
 
-def test_the_second_signal_ends_it_at_once(run: type[Process]) -> None:
-    process = run(*keep_everything(closed_port()))
+@pytest.mark.parametrize("echoes", [[signal.SIGTERM] * 3, [signal.SIGINT, signal.SIGTERM], [signal.SIGINT] * 2])
+def test_a_signal_that_a_launcher_repeats_takes_nothing_from_the_time_there_is(
+    run: type[Process], peer: tuple[str, Queue[ExportTraceServiceRequest]], echoes: list[signal.Signals]
+) -> None:
+    endpoint, received = peer
+    process = run(*keep_everything(endpoint))
     send_a_span(received_at(process.line_with("started")))
     process.process.send_signal(signal.SIGTERM)
+    for echo in echoes:
+        process.process.send_signal(echo)
+    assert process.end() == 0
+    assert len(received.get(timeout=DEADLINE).resource_spans) == 1
+    assert any(line.endswith(" stopped received_spans=1 exported_spans=1") for line in process.seen)
+
+
+def test_a_second_ctrl_c_two_seconds_later_ends_it_at_once(run: type[Process]) -> None:
+    process = run(*keep_everything(closed_port()))
+    send_a_span(received_at(process.line_with("started")))
+    process.process.send_signal(signal.SIGINT)
     process.line_with("stopping")
+    sleep(2.1)
+    process.process.send_signal(signal.SIGTERM)
+    begin = monotonic()
+    process.process.send_signal(signal.SIGINT)
+    assert process.end() == 128 + signal.SIGINT
+    assert monotonic() - begin < 3
+    assert "interrupted again" in process.seen[-1]
+
+
+def test_the_time_for_stopping_is_a_setting(run: type[Process]) -> None:
+    process = run(*keep_everything(closed_port()), "--set", "service.shutdown_timeout=1s")
+    send_a_span(received_at(process.line_with("started")))
     begin = monotonic()
     process.process.send_signal(signal.SIGTERM)
-    assert process.end() == 128 + signal.SIGTERM
-    assert monotonic() - begin < 3
-    assert "a second signal" in process.seen[-1]
+    assert process.end() == 0
+    assert monotonic() - begin < 4
+    assert any(line.endswith(" stopped received_spans=1 exported_spans=0 lost_shutdown=1") for line in process.seen)
+
+
+def test_it_stops_though_nobody_reads_what_it_logs(peer: tuple[str, Queue[ExportTraceServiceRequest]]) -> None:
+    endpoint, received = peer
+    arguments = [*keep_everything(endpoint), "--set", "service.telemetry.logs.level=debug"]
+    command = [sys.executable, "-c", "from milvus_otel_processor.cli import main; main()", "run", *arguments]
+    ours, its = os.pipe()
+    with subprocess.Popen(command, stderr=its) as process:
+        os.close(its)
+        line = b""
+        while b"started" not in line:
+            line = os.read(ours, 1 << 16)
+        # From here on the pipe is full: what is written to it blocks.
+        filler = os.open(f"/proc/self/fd/{ours}", os.O_WRONLY | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(filler, bytes(4096))
+        send_a_span(received_at(line.decode()))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=DEADLINE) == 0
+        os.close(filler)
+        os.close(ours)
+    assert len(received.get(timeout=DEADLINE).resource_spans) == 1
 
 
 def test_an_exporter_that_cannot_be_reached_is_one_line_and_no_traceback(run: type[Process]) -> None:

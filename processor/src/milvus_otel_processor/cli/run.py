@@ -16,19 +16,16 @@ from milvus_otel_processor.config import load_config
 from milvus_otel_processor.service.reload import Reloader, WatchedFiles
 from milvus_otel_processor.service.service import Service, StartError, tune_garbage_collection
 from milvus_otel_processor.service.signals import Signals
-from milvus_otel_processor.telemetry.log import log_to_stderr
+from milvus_otel_processor.telemetry.log import flush_log, log_to_stderr
 
 if TYPE_CHECKING:
-    import signal
     from pathlib import Path
 
     from milvus_otel_processor.config import Config
     from milvus_otel_processor.telemetry.counters import Snapshot
 
-GRACE_SECONDS = 8.0
-"""For deciding what waits and for sending it; it leaves time to end within the 10 s that `docker stop` gives."""
-LAST_SECONDS = 9.5
-"""After which the program ends, whatever still holds it."""
+_LAST_SECONDS = 1.5
+"""Beyond `service.shutdown_timeout`, after which the program ends, whatever still holds it."""
 
 logger = logging.getLogger("milvus_otel_processor")
 
@@ -38,19 +35,21 @@ logger = logging.getLogger("milvus_otel_processor")
 def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     """Receive OTLP traces, enrich them, keep whole traces by rules, and export what is kept.
 
-    SIGTERM and SIGINT stop receiving, decide what waits, send it, and end with status 0 within 10 s. A second signal
-    ends it at once.
+    SIGTERM and SIGINT stop receiving, decide what waits, send it, and end with status 0, within service.shutdown_timeout.
+    More of them change nothing, but Ctrl-C two seconds after the first ends it at once.
 
     A file of the configuration that changes is read again, and on SIGHUP all of them are: its rules take effect, the rest
     needs a restart. A broken one changes nothing.
     """
     files = WatchedFiles()
     loaded = load_or_exit(path, overrides, files.note)
-    log_to_stderr(loaded.config.service.telemetry.logs.level)
+    asked = Event()
+    # Before any thread is started, that of the log included: they inherit that these signals are not for them.
+    signals = Signals(on_hangup=asked.set, on_impatience=_ended_at_once)
+    logs = loaded.config.service.telemetry.logs
+    log_to_stderr(logs.level, logs.encoding)
     for warning in loaded.warnings:
         logger.warning("%s", warning)
-    asked = Event()
-    signals = Signals(on_hangup=asked.set, on_second=_ended_at_once)
     try:
         service = Service(loaded.config)
         service.start()
@@ -63,7 +62,7 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     reloader = Reloader(loaded.config, files, load, service.replace_rules)
     Thread(target=reloader.run, args=[asked], name="reload", daemon=True).start()
     signals.wait()
-    _stop(service)
+    _stop(service, loaded.config.service.shutdown_timeout)
 
 
 def _log_start(endpoint: str, path: Path | None, config: Config) -> None:
@@ -78,12 +77,13 @@ def _log_start(endpoint: str, path: Path | None, config: Config) -> None:
     logger.info("started", extra=values)
 
 
-def _stop(service: Service) -> None:
-    logger.info("stopping: deciding what waits, and sending it", extra=_waiting(service.telemetry.snapshot()))
-    guard = Timer(LAST_SECONDS, _out_of_time, [service])
+def _stop(service: Service, grace_seconds: float) -> None:
+    # The guard comes first: whatever is slow or stuck, the log for one, the program ends in time.
+    guard = Timer(grace_seconds + _LAST_SECONDS, _out_of_time, [service])
     guard.daemon = True
     guard.start()
-    service.stop(grace_seconds=GRACE_SECONDS)
+    logger.info("stopping: deciding what waits, and sending it", extra=_waiting(service.telemetry.snapshot()))
+    service.stop(grace_seconds)
     guard.cancel()
     snapshot = service.telemetry.snapshot()
     lost = {f"lost_{reason}": spans for reason, spans in snapshot.lost_spans.items()}
@@ -98,8 +98,10 @@ def _waiting(snapshot: Snapshot) -> dict[str, int]:
 
 def _out_of_time(service: Service) -> None:
     logger.error("not stopped in time, what waits is lost", extra=_waiting(service.telemetry.snapshot()))
+    flush_log()
     os._exit(1)
 
 
-def _ended_at_once(second: signal.Signals) -> None:
-    logger.warning("a second signal: stopped at once, what waits is lost", extra={"signal": second.name})
+def _ended_at_once() -> None:
+    logger.warning("interrupted again: stopped at once, what waits is lost", extra={"signal": "SIGINT"})
+    flush_log()

@@ -10,7 +10,7 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.settings import ComponentId, Settings
+from milvus_otel_processor.settings import ComponentId, Duration, Settings
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
@@ -26,6 +26,9 @@ class LogsSettings(Settings):
 
     level: Literal["debug", "info", "warn", "error"] = Field(
         default="info", description="The least severe lines to log."
+    )
+    encoding: Literal["console", "json"] = Field(
+        default="console", description="How lines are written: `console`, for people, or `json`, one object on a line."
     )
 
 
@@ -56,6 +59,11 @@ class ServiceSettings(Settings):
     """`service`: what is run, and what it says of itself."""
 
     telemetry: TelemetrySettings = Field(default=TelemetrySettings(), description="The processor's own log.")
+    shutdown_timeout: Duration = Field(
+        default=8.0,
+        description="How long stopping may take, from the signal on: deciding what waits, and sending it; what is left then is "
+        "lost. Docker gives 10s before it kills, Kubernetes 30s: stay two seconds below. Not in the Collector; seconds.",
+    )
     pipelines: PipelinesSettings = Field(description="The flow of the data.")
 
 
