@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
+import json
+import struct
 
 import grpc
 import pytest
-from milvus_otel_client.errors import describe, message_of
+from milvus_otel_client.errors import describe
 from pymilvus import MilvusException
 from pymilvus.exceptions import ParamError
 
@@ -60,7 +63,23 @@ def test_errors_that_cause_each_other_come_to_an_end() -> None:
     assert describe(first) == {"error.type": "MilvusException"}
 
 
-def test_the_message_is_without_the_exceptions_decoration_and_bounded() -> None:
-    assert message_of(MilvusException(100, "collection not found")) == "collection not found"
-    assert message_of(ValueError("x")) == "ValueError: x"
-    assert len(message_of(MilvusException(1, "x" * 10_000))) == 1024
+def test_an_answer_that_was_seen_has_its_code_though_pymilvus_gives_that_code_to_errors_of_its_own() -> None:
+    assert describe(MilvusException(1, "by Milvus Lite"), is_answer=True)["db.response.status_code"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("error", "error_type"),
+    [
+        (struct.error("required argument is not a float"), "struct.error"),
+        (_caused(MilvusException(message="Unexpected error"), binascii.Error("odd")), "binascii.Error"),
+        (
+            _caused(MilvusException(message="Unexpected error"), json.JSONDecodeError("x", "y", 0)),
+            "json.decoder.JSONDecodeError",
+        ),
+        (grpc.FutureTimeoutError(), "FutureTimeoutError"),
+    ],
+)
+def test_the_type_of_an_error_is_told_with_its_module_unless_that_is_plain(
+    error: BaseException, error_type: str
+) -> None:
+    assert describe(error)["error.type"] == error_type

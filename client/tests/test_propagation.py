@@ -188,6 +188,7 @@ def test_a_client_request_id_is_kept_beside_the_trace_context(
     client.search("c", [VECTOR], client_request_id="checkout-7")
     received = milvus.metadata_of("Search")[0]
     assert received["client-request-id"] == "checkout-7"
+    assert "client_request_id" not in received
     assert received["traceparent"].endswith("-01")
     assert (telemetry.operation.attributes or {})["milvus.client_request_id"] == "checkout-7"
 
@@ -197,9 +198,34 @@ def test_what_the_application_put_into_the_metadata_is_kept() -> None:
     assert entries == [
         ("dbname", "shop"),
         ("baggage", "a=b"),
+        ("client_request_id", f"{0xABC:032x}"),
         ("traceparent", f"00-{0xABC:032x}-{0xDEF:016x}-01"),
         ("tracestate", "k=v"),
     ]
+
+
+def test_the_trace_id_is_the_request_id_that_milvus_writes_into_its_access_log(
+    client: MilvusClient, milvus: FakeMilvus, instrument: Callable[..., Any]
+) -> None:
+    instrument()
+    client.search("c", [VECTOR])
+    client.insert("c", [{"id": 1, "vector": VECTOR}])
+    for method in ("Search", "Insert"):
+        received = milvus.metadata_of(method)[0]
+        assert received["client_request_id"] == _traceparent(milvus, method)[0]
+        assert "client-request-id" not in received
+
+
+@pytest.mark.parametrize("key", ["client_request_id", "client-request-id"])
+def test_a_request_id_of_the_application_is_the_only_one(key: str) -> None:
+    for metadata in ([(key, "checkout-7")], [("client-request-id", ""), (key, "checkout-7")]):
+        sent = [entry for entry in inject(_CALLER, _inside_caller(), metadata) if "request" in entry[0]]
+        assert sent == [(key, "checkout-7")]
+
+
+def test_where_no_traceparent_goes_no_request_id_goes_either() -> None:
+    """Milvus 3.0 makes no span for a request with an id and without a trace."""
+    assert inject(trace.INVALID_SPAN_CONTEXT, Context(), [("client-request-id", "")]) == [("client-request-id", "")]
 
 
 def test_without_a_trace_there_is_no_traceparent() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+PARAMETERS: set[str] = set()
+"""The names of all parameters of the methods that were wrapped: texts that are pymilvus', never a caller's."""
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -17,6 +19,7 @@ def positional_names(method: Callable[..., Any]) -> tuple[str, ...]:
     pymilvus' decorators keep ``__wrapped__``, which ``inspect.signature`` follows to the method as it was written.
     """
     parameters = list(inspect.signature(method).parameters.values())[1:]
+    PARAMETERS.update(parameter.name for parameter in parameters)
     return tuple(parameter.name for parameter in parameters if parameter.kind in _POSITIONAL)
 
 

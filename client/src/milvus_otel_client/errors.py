@@ -1,4 +1,4 @@
-"""What a failed call says: Milvus' code, the error's type, and the trace id on the exception itself."""
+"""What a failed call is: Milvus' code, the error's type, and the trace id on the exception itself."""
 
 from __future__ import annotations
 
@@ -14,27 +14,40 @@ _CLIENT_SIDE = (1, _CONNECT_FAILED)
 """``UNEXPECTED_ERROR`` and ``CONNECT_FAILED``: codes that pymilvus gives to exceptions which it raises by itself."""
 _UNEXPECTED_ERROR = 1
 """What ``compatible_code``, the code of Milvus 2.2 and before, is in an exception that pymilvus raises by itself."""
-_MAX_DESCRIPTION = 1024
 _MAX_CHAIN = 8
+_TOLD = "_milvus_otel_told"
+_PLAIN_MODULES = ("builtins", "pymilvus", "asyncio", "grpc")
+"""Whose classes are known by their names alone; of others the module is told, since ``error`` is the name of many."""
 
 
-def describe(error: BaseException) -> dict[str, str]:
+def describe(error: BaseException, *, is_answer: bool = False) -> dict[str, str]:
     """Return ``error.type``, and ``db.response.status_code`` where the error is Milvus' own answer.
+
+    ``is_answer`` says that it is for sure: it repeats what Milvus was seen to answer.
 
     As the conventions have it the type equals the status code where there is one. Otherwise it is gRPC's name for the
     failure (``UNAVAILABLE``), or the class of the exception that was the cause.
     """
-    code = _milvus_code(error)
+    code = milvus_code_of(error, is_answer=is_answer)
     if code is not None:
         return response_code(code)
-    chain = _chain(error)
+    chain = chain_of(error)
     for link in chain:
-        if (name := _grpc_code_name(link)) is not None:
-            return {attributes.ERROR_TYPE: name}
-    return {attributes.ERROR_TYPE: type(chain[min(1, len(chain) - 1)]).__qualname__}
+        if (grpc_code := grpc_code_of(link)) is not None:
+            return {attributes.ERROR_TYPE: grpc_code.name}
+    return {attributes.ERROR_TYPE: type_name(chain[min(1, len(chain) - 1)])}
 
 
-def _chain(error: BaseException) -> list[BaseException]:
+def type_name(error: BaseException) -> str:
+    """Return the name of the error's class, with its module unless that is plain."""
+    error_type = type(error)
+    module = error_type.__module__
+    if module.partition(".")[0] in _PLAIN_MODULES:
+        return error_type.__qualname__
+    return f"{module}.{error_type.__qualname__}"
+
+
+def chain_of(error: BaseException) -> list[BaseException]:
     """Return the error and its causes.
 
     pymilvus' ``raise e from e`` makes an error its own cause, and what it came from is left in the context; of other
@@ -52,22 +65,23 @@ def _chain(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def _grpc_code_name(error: BaseException) -> str | None:
-    """Return the name of the ``grpc.StatusCode`` that a ``grpc.RpcError`` or, after retries, a MilvusException has."""
+def grpc_code_of(error: BaseException) -> grpc.StatusCode | None:
+    """Return the code that a ``grpc.RpcError`` has, or, after retries, a MilvusException."""
     code = getattr(error, "code", None)
     if callable(code):
         code = code()
-    return code.name if isinstance(code, grpc.StatusCode) else None
+    return code if isinstance(code, grpc.StatusCode) else None
 
 
-def _milvus_code(error: BaseException) -> int | None:
+def milvus_code_of(error: BaseException, *, is_answer: bool = False) -> int | None:
+    """Return the code of Milvus' answer; None for an error that is pymilvus' own, gRPC's or Python's."""
     if not any(parent.__name__ == "MilvusException" for parent in type(error).__mro__):
         return None
     code = getattr(error, "code", None)
     if not isinstance(code, int) or code <= 0:
         return None
-    is_answer = code not in _CLIENT_SIDE or getattr(error, "compatible_code", None) != _UNEXPECTED_ERROR
-    return code if is_answer else None
+    is_own = not is_answer and code in _CLIENT_SIDE
+    return None if is_own and getattr(error, "compatible_code", None) == _UNEXPECTED_ERROR else code
 
 
 def response_code(code: int) -> dict[str, str]:
@@ -75,15 +89,8 @@ def response_code(code: int) -> dict[str, str]:
     return {attributes.DB_RESPONSE_STATUS_CODE: str(int(code)), attributes.ERROR_TYPE: str(int(code))}
 
 
-def message_of(error: BaseException) -> str:
-    """Return the message without the decoration of ``str(error)``, and not longer than a status should be."""
-    message = getattr(error, "message", None)
-    text = message if isinstance(message, str) and message else f"{type(error).__name__}: {error}"
-    return text[:_MAX_DESCRIPTION]
-
-
-def set_failed(span: Span, error_attributes: dict[str, Any], message: str) -> None:
-    """Give the span the status ERROR, with the message and the attributes."""
+def set_failed(span: Span, error_attributes: dict[str, Any], message: str | None) -> None:
+    """Give the span the status ERROR, with the message, if there is to be one, and the attributes."""
     if span.is_recording():
         span.set_attributes(error_attributes)
         span.set_status(Status(StatusCode.ERROR, message))
@@ -100,3 +107,13 @@ def add_trace_id(error: BaseException, span: Span) -> None:
     trace_id = format_trace_id(context.trace_id)
     error.trace_id = trace_id  # type: ignore[attr-defined]
     error.add_note(f"trace_id={trace_id}")
+
+
+def set_told(error: BaseException) -> None:
+    """Mark an error as the failure of an operation that has a span."""
+    setattr(error, _TOLD, True)
+
+
+def is_told(error: BaseException) -> bool:
+    """Tell whether an error, or what caused it, is the failure of an operation that has a span."""
+    return any(hasattr(link, _TOLD) for link in chain_of(error))

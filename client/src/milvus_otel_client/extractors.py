@@ -6,6 +6,7 @@ was passed and is not None. What they return becomes the attribute; None means: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,13 +22,27 @@ ManyFromArgument = Callable[[Any, dict[str, Any]], None]
 FromResult = Callable[[Any], Value]
 
 _MAX_NAMES = 64
+_MAX_REQUEST_ID = 255
+_NAME = re.compile(r"[A-Za-z0-9_$][\w$.:-]{0,254}", re.ASCII)
+"""What Milvus may take for a name; a text that cannot be one is data in the wrong place."""
+_FIELD = re.compile(
+    r"""(?:[A-Za-z_$][\w$.]{0,254}(?:\[(?:"[^\W\d][\w.$:/-]{0,63}"|'[^\W\d][\w.$:/-]{0,63}'|[A-Za-z_]\w{0,254})\])*
+    |\*|%|count\(\*\))""",
+    re.ASCII | re.VERBOSE,
+)
+"""The name of a field, or a path into one."""
 _CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually", "Customized")
 """By the numbers of Milvus' ``ConsistencyLevel``."""
 
 
-def text(value: Any) -> str | None:
-    """Read a text with something in it."""
-    return value if isinstance(value, str) and value else None
+def as_name(value: Any) -> str | None:
+    """Read the name of something in Milvus."""
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+
+
+def as_field(value: Any) -> str | None:
+    """Read the name of a field, or a path into one."""
+    return value if isinstance(value, str) and _FIELD.fullmatch(value) else None
 
 
 def integer(value: Any) -> int | None:
@@ -56,22 +71,23 @@ def rows_of_columns(columns: Any) -> int | None:
 
 def names(value: Any) -> tuple[str, ...] | None:
     """Read names: a name, or a list of names (of which the first 64 are kept)."""
-    if isinstance(value, str):
-        return (value,) if value else None
-    if isinstance(value, (list, tuple)) and value:
-        return tuple(name for name in value[:_MAX_NAMES] if isinstance(name, str))
-    return None
+    return _many(as_name, value)
+
+
+def fields(value: Any) -> tuple[str, ...] | None:
+    """Read names of fields, or one (of a list the first 64 are kept)."""
+    return _many(as_field, value)
 
 
 def only_name(value: Any) -> str | None:
     """Read a name from a list with just this one in it; a list of many names nothing in particular."""
     if isinstance(value, (list, tuple)):
         value = value[0] if len(value) == 1 else None
-    return text(value)
+    return as_name(value)
 
 
 def settings(keys: Mapping[str, str]) -> ManyFromArgument:
-    """Read numbers or names out of a dict, or out of the dict ``params`` in it: attribute by key."""
+    """Read numbers and names out of a dict, or out of the dict ``params`` in it: attribute by key."""
 
     def extract(outer: Any, found: dict[str, Any]) -> None:
         if not isinstance(outer, dict):
@@ -80,7 +96,7 @@ def settings(keys: Mapping[str, str]) -> ManyFromArgument:
         for place in (outer, inner) if isinstance(inner, dict) else (outer,):
             for key in place.keys() & keys:
                 value = place[key]
-                if isinstance(value, (str, int, float)):
+                if isinstance(value, (int, float)) or as_name(value) is not None:
                     found[keys[key]] = value
 
     return extract
@@ -91,13 +107,13 @@ def client_request_id(arguments: Mapping[str, Any]) -> str | None:
     given = arguments.get("client_request_id") or arguments.get("client-request-id")
     if (not given or not isinstance(given, str)) and (context := arguments.get("context")) is not None:
         given = getattr(context, "_client_request_id", None)
-    return given if given and isinstance(given, str) else None
+    return given[:_MAX_REQUEST_ID] if given and isinstance(given, str) else None
 
 
 def consistency_level(level: Any) -> str | None:
     """Read the consistency level by its name, whether a name or a number was passed."""
     if isinstance(level, str):
-        return level
+        return level if level in _CONSISTENCY_LEVELS else None
     if isinstance(level, int) and 0 <= level < len(_CONSISTENCY_LEVELS):
         return _CONSISTENCY_LEVELS[level]
     return None
@@ -107,8 +123,8 @@ def sub_request_fields(requests: Any) -> str | None:
     """Read the vector fields of a hybrid search, joined by commas in the order of its requests."""
     if not isinstance(requests, (list, tuple)):
         return None
-    fields = (getattr(request, "anns_field", None) for request in requests[:_MAX_NAMES])
-    return ",".join(field for field in fields if isinstance(field, str)) or None
+    found = (as_field(getattr(request, "anns_field", None)) for request in requests[:_MAX_NAMES])
+    return ",".join(each for each in found if each is not None) or None
 
 
 def sub_request_nq(requests: Any) -> int | None:
@@ -118,8 +134,8 @@ def sub_request_nq(requests: Any) -> int | None:
 
 def filter_text(arguments: Mapping[str, Any], argument_names: tuple[str, ...], *, literals: bool) -> str | None:
     """Read the filter expression, without its literals unless they are asked for; None if they cannot be told."""
-    for name in argument_names:
-        expression = arguments.get(name)
+    for argument in argument_names:
+        expression = arguments.get(argument)
         if isinstance(expression, str) and expression:
             return expression[:MAX_LENGTH] if literals else without_literals(expression)
     return None
@@ -136,13 +152,19 @@ def returned_rows(result: Any) -> Value:
     return len(result) if isinstance(result, list) else None
 
 
-def result_number(name: str) -> FromResult:
+def result_number(key: str) -> FromResult:
     """Read an integer from the result, which is a ``MutationResult``, or MilvusClient's dict."""
 
     def extract(result: Any) -> Value:
-        return integer(result.get(name) if isinstance(result, dict) else getattr(result, name, None))
+        return integer(result.get(key) if isinstance(result, dict) else getattr(result, key, None))
 
     return extract
+
+
+def _many(read: Callable[[Any], str | None], value: Any) -> tuple[str, ...] | None:
+    if isinstance(value, (list, tuple)) and value:
+        return tuple(found for item in value[:_MAX_NAMES] if (found := read(item)) is not None)
+    return None if (found := read(value)) is None else (found,)
 
 
 def _batch(size: int | None) -> int | None:

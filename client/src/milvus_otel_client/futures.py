@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import logging
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_client import errors
+from milvus_otel_client.surprises import logger_for
 
 if TYPE_CHECKING:
     from milvus_otel_client.operations import Operation
     from milvus_otel_client.telemetry import Call
 
-_logger = logging.getLogger(__name__)
+_logger = logger_for(__name__)
 
 
 def end_with_future(call: Call, operation: Operation, result: Any) -> bool:

@@ -17,7 +17,7 @@ class Identity(NamedTuple):
     attributes: dict[str, str | int]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def identity_of(operation: str, collection: str | None, database: str | None, address: str | None) -> Identity:
     """Return the identity, made once for all calls that ask the same; None for what is not known (yet)."""
     found: dict[str, str | int] = {

@@ -26,6 +26,9 @@ class MilvusInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         a child span for each rpc of an operation; True unless ``OTEL_PYTHON_MILVUS_RPC_SPANS`` says otherwise
     ``capture_query_text``
         ``db.query.text`` with its literals; False unless ``OTEL_PYTHON_MILVUS_CAPTURE_QUERY_TEXT`` says otherwise
+    ``capture_error_messages``
+        what Milvus says of a failure, in the span's status; True unless ``OTEL_PYTHON_MILVUS_CAPTURE_ERROR_MESSAGES`` says
+        otherwise
     ``request_hook(span, operation, arguments)``
         before each operation, with the call's arguments by name
     ``response_hook(span, operation, result)``

@@ -14,7 +14,10 @@ from milvus_otel_client.extractors import (
     FromArgument,
     FromResult,
     ManyFromArgument,
+    as_field,
+    as_name,
     consistency_level,
+    fields,
     integer,
     length,
     names,
@@ -27,7 +30,6 @@ from milvus_otel_client.extractors import (
     settings,
     sub_request_fields,
     sub_request_nq,
-    text,
 )
 
 Request = tuple[tuple[str, str, FromArgument], ...]
@@ -43,7 +45,7 @@ class Operation:
     request: Request = ()
     """Beside the application's request id, which any operation can have."""
     response: Response = ()
-    collection: tuple[str, CollectionOf] = ("collection_name", text)
+    collection: tuple[str, CollectionOf] = ("collection_name", as_name)
     """The argument that names the collection, and how the name is read from it."""
     settings: tuple[str, ManyFromArgument] | None = None
     """The argument that is a dict of settings, and how attributes are read from it."""
@@ -69,11 +71,11 @@ _PARTITIONS: Request = (
     (a.MILVUS_PARTITIONS, "partition_names", names),
 )
 _CONSISTENCY = (a.MILVUS_CONSISTENCY_LEVEL, "consistency_level", consistency_level)
-_OUTPUT_FIELDS = (a.MILVUS_OUTPUT_FIELDS, "output_fields", names)
+_OUTPUT_FIELDS = (a.MILVUS_OUTPUT_FIELDS, "output_fields", fields)
 _LIMIT = (a.MILVUS_LIMIT, "limit", integer)
-_INDEX_NAME = (a.MILVUS_INDEX_NAME, "index_name", text)
-_FIELD_NAME = (a.MILVUS_FIELD_NAME, "field_name", text)
-_ALIAS = (a.MILVUS_ALIAS, "alias", text)
+_INDEX_NAME = (a.MILVUS_INDEX_NAME, "index_name", as_name)
+_FIELD_NAME = (a.MILVUS_FIELD_NAME, "field_name", as_field)
+_ALIAS = (a.MILVUS_ALIAS, "alias", as_name)
 _REPLICAS = (a.MILVUS_REPLICA_NUMBER, "replica_number", integer)
 _HITS = (a.DB_RESPONSE_RETURNED_ROWS, returned_hits)
 _ROWS = (a.DB_RESPONSE_RETURNED_ROWS, returned_rows)
@@ -87,8 +89,8 @@ _SEARCH: Request = (
     _LIMIT,
     (a.MILVUS_NQ, "ids", length),
     (a.MILVUS_NQ, "data", length),
-    (a.MILVUS_ANNS_FIELD, "anns_field", text),
-    (a.MILVUS_GROUP_BY_FIELD, "group_by_field", text),
+    (a.MILVUS_ANNS_FIELD, "anns_field", as_field),
+    (a.MILVUS_GROUP_BY_FIELD, "group_by_field", as_field),
     _CONSISTENCY,
     *_PARTITIONS,
     _OUTPUT_FIELDS,
@@ -128,8 +130,8 @@ OPERATIONS: dict[str, Operation] = {
     "flush": Operation("flush", collection=("collection_names", only_name)),
     # collections, partitions, aliases
     "create_collection": Operation("create_collection", (_CONSISTENCY,)),
-    "rename_collection": Operation("rename_collection", collection=("old_name", text)),
-    "rename_collections": Operation("rename_collection", collection=("old_name", text)),
+    "rename_collection": Operation("rename_collection", collection=("old_name", as_name)),
+    "rename_collections": Operation("rename_collection", collection=("old_name", as_name)),
     "load_collection": Operation("load_collection", (_REPLICAS,)),
     "create_partition": Operation("create_partition", _PARTITIONS),
     "drop_partition": Operation("drop_partition", _PARTITIONS),
@@ -143,7 +145,7 @@ OPERATIONS: dict[str, Operation] = {
     "drop_alias": Operation("drop_alias", (_ALIAS,)),
     "describe_alias": Operation("describe_alias", (_ALIAS,)),
     "do_bulk_insert": Operation("bulk_insert", _PARTITIONS),
-    "restore_snapshot": Operation("restore_snapshot", collection=("target_collection_name", text)),
+    "restore_snapshot": Operation("restore_snapshot", collection=("target_collection_name", as_name)),
     # indexes
     "create_index": Operation("create_index", _CREATE_INDEX, settings=_INDEX_SETTINGS),
     "drop_index": Operation("drop_index", (_INDEX_NAME, _FIELD_NAME)),

@@ -16,6 +16,7 @@ ResponseHook = Callable[[Span, str, Any], None]
 
 RPC_SPANS_VARIABLE = "OTEL_PYTHON_MILVUS_RPC_SPANS"
 CAPTURE_QUERY_TEXT_VARIABLE = "OTEL_PYTHON_MILVUS_CAPTURE_QUERY_TEXT"
+CAPTURE_ERROR_MESSAGES_VARIABLE = "OTEL_PYTHON_MILVUS_CAPTURE_ERROR_MESSAGES"
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 
@@ -26,6 +27,7 @@ class Options:
 
     rpc_spans: bool = True
     capture_query_text: bool = False
+    capture_error_messages: bool = True
     request_hook: RequestHook | None = None
     response_hook: ResponseHook | None = None
 
@@ -34,6 +36,7 @@ def options_from(
     *,
     rpc_spans: bool | None = None,
     capture_query_text: bool | None = None,
+    capture_error_messages: bool | None = None,
     request_hook: RequestHook | None = None,
     response_hook: ResponseHook | None = None,
 ) -> Options:
@@ -48,6 +51,11 @@ def options_from(
         rpc_spans=_boolean(RPC_SPANS_VARIABLE, default=True) if rpc_spans is None else rpc_spans,
         capture_query_text=(
             _boolean(CAPTURE_QUERY_TEXT_VARIABLE, default=False) if capture_query_text is None else capture_query_text
+        ),
+        capture_error_messages=(
+            _boolean(CAPTURE_ERROR_MESSAGES_VARIABLE, default=True)
+            if capture_error_messages is None
+            else capture_error_messages
         ),
         request_hook=request_hook,
         response_hook=response_hook,

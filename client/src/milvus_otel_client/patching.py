@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-import logging
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 
 from milvus_otel_client.operations import CLIENT_COMPOUNDS, COLLECTION_COMPOUNDS, NOT_OPERATIONS, OPERATIONS, Compound
 from milvus_otel_client.rpc import StubAttribute
-from milvus_otel_client.wrappers import HandedOver, traced_compound, traced_handler_method
+from milvus_otel_client.surprises import logger_for
+from milvus_otel_client.wrappers import (
+    HandedOver,
+    inside_decorators,
+    traced_compound,
+    traced_connecting,
+    traced_handler_method,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_client.telemetry import Telemetry
 
-_logger = logging.getLogger(__name__)
+_logger = logger_for(__name__)
 _ABSENT = object()
 
 
@@ -61,8 +68,15 @@ class Patches:
         for name, compound in compounds.items():
             method = owner.__dict__.get(name)
             if inspect.isfunction(method):
-                traced = traced_compound(compound, method, self._telemetry)
+                traced = inside_decorators(method, functools.partial(traced_compound, compound, self._telemetry))
                 self.replace(owner, name, HandedOver(traced) if compound.is_handed_over else traced)
+
+    def replace_connecting(self, owner: type, *names: str) -> None:
+        """Tell of connections that fail before the first rpc, in methods that open one."""
+        for name in names:
+            method = owner.__dict__.get(name)
+            if inspect.isfunction(method):
+                self.replace(owner, name, traced_connecting(method, self._telemetry))
 
     def replace_stub(self, owner: type, attribute: str) -> None:
         """See every rpc that goes through a handler's stub."""
@@ -104,11 +118,17 @@ def _patch_async_handler(patches: Patches, module: ModuleType) -> None:
     patches.replace_stub(module.AsyncGrpcHandler, "_async_stub")
 
 
+def _patch_connections(patches: Patches, module: ModuleType) -> None:
+    patches.replace_connecting(module.Connections, "connect")
+
+
 def _patch_client(patches: Patches, module: ModuleType) -> None:
+    patches.replace_connecting(module.MilvusClient, "__init__")
     patches.replace_compounds(module.MilvusClient, CLIENT_COMPOUNDS)
 
 
 def _patch_async_client(patches: Patches, module: ModuleType) -> None:
+    patches.replace_connecting(module.AsyncMilvusClient, "__init__", "_connect")
     patches.replace_compounds(module.AsyncMilvusClient, CLIENT_COMPOUNDS)
 
 
@@ -121,6 +141,7 @@ _PATCHES: dict[str, Callable[[Patches, ModuleType], None]] = {
     "pymilvus.client.async_grpc_handler": _patch_async_handler,
     "pymilvus.milvus_client.milvus_client": _patch_client,
     "pymilvus.milvus_client.async_milvus_client": _patch_async_client,
+    "pymilvus.orm.connections": _patch_connections,
     "pymilvus.orm.collection": _patch_collection,
 }
 """By module of pymilvus; one that a version does not have is never imported, and so never patched."""

@@ -17,6 +17,10 @@ _SAMPLED = 0x01
 _KEY = re.compile(r"[0-9a-z_.-]+")
 """What gRPC takes for the key of a metadata entry; any other would fail the application's call."""
 _TRACE_CONTEXT = ("traceparent", "tracestate")
+REQUEST_ID = "client_request_id"
+"""The key whose text Milvus 2.3 to 3.0 write into the access log in the place of the trace id."""
+_REQUEST_IDS = (REQUEST_ID, "client-request-id")
+"""The keys that an application's request id may have; pymilvus from 2.6.7 on sends the second one, empty, with each rpc."""
 
 Metadata = list[tuple[str, Any]]
 
@@ -28,16 +32,25 @@ def inject(span_context: SpanContext, context: Context, metadata: Any) -> Metada
     own, while opentelemetry-sdk sets the flag ``random`` (W3C Trace Context level 2) beside ``sampled``: of the flags
     only ``sampled`` is sent. It is sent whatever propagators the application has chosen, since Milvus reads no other.
     An entry that the application itself gave for a key is kept, apart from the trace context.
+
+    The trace id also goes out as the request id, unless the application has given one. Milvus from 2.5.10 to 2.6 writes
+    the empty id that pymilvus sends into the access log's ``$trace_id``; with this one the line has the right id on every
+    version. Without a ``traceparent`` it is not sent: Milvus 3.0 makes no span for such a request.
     """
     entries: Metadata = [entry for entry in metadata or () if entry[0] not in _TRACE_CONTEXT]
     is_valid = span_context.is_valid
+    if is_valid:
+        entries = [entry for entry in entries if entry[1] or entry[0] not in _REQUEST_IDS]
     # a context with one thing in it, the span, has no baggage
     has_baggage = (len(context) > is_valid) and baggage.get_all(context)
     if has_baggage or _has_more_than_trace_context(propagate.get_global_textmap()):
         _add_carrier(entries, context)
     if is_valid:
         flags = span_context.trace_flags & _SAMPLED
-        entries.append(("traceparent", f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{flags:02x}"))
+        trace_id = f"{span_context.trace_id:032x}"
+        if not any(entry[0] in _REQUEST_IDS for entry in entries):
+            entries.append((REQUEST_ID, trace_id))
+        entries.append(("traceparent", f"00-{trace_id}-{span_context.span_id:016x}-{flags:02x}"))
         if trace_state := span_context.trace_state:
             entries.append(("tracestate", trace_state.to_header()))
     return entries

@@ -40,6 +40,7 @@ def setup(
     metrics: bool | None = None,
     rpc_spans: bool | None = None,
     capture_query_text: bool | None = None,
+    capture_error_messages: bool | None = None,
     request_hook: RequestHook | None = None,
     response_hook: ResponseHook | None = None,
 ) -> trace.TracerProvider:
@@ -73,6 +74,7 @@ def setup(
         instrumentor.instrument(
             rpc_spans=rpc_spans,
             capture_query_text=capture_query_text,
+            capture_error_messages=capture_error_messages,
             request_hook=request_hook,
             response_hook=response_hook,
         )

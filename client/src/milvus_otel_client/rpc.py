@@ -9,28 +9,32 @@ Where the application uses it too, it is suppressed for rpcs to Milvus, since th
 from __future__ import annotations
 
 import functools
-import logging
 import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from opentelemetry import context as context_api
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span, set_span_in_context
+from opentelemetry.trace import Span, SpanKind, get_current_span, set_span_in_context
 
 from milvus_otel_client import attributes
+from milvus_otel_client.errors import grpc_code_of, type_name
+from milvus_otel_client.held import set_rpc_failed
+from milvus_otel_client.messages import rpc_message_of
 from milvus_otel_client.propagation import inject
+from milvus_otel_client.surprises import logger_for
 from milvus_otel_client.telemetry import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from milvus_otel_client.telemetry import Telemetry
+    from milvus_otel_client.telemetry import Call, Telemetry
 
-_logger = logging.getLogger(__name__)
+_logger = logger_for(__name__)
 _SUPPRESS = "suppress_instrumentation"
 """The key that every version of OpenTelemetry's instrumentations looks at."""
 _GRPC_INSTRUMENTATION = "opentelemetry.instrumentation.grpc"
+_OK = grpc.StatusCode.OK.value[0]
 _METADATA_POSITION = 2
 """Of ``metadata`` in gRPC's ``(request, timeout, metadata, ...)``."""
 
@@ -42,8 +46,16 @@ class StubView:
         self.__dict__.update(_stub=stub, _telemetry=telemetry)
 
     def __setattr__(self, method: str, value: Any) -> None:
-        setattr(self._stub, method, value)
+        # unittest.mock puts back what it read here, which must not be seen twice
+        setattr(self._stub, method, value._target if isinstance(value, _RpcBase) else value)  # noqa: SLF001
         self.__dict__.pop(method, None)
+
+    def __delattr__(self, method: str) -> None:
+        self.__dict__.pop(method, None)
+        delattr(self._stub, method)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._stub)
 
     def __getattr__(self, method: str) -> Any:
         target = getattr(self._stub, method)
@@ -95,24 +107,39 @@ class StubAttribute:
 
 
 class _RpcBase:
-    """An rpc of the stub; ``__getattr__`` hands out whatever else gRPC's callables have."""
+    """An rpc of the stub; whatever else is asked of it, or set on it, is asked of gRPC's callable, or a test's fake."""
+
+    _target: Any
+    _telemetry: Telemetry
+    _path: str
+    _attributes: dict[str, str]
 
     def __init__(self, target: Any, method: str, telemetry: Telemetry) -> None:
-        self._target = target
-        self._telemetry = telemetry
         path = getattr(target, "_method", b"")
-        self._path = (
-            path.decode() if isinstance(path, bytes) and path else f"/milvus.proto.milvus.MilvusService/{method}"
+        path = path.decode() if isinstance(path, bytes) and path else f"/milvus.proto.milvus.MilvusService/{method}"
+        service, _, name = path.strip("/").rpartition("/")
+        self.__dict__.update(
+            _target=target,
+            _telemetry=telemetry,
+            _path=path,
+            _attributes={
+                attributes.RPC_SYSTEM: "grpc",
+                attributes.RPC_SERVICE: service,
+                attributes.RPC_METHOD: name,
+            },
         )
-        service, _, name = self._path.strip("/").rpartition("/")
-        self._attributes = {
-            attributes.RPC_SYSTEM: "grpc",
-            attributes.RPC_SERVICE: service,
-            attributes.RPC_METHOD: name,
-        }
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._target, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._target, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._target, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._target)
 
     def _is_wanted(self) -> bool:
         """Tell whether the trace context is to go with an rpc: as for the operation that it is part of, if there is one."""
@@ -146,6 +173,61 @@ class _RpcBase:
             _logger.exception("no trace context for the rpc %s", self._path)
         return args, span
 
+    def _end(self, span: Span | None, answer: Any) -> None:
+        """End the span of an rpc that was answered, and tell the operation of the answer."""
+        try:
+            if (call := CURRENT.get()) is not None and call.is_under_way:
+                call.take_answer(self._path, answer)
+            if span is not None:
+                if span.is_recording():
+                    span.set_attribute(attributes.RPC_GRPC_STATUS_CODE, _OK)
+                span.end()
+        except Exception:
+            _logger.exception("could not end the span of the rpc %s", self._path)
+
+    def _fail(self, span: Span | None, error: BaseException, call: Call | None = None) -> None:
+        """End the span of an rpc that failed, or leave that to the operation, which may do without it.
+
+        An rpc that the server does not know is no error where there is no operation that it could fail.
+        """
+        if span is None:
+            return
+        try:
+            if not span.is_recording():
+                span.end()
+                return
+            code = grpc_code_of(error)
+            if code is not None:
+                span.set_attribute(attributes.RPC_GRPC_STATUS_CODE, code.value[0])
+            error_type = type_name(error) if code is None else code.name
+            is_unknown = code is grpc.StatusCode.UNIMPLEMENTED
+            current = call or CURRENT.get()
+            description = self._description(error, current)
+            if call is None and current is not None and current.is_under_way:
+                current.hold(self._path, span, error_type, description, is_unknown=is_unknown)
+                return
+            if call is not None or not is_unknown:
+                set_rpc_failed(span, error_type, description)
+            span.end()
+        except Exception:
+            _logger.exception("could not end the span of the rpc %s", self._path)
+
+    def _description(self, error: BaseException, call: Call | None) -> str | None:
+        if not self._telemetry.options.capture_error_messages:
+            return None
+        return rpc_message_of(error, str if call is None else call.without_private)
+
+    def _end_with_future(self, span: Span, call: Call | None, future: Any) -> None:
+        """End the span of an rpc whose answer is there, on gRPC's thread."""
+        try:
+            error = future if future.cancelled() else future.exception()
+        except Exception as raised:  # noqa: BLE001 - a future that cannot say is no reason to lose the span
+            error = raised
+        if error is None:
+            self._end(span, None)
+        else:
+            self._fail(span, error, call)
+
     def _aside(self, start: Callable[..., Any]) -> Callable[..., Any]:
         """Return what starts the rpc while OpenTelemetry's gRPC instrumentation, if it is in use, is told to stay out."""
         if _GRPC_INSTRUMENTATION not in sys.modules:
@@ -171,11 +253,9 @@ class _Rpc(_RpcBase):
         try:
             response = self._aside(self._target)(*args, **kwargs)
         except BaseException as error:
-            if span is not None:
-                _end(span, error)
+            self._fail(span, error)
             raise
-        if span is not None:
-            _end(span)
+        self._end(span, response)
         return response
 
     def future(self, *args: Any, **kwargs: Any) -> Any:
@@ -186,11 +266,10 @@ class _Rpc(_RpcBase):
         try:
             future = self._aside(self._target.future)(*args, **kwargs)
         except BaseException as error:
-            if span is not None:
-                _end(span, error)
+            self._fail(span, error)
             raise
         if span is not None:
-            future.add_done_callback(functools.partial(_end_with_future, span))
+            future.add_done_callback(functools.partial(self._end_with_future, span, CURRENT.get()))
         return future
 
 
@@ -204,11 +283,9 @@ class _AioRpc(_RpcBase):
         try:
             response = await self._aside(self._target)(*args, **kwargs)
         except BaseException as error:
-            if span is not None:
-                _end(span, error)
+            self._fail(span, error)
             raise
-        if span is not None:
-            _end(span)
+        self._end(span, response)
         return response
 
 
@@ -243,31 +320,3 @@ def _is_stream(target: Any) -> bool:
 
 def _is_aio(target: Any) -> bool:
     return isinstance(target, grpc.aio.UnaryUnaryMultiCallable)
-
-
-def _end_with_future(span: Span, future: Any) -> None:
-    try:
-        error = future if future.cancelled() else future.exception()
-    except Exception as raised:  # noqa: BLE001 - a future that cannot say is no reason to lose the span
-        error = raised
-    _end(span, error)
-
-
-def _end(span: Span, error: Any = None) -> None:
-    try:
-        if span.is_recording():
-            _set_status(span, error)
-        span.end()
-    except Exception:
-        _logger.exception("could not end the span of an rpc")
-
-
-def _set_status(span: Span, error: Any) -> None:
-    code = error.code() if isinstance(error, grpc.RpcError) else grpc.StatusCode.OK if error is None else None
-    if isinstance(code, grpc.StatusCode):
-        span.set_attribute(attributes.RPC_GRPC_STATUS_CODE, code.value[0])
-    if error is not None:
-        name = code.name if isinstance(code, grpc.StatusCode) else type(error).__qualname__
-        details = error.details() if isinstance(error, grpc.RpcError) else str(error)
-        span.set_attribute(attributes.ERROR_TYPE, name)
-        span.set_status(Status(StatusCode.ERROR, f"{name}: {details}"[:1024]))

@@ -5,23 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_client import attributes
+from milvus_otel_client.extractors import as_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MAX_ADDRESS = 255
+"""Characters, as of a host's name; identities are kept."""
+
 
 def server_attributes(address: str) -> dict[str, str | int]:
-    """Return ``server.address`` and ``server.port`` for ``host:port``, ``[::1]:port`` or ``unix:path``."""
+    """Return ``server.address`` and ``server.port`` for ``host:port``, ``[::1]:port`` or ``unix:path``.
+
+    An address that pymilvus took from a URI as it was may have the user's name and password before the host.
+    """
     if address.startswith("unix:"):
-        return {attributes.SERVER_ADDRESS: address.removeprefix("unix:")}
+        return {attributes.SERVER_ADDRESS: address.removeprefix("unix:")[:_MAX_ADDRESS]}
+    address = address.rpartition("@")[2][:_MAX_ADDRESS]
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
         return {attributes.SERVER_ADDRESS: address} if address else {}
     return {attributes.SERVER_ADDRESS: host.strip("[]"), attributes.SERVER_PORT: int(port)}
 
 
-def target_of(handler: Any, arguments: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the database and the address that a call on a handler goes to.
+def target_of(handler: Any, arguments: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Return the database and the address that a call on a handler goes to; None for what cannot be a database's name.
 
     The database is where each version of pymilvus keeps it: an argument names the one that is created or dropped; from
     2.6.1 on a ``CallContext`` travels with each call; before that the async handler kept the name, and the sync one an
@@ -35,7 +43,8 @@ def target_of(handler: Any, arguments: Mapping[str, Any]) -> tuple[str, str]:
             name = _header_value(interceptor)
         else:
             name = getattr(handler, "_db_name", "")
-    return name if name and isinstance(name, str) else attributes.DEFAULT_DATABASE, handler.server_address
+    is_named = bool(name) and isinstance(name, str)
+    return as_name(name) if is_named else attributes.DEFAULT_DATABASE, handler.server_address
 
 
 def _header_value(interceptor: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,12 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, TracerProvider, get_tracer, set_span_in_context
 
-from milvus_otel_client import attributes, errors
-from milvus_otel_client.extractors import client_request_id, filter_text, text
+from milvus_otel_client import attributes, errors, messages
+from milvus_otel_client.extractors import as_name, client_request_id, filter_text
+from milvus_otel_client.held import HeldRpcs
 from milvus_otel_client.identity import identity_of
+from milvus_otel_client.private import without_private
+from milvus_otel_client.surprises import logger_for
 from milvus_otel_client.target import target_of
 from milvus_otel_client.version import __version__
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from milvus_otel_client.operations import Compound, Operation, Response
     from milvus_otel_client.options import Options
 
-_logger = logging.getLogger(__name__)
+_logger = logger_for(__name__)
 _SCHEMA_URL = "https://opentelemetry.io/schemas/1.33.0"
 _DURATION_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 """Seconds; the conventions ask for these for ``db.client.operation.duration``."""
@@ -72,7 +74,7 @@ class Telemetry:
             identity = identity_of(operation.name, collection, *target_of(handler, arguments))
             found = identity.attributes.copy()
             self.read_request(operation, arguments, found)
-            return Call(self, identity, found, arguments, context)
+            return Call(self, identity, found, arguments, context, operation=operation)
         except Exception:
             _logger.exception("no span for the operation %s", operation.name)
             return None
@@ -80,11 +82,27 @@ class Telemetry:
     def begin_compound(self, compound: Compound, arguments: Mapping[str, Any], context: Context) -> Call | None:
         """Start the span of an operation that calls several methods of a handler, whose target is not known yet."""
         try:
-            identity = identity_of(compound.name, text(arguments.get("collection_name")), None, None)
+            identity = identity_of(compound.name, as_name(arguments.get("collection_name")), None, None)
             return Call(self, identity, identity.attributes.copy(), arguments, context, compound=compound)
         except Exception:
             _logger.exception("no span for the operation %s", compound.name)
             return None
+
+    def fail_to_connect(self, error: BaseException, started: float) -> None:
+        """Make a span for a connection that could not be opened, unless an operation has told of the error already."""
+        under_way = CURRENT.get()
+        if errors.is_told(error) or (under_way is not None and under_way.is_under_way):
+            return
+        try:
+            if (context := self.wanted_in()) is None:
+                return
+            identity = identity_of("connect", None, None, None)
+            call = Call(self, identity, identity.attributes.copy(), {}, context, started=started)
+        except Exception:
+            _logger.exception("no span for a connection that failed")
+            return
+        call.leave()
+        call.fail(error)
 
     def read_request(self, operation: Operation, arguments: Mapping[str, Any], found: dict[str, Any]) -> None:
         """Add the attributes of a request."""
@@ -110,10 +128,14 @@ class Call:
     """An operation under way."""
 
     __slots__ = (
+        "_asked",
+        "_before",
         "_compound",
         "_context_token",
         "_current_token",
+        "_held",
         "_identity",
+        "_reason",
         "_started",
         "_telemetry",
         "context",
@@ -129,17 +151,29 @@ class Call:
         arguments: Mapping[str, Any],
         context: Context,
         *,
+        operation: Operation | None = None,
         compound: Compound | None = None,
+        started: float | None = None,
     ) -> None:
         """Start the span, call the request hook, and make the span the current one."""
+        self._before = context
+        self._asked = [(arguments, operation.filter_arguments if operation is not None else ())]
+        """What pymilvus was asked for, and which arguments are filters: what Milvus says may repeat it."""
+        self._reason: str | None = None
+        """Why Milvus refused the last rpc that it refused."""
+        self._held: HeldRpcs | None = None
         self._telemetry = telemetry
         self._identity = identity
         self._compound = compound
         self.is_under_way = True
         """False once it has left; a task that it started, and that outlives it, still has it for its current one."""
-        self._started = telemetry.clock()
+        now = telemetry.clock()
+        self._started = now if started is None else started
+        start_time = None if started is None else time.time_ns() - int((now - started) * 1e9)
         # all at once: the SDK takes them faster that way, and a sampler can see them
-        self.span: Span = telemetry.tracer.start_span(identity.span_name, context, SpanKind.CLIENT, request)
+        self.span: Span = telemetry.tracer.start_span(
+            identity.span_name, context, SpanKind.CLIENT, request, start_time=start_time
+        )
         self.context = set_span_in_context(self.span, context)
         """What the operation makes the current context."""
         if (hook := telemetry.options.request_hook) is not None:
@@ -158,6 +192,7 @@ class Call:
             if attributes.DB_NAMESPACE not in self._identity.attributes:
                 self._locate(operation, handler, arguments, found)
             if compound.main == method:
+                self._asked.append((arguments, operation.filter_arguments))
                 self._telemetry.read_request(operation, arguments, found)
             if found:
                 self.span.set_attributes(found)
@@ -191,18 +226,43 @@ class Call:
                 if value is not None:
                     span.set_attribute(name, value)
 
+    def take_answer(self, path: str, answer: Any) -> None:
+        """Learn from Milvus' answer to an rpc whether it refused it, and why."""
+        if self._held is not None:
+            self._held.try_again(path)
+        status = getattr(answer, "status", answer)
+        if (getattr(status, "code", 0) or getattr(status, "error_code", 0)) and isinstance(status.reason, str):
+            self._reason = status.reason
+
+    def hold(self, path: str, span: Span, error_type: str, description: str | None, *, is_unknown: bool) -> None:
+        """Keep the span of an rpc that failed until it is known whether pymilvus could do without."""
+        if self._held is None:
+            self._held = HeldRpcs()
+        self._held.add(path, span, error_type, description, is_unknown=is_unknown)
+
+    def without_private(self, text: str) -> str:
+        """Return what Milvus or gRPC says, without what is the application's."""
+        literals = self._telemetry.options.capture_query_text
+        for arguments, filter_arguments in self._asked:
+            text = without_private(text, arguments, () if literals else filter_arguments)
+        return text
+
     def leave(self) -> None:
         """Make what was current before current again; the span goes on until ``end``."""
         self.is_under_way = False
-        if self._current_token is not None:
-            try:
-                CURRENT.reset(self._current_token)
-            except ValueError:  # a coroutine that was closed from outside of its task
-                _logger.debug("the operation %s ended in another context", self._identity.operation)
-            self._current_token = None
-        if self._context_token is not None:
-            context_api.detach(self._context_token)
-            self._context_token = None
+        current, context = self._current_token, self._context_token
+        self._current_token = self._context_token = None
+        if current is None or context is None:
+            return
+        try:
+            CURRENT.reset(current)
+        except ValueError:
+            # A coroutine that was closed from outside of its task: the tokens are of another context, and the API would
+            # log that with a traceback.
+            if context_api.get_current() is self.context:
+                context_api.attach(self._before)
+            return
+        context_api.detach(context)
 
     def succeed(self, response: Response, result: Any) -> None:
         """End an operation that returned."""
@@ -218,22 +278,35 @@ class Call:
         """End an operation that raised: status, code, and the trace id on the exception."""
         found: dict[str, str] = {}
         try:
-            found = errors.describe(error)
-            errors.set_failed(self.span, found, errors.message_of(error))
+            is_answer = messages.is_answer(error, self._reason)
+            found = errors.describe(error, is_answer=is_answer)
+            if self.span.is_recording():
+                errors.set_failed(self.span, found, self._message_of(error, self._reason if is_answer else None))
             errors.add_trace_id(error, self.span)
+            errors.set_told(error)
         except Exception:
             _logger.exception("could not describe the failure of %s", self._identity.operation)
         self.end(found)
 
-    def fail_with_code(self, code: int, message: str) -> None:
+    def fail_with_code(self, code: int, reason: str) -> None:
         """End an operation that Milvus answered with an error code, where no exception tells of it."""
         found = errors.response_code(code)
-        errors.set_failed(self.span, found, message)
+        is_told = self._telemetry.options.capture_error_messages
+        errors.set_failed(self.span, found, messages.one_line(self.without_private(reason)) if is_told else None)
         self.end(found)
+
+    def _message_of(self, error: BaseException, answer: str | None) -> str | None:
+        if not self._telemetry.options.capture_error_messages:
+            return None
+        return messages.message_of(error, answer, self.without_private)
 
     def end(self, error_attributes: Mapping[str, str]) -> None:
         """End the span and record the duration."""
         try:
+            # a context that outlives the call has it for its current one: what the application passed is not to stay
+            self._asked = []
+            if self._held is not None:
+                self._held.end(is_failed=bool(error_attributes))
             telemetry, identity = self._telemetry, self._identity.attributes
             telemetry.duration.record(
                 telemetry.clock() - self._started,
@@ -251,4 +324,5 @@ def _run_hook(hook: Callable[[Span, str, Any], None], span: Span, name: str, val
     try:
         hook(span, name, value)
     except Exception:
-        _logger.exception("the hook %r failed for the operation %s", hook, name)
+        hook_name = getattr(hook, "__qualname__", type(hook).__qualname__)
+        _logger.exception("the hook %s failed for the operation %s", hook_name, name)

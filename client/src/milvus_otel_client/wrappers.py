@@ -10,6 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CellType, FunctionType
 from typing import Any, Protocol
 
 from opentelemetry import context as context_api
@@ -29,9 +30,60 @@ def traced_handler_method(name: str, method: Method, telemetry: Telemetry) -> Me
     return _wrap(method, _HandlerMethod(name, operation_of(name), positional_names(method), telemetry))
 
 
-def traced_compound(compound: Compound, method: Method, telemetry: Telemetry) -> Method:
+def traced_compound(compound: Compound, telemetry: Telemetry, method: Method) -> Method:
     """Wrap a method of a client that calls several methods of the handler: they become parts of one operation."""
     return _wrap(method, _CompoundMethod(compound, Operation(compound.name), positional_names(method), telemetry))
+
+
+def traced_connecting(method: Method, telemetry: Telemetry) -> Method:
+    """Wrap a method that opens a connection: what fails before the first rpc of the handler is a span all the same."""
+
+    @functools.wraps(method)
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        started = telemetry.clock()
+        try:
+            return method(*args, **kwargs)
+        except BaseException as error:
+            telemetry.fail_to_connect(error, started)
+            raise
+
+    @functools.wraps(method)
+    async def connect_async(*args: Any, **kwargs: Any) -> Any:
+        started = telemetry.clock()
+        try:
+            return await method(*args, **kwargs)
+        except BaseException as error:
+            telemetry.fail_to_connect(error, started)
+            raise
+
+    return connect_async if inspect.iscoroutinefunction(inspect.unwrap(method)) else connect
+
+
+def inside_decorators(method: Method, wrap: Callable[[Method], Method]) -> Method:
+    """Wrap the function that a method's decorators call, in copies of them.
+
+    pymilvus' deprecation decorators count the frames to the application, to warn with its line: a wrapper around them
+    would be taken for the application.
+    """
+    inner = getattr(method, "__wrapped__", None)
+    if not isinstance(method, FunctionType) or not inspect.isfunction(inner):
+        return wrap(method)
+    cells = method.__closure__ or ()
+    if not any(_holds(cell, inner) for cell in cells):
+        return wrap(method)
+    wrapped = inside_decorators(inner, wrap)
+    closure = tuple(CellType(wrapped) if _holds(cell, inner) else cell for cell in cells)
+    copy = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__, closure)
+    copy.__kwdefaults__ = method.__kwdefaults__
+    functools.update_wrapper(copy, wrapped)
+    return copy
+
+
+def _holds(cell: CellType, value: object) -> bool:
+    try:
+        return cell.cell_contents is value
+    except ValueError:  # it is empty
+        return False
 
 
 class HandedOver:
