@@ -44,11 +44,11 @@ def _one_collector(blocks: Sequence[Block], requests: Sequence[bytes], folder: P
     files = [folder / f"kept-{place}" for place in range(len(blocks))]
     with TemporaryDirectory() as short:  # pytest's own folders have longer names than a socket may have
         endpoint = f"{short}/otlp.sock"
-        _send(requests, endpoint, collector(_configuration(blocks, files, endpoint), folder))
-    return [_kept_in(file) for file in files]
+        send(requests, endpoint, collector(_configuration(blocks, files, endpoint), folder))
+    return [kept_in(file) for file in files]
 
 
-def _send(requests: Sequence[bytes], endpoint: str, running: AbstractContextManager[Part]) -> None:
+def send(requests: Sequence[bytes], endpoint: str, running: AbstractContextManager[Part]) -> None:
     with running, grpc.insecure_channel(f"unix:{endpoint}") as channel:
         export = channel.unary_unary(METHOD)
         for request in requests:
@@ -81,7 +81,7 @@ def _configuration(blocks: Sequence[Block], files: Sequence[Path], endpoint: str
     )
 
 
-def _kept_in(file: Path) -> Kept:
+def kept_in(file: Path) -> Kept:
     data, at = file.read_bytes(), 0
     kept: Kept = {}
     while at < len(data):

@@ -9,9 +9,12 @@ and compared with the real one by tests/differential/test_configuration.py:
 - what a substitution put there is its text for a field that wants a text, else what YAML makes of it;
 - a null is no value at all, but for a component or a block: there it is one with all its defaults.
 
-Three times we are stricter or milder: a number that 64 bits cannot hold is an error and does not become another number, a
-duration needs its unit (the Collector takes a bare number for nanoseconds), and a variable that holds one number is a text
-where a list of texts is expected.
+Where we differ, on purpose:
+
+- a setting that is null has its default, where the Collector makes it 0 or empty;
+- a number that 64 bits cannot hold is an error, and does not become another number;
+- a duration needs its unit: the Collector takes a bare number for nanoseconds;
+- a variable that holds one number is a text where a list of texts is expected, and a date is a text.
 """
 
 from __future__ import annotations
@@ -49,6 +52,8 @@ class Decoder:
         """Return a value as the model takes it; `path` is where in the configuration it stands."""
         if isinstance(shape, UnionShape):
             shape = shape.member(node)
+        if shape == ValueShape(Kind.TEXT) and node.text is not None:
+            return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else node.text
         if isinstance(node, Mapping):
             return self._mapping(node, shape, path)
         if isinstance(node, Sequence):
@@ -92,8 +97,6 @@ class Decoder:
 
     def _scalar(self, node: Scalar, kind: Kind, path: str) -> Any:
         value = node.value
-        if kind is Kind.TEXT:
-            return value if isinstance(value, str) or node.text is None else node.text
         if kind is Kind.INTEGER and isinstance(value, float):
             return self._integer(value, node, path)
         if kind is Kind.DURATION and isinstance(value, float) and value:

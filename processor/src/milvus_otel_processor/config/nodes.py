@@ -42,10 +42,11 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Sequence:
-    """A list."""
+    """A list; `text` is how it was spelled where a substitution put it, as of a scalar."""
 
     items: tuple[Node, ...]
     place: Place
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping, in the order of the file."""
+    """A mapping, in the order of the file; `text` is how it was spelled where a substitution put it, as of a scalar."""
 
     entries: dict[str, Entry]
     place: Place
+    text: str | None = None
 
     def get(self, key: str) -> Node | None:
         """Return the value at a key, if there is one."""

@@ -179,7 +179,7 @@ def _parsed(value: str | None, place: Place) -> Node:
         node = read_yaml(value, "", at=place)
     except ConfigError:
         return Scalar(value, place, value)
-    return replace(node, text=value) if isinstance(node, Scalar) else node
+    return replace(node, text=value)
 
 
 def _as_text(node: Node, text: str | None, path: Path, place: Place) -> str:
