@@ -1,21 +1,21 @@
 """The same tests with each line of pymilvus that is supported; the newest is the one of the project's own environment.
 
-Environments are made by uv on first use, under the user's cache, with the project's pins apart from pymilvus.
+Environments are made by uv on first use, outside the tree, with the project's pins apart from pymilvus.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests.peers.cache import built, fingerprint
+from tests.peers.missing import require_command
+
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "milvus-otel" / "client-versions"
 VERSIONS = ("2.5.18", "2.6.17")
 _TESTS = (
     "client/tests/test_futures.py",
@@ -27,45 +27,39 @@ _TESTS = (
     "tests/client_e2e/test_orm.py",
     "tests/client_e2e/test_traces.py",
 )
+_TOOLS = ("hypothesis", "opentelemetry-instrumentation-grpc", "pytest", "pytest-timeout", "pytest-xdist")
 _SKIP_THE_OTHER_STYLE = "not client_is_one_joined_operation or keyword"
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_client_works_with_pymilvus(version: str) -> None:
-    if shutil.which("uv") is None:
-        if os.environ.get("CI"):
-            pytest.fail("uv is not there to make environments with")
-        pytest.skip("uv is not there to make environments with")
-    python = _environment(version)
+    python = environment(version)
+    # In one process: beside this one other tests run already.
+    options = ["-q", "-n0", "--tb=short", "-p", "no:cacheprovider", "-k", _SKIP_THE_OTHER_STYLE]
     done = subprocess.run(
-        [python, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "-k", _SKIP_THE_OTHER_STYLE, *_TESTS],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        [python, "-m", "pytest", *options, *_TESTS], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
-def _environment(version: str) -> Path:
-    folder = CACHE / version
-    python = folder / "bin" / "python"
+def environment(version: str) -> Path:
+    """The Python of an environment that has this `version` of pymilvus and, from this checkout, client and processor."""
+    uv = require_command("uv", "an environment with another pymilvus")
     pins = [pin for pin in _pins() if not pin.startswith("pymilvus==")]
-    packages = ["opentelemetry-instrumentation-grpc", "pytest", "pytest-timeout", f"pymilvus=={version}"]
-    stamp = folder / "made-from.json"
-    made_from = [str(ROOT), *packages, *pins]
-    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == made_from:
-        return python
-    folder.mkdir(parents=True, exist_ok=True)
-    constraints = folder.with_suffix(".constraints")
-    constraints.write_text("\n".join(pins), encoding="utf-8")
-    subprocess.run(["uv", "venv", "--quiet", "--clear", folder], check=True, cwd=CACHE)
-    members = ["-e", str(ROOT / "client"), "-e", f"{ROOT / 'processor'}[demo]"]
-    install = ["uv", "pip", "install", "--quiet", "--python", str(python), "--constraint", str(constraints)]
-    subprocess.run([*install, *members, *packages], check=True, cwd=CACHE)
-    stamp.write_text(json.dumps(made_from), encoding="utf-8")
-    return python
+    packages = [*_TOOLS, f"pymilvus=={version}"]
+
+    def build(folder: Path) -> None:
+        constraints = folder / "constraints.txt"
+        constraints.write_text("\n".join(pins), encoding="utf-8")
+        venv = folder / "venv"
+        members = ["-e", str(ROOT / "client"), "-e", f"{ROOT / 'processor'}[demo]"]
+        install = [uv, "pip", "install", "--quiet", "--python", venv / "bin" / "python", "--constraint", constraints]
+        subprocess.run([uv, "venv", "--quiet", "--relocatable", venv], check=True, cwd=folder)
+        subprocess.run([*install, *members, *packages], check=True, cwd=folder)
+
+    key = fingerprint(str(ROOT), sys.version, *packages, *pins)
+    return built(f"client-with-pymilvus-{version}", key, "a minute", build) / "venv" / "bin" / "python"
 
 
 def _pins() -> list[str]:
