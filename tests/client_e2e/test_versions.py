@@ -54,9 +54,10 @@ def environment(version: str) -> Path:
         constraints.write_text("\n".join(pins), encoding="utf-8")
         venv = folder / "venv"
         members = ["-e", str(ROOT / "client"), "-e", f"{ROOT / 'processor'}[demo]"]
-        install = [uv, "pip", "install", "--quiet", "--python", venv / "bin" / "python", "--constraint", constraints]
+        install = [uv, "pip", "install", "--quiet", "--constraint", str(constraints)]
         subprocess.run([uv, "venv", "--quiet", "--relocatable", venv], check=True, cwd=folder)
-        subprocess.run([*install, *members, *packages], check=True, cwd=folder)
+        target = ["--python", str(venv / "bin" / "python")]
+        subprocess.run([*install, *target, *members, *packages], check=True, cwd=folder)
 
     key = fingerprint(str(ROOT), sys.version, *packages, *pins)
     return built(f"client-with-pymilvus-{version}", key, "a minute", build) / "venv" / "bin" / "python"
