@@ -120,11 +120,11 @@ def test_a_run_of_which_nothing_came_still_has_a_report() -> None:
 
 def test_what_was_refused_or_lost_is_told() -> None:
     snapshot = Snapshot(
-        received_spans=10, refused_spans={"invalid_trace_id": 3}, lost_spans={"queue_full": 2}, decisions={}
+        received_spans=10, refused_spans={"invalid_trace_id": 3}, lost_spans={"retries_exhausted": 2}, decisions={}
     )
     text = shown(Outcome(snapshot, [], NOTHING_DONE, not_forwarded=4))
     assert "Spans refused: invalid trace id 3." in text
-    assert "Kept spans that were lost: queue full 2." in text
+    assert "Kept spans that were lost: retries exhausted 2." in text
     assert "Requests that --export did not take: 4." in text
 
 

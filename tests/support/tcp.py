@@ -16,8 +16,13 @@ class CountingProxy:
         self._open: list[socket.socket] = [self._listener]
         self.endpoint = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.sent = 0
+        self._silent: set[socket.socket] = set()
         self._threads = [Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
+
+    def go_silent(self) -> None:
+        """Pass nothing on any more of the connections that there are, and keep them open, as a peer does that lost its power."""
+        self._silent = set(self._open)
 
     def close(self) -> None:
         for connection in self._open:
@@ -41,6 +46,8 @@ class CountingProxy:
     def _pump(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if source in self._silent:
+                    continue
                 if counts:
                     self.sent += len(data)
                 sink.sendall(data)

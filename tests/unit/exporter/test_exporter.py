@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from time import monotonic
 
 import grpc
 import pytest
@@ -164,7 +165,7 @@ class TestSpansThatThePeerRefuses:
             assert out.settled().lost_spans == {"rejected": 1000}
         assert len(server.requests) < 200
 
-    @pytest.mark.parametrize("code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED])
+    @pytest.mark.parametrize("code", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED])
     def test_a_refusal_of_us_is_not_taken_for_one_of_a_span(self, code: grpc.StatusCode) -> None:
         with peer(fail(code)) as server, exporting(server.endpoint) as out:
             out.put(100)
@@ -173,21 +174,41 @@ class TestSpansThatThePeerRefuses:
 
 
 class TestTheQueue:
-    def test_what_does_not_fit_is_lost_and_counted_and_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
-        made = Exporting("127.0.0.1:1", sending_queue={"queue_size": 5})
-        made.put(3)
-        for _ in range(4):
-            made.put(3)
-        after = made.telemetry.snapshot()
-        assert (after.queued_spans, after.lost_spans) == (3, {"queue_full": 12})
-        assert caplog.text.count("sending queue is full") == 1
-        assert "endpoint=127.0.0.1:1 queue_size=5" in caplog.text
+    def test_a_trace_with_more_spans_than_the_queue_goes_in_parts(self) -> None:
+        large = span(attributes={"text": "x" * 1000}).SerializeToString()
+        with (
+            otlp_sink(max_message_mib=1) as sink,
+            exporting(sink.endpoint, sending_queue={"queue_size": 10} | batches(max_size_mib=1)) as out,
+        ):
+            out.put(5000, large)
+            after = out.settled()
+            assert (after.exported_spans, len(sink.spans())) == (5000, 5000)
+        assert after.lost_spans == {}
 
-    def test_when_it_is_full_again_that_is_said_again(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_that_there_is_no_room_is_told_and_said_once_each_time(self, caplog: pytest.LogCaptureFixture) -> None:
         made = Exporting("127.0.0.1:1", sending_queue={"queue_size": 5})
-        for count in (4, 3, 1, 3):
-            made.put(count)
-        assert caplog.text.count("sending queue is full") == 2
+        assert made.exporter.wait_for_room(0)
+        made.put(5)
+        assert not any(made.exporter.wait_for_room(0) for _ in range(3))
+        assert caplog.text.count("sending queue is full, decisions wait") == 1
+        assert "endpoint=127.0.0.1:1 queue_size=5" in caplog.text
+        made.exporter._queue.clear()
+        assert made.exporter.wait_for_room(0)
+        made.put(6)
+        assert not made.exporter.wait_for_room(0)
+        assert caplog.text.count("sending queue is full, decisions wait") == 2
+
+    def test_a_thread_survives_whatever_happens_to_a_batch_and_its_spans_are_counted(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with peer() as server, exporting(server.endpoint, sending_queue={"num_consumers": 1} | batches()) as out:
+            monkeypatch.setattr("milvus_otel_processor.exporter.exporter.join", lambda _: 1 / 0)
+            out.put(3)
+            assert out.settled().lost_spans == {"failed": 3}
+            monkeypatch.undo()
+            out.put(2)
+            after = out.settled()
+        assert (after.exported_spans, after.lost_spans) == (2, {"failed": 3})
 
 
 class TestRetries:
@@ -296,10 +317,26 @@ class TestTheEnd:
             out.stop()
             out.put(2)
             after = out.telemetry.snapshot()
-        assert (after.queued_spans, after.lost_spans) == (0, {"queue_full": 2})
+        assert (after.queued_spans, after.lost_spans) == (0, {"shutdown": 2})
 
 
 class TestTheConnection:
+    def test_one_that_has_gone_silent_is_given_up_and_a_new_one_made(self) -> None:
+        keepalive = {"time": 1.0, "timeout": 1.0}
+        with (
+            peer() as server,
+            counting_proxy(server.endpoint) as proxy,
+            exporting(proxy.endpoint, timeout=30.0, keepalive=keepalive) as out,
+        ):
+            out.put()
+            assert out.settled().exported_spans == 1
+            proxy.go_silent()
+            began = monotonic()
+            out.put()
+            wait_until(lambda: len(server.requests) == 2, "the span to go over a new connection", interval=0.05)
+            assert monotonic() - began < 20
+            assert out.settled().exported_spans == 2
+
     def test_headers_go_with_each_request_in_lower_case(self) -> None:
         with peer() as server, exporting(server.endpoint, headers={"X-Tenant": "shop"}) as out:
             out.put()

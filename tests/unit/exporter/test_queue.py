@@ -1,4 +1,4 @@
-"""Batches by number and by time, and never more than fit."""
+"""Batches by number and by time, and whether there is room for more."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,12 +61,18 @@ def test_it_does_not_go_out_before_that() -> None:
     assert asked == 4
 
 
-def test_what_does_not_fit_is_refused_as_a_whole() -> None:
+def test_there_is_room_as_long_as_fewer_spans_wait_than_its_size() -> None:
     waiting = queue(Clock(), size=4, min_size=100)
+    for name, room in zip("abcde", (True, True, True, True, False), strict=True):
+        assert waiting.wait_for_room(0) is room
+        waiting.put(spans(name))
+
+
+def test_what_does_not_ask_for_room_is_taken_too_a_trace_larger_than_the_queue_for_one() -> None:
+    waiting = queue(Clock(), size=2)
     assert waiting.put(spans("a", "b", "c"))
-    assert not waiting.put(spans("d", "e"))
-    assert waiting.put(spans("f"))
-    assert not waiting.put(spans("g"))
+    assert waiting.put(spans("d"))
+    assert waiting.take() == spans("a", "b", "c")
 
 
 def test_spans_under_way_take_up_room_until_they_are_done_with() -> None:
@@ -74,9 +80,11 @@ def test_spans_under_way_take_up_room_until_they_are_done_with() -> None:
     waiting.put(spans("a", "b", "c"))
     batch = waiting.take()
     assert batch is not None
-    assert not waiting.put(spans("d"))
-    waiting.done(batch)
-    assert waiting.put(spans("d"))
+    assert not waiting.wait_for_room(0)
+    with ThreadPoolExecutor(1) as threads:
+        waits = threads.submit(waiting.wait_for_room, DEADLINE)
+        waiting.done(batch)
+        assert waits.result(DEADLINE)
 
 
 def test_a_closed_queue_takes_nothing_and_gives_out_what_it_has_at_once() -> None:
@@ -117,8 +125,9 @@ def test_every_span_is_given_out_once_whatever_the_threads_do() -> None:
 
 
 def test_what_is_cleared_is_told_and_gone() -> None:
-    waiting = queue(Clock(), size=6)
+    waiting = queue(Clock(), size=5)
     waiting.put(spans("a", "b", "c"))
     waiting.put(spans("d", "e"))
+    assert not waiting.wait_for_room(0)
     assert waiting.clear() == 5
-    assert waiting.put(spans("f", "g", "h", "i", "j", "k"))
+    assert waiting.wait_for_room(0)

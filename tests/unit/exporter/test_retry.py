@@ -4,7 +4,10 @@ from itertools import islice
 
 import grpc
 import pytest
-from milvus_otel_processor.exporter.retry import may_pass, pauses
+from google.rpc import code_pb2
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from milvus_otel_processor.exporter.retry import may_pass, pauses, requested_pause
 from milvus_otel_processor.exporter.settings import RetrySettings
 
 from tests.support.clock import Clock
@@ -27,11 +30,12 @@ class Failed(grpc.RpcError):  # type: ignore[misc] # grpc has no types
 
 
 RETRYABLE = {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
+CREDENTIALS = {"UNAUTHENTICATED", "PERMISSION_DENIED"}  # a token that is being replaced
 
 
 @pytest.mark.parametrize("code", list(grpc.StatusCode), ids=lambda code: code.name)
-def test_the_codes_of_the_otlp_specification_are_retried(code: grpc.StatusCode) -> None:
-    assert may_pass(Failed(code)) is (code.name in RETRYABLE)
+def test_the_codes_of_the_otlp_specification_and_those_about_credentials_are_retried(code: grpc.StatusCode) -> None:
+    assert may_pass(Failed(code)) is (code.name in RETRYABLE | CREDENTIALS)
 
 
 def settings(**changed: object) -> RetrySettings:
@@ -67,3 +71,54 @@ def test_a_try_that_takes_long_counts() -> None:
 
 def test_where_it_is_turned_off_there_is_no_second_try() -> None:
     assert list(pauses(settings(enabled=False), Clock(), lambda: 0.5)) == []
+
+
+class Detailed(Failed):
+    """RESOURCE_EXHAUSTED with these bytes as details."""
+
+    def __init__(self, details: bytes) -> None:
+        super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self._metadata = (("grpc-status-details-bin", details),)
+
+    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:  # type: ignore[override] # it has some
+        return self._metadata
+
+
+def retry_info(seconds: int, nanos: int = 0) -> bytes:
+    info = RetryInfo()
+    info.retry_delay.seconds, info.retry_delay.nanos = seconds, nanos
+    status = Status(code=code_pb2.RESOURCE_EXHAUSTED, message="")
+    status.details.add().Pack(info)
+    return bytes(status.SerializeToString())
+
+
+def broken_details() -> bytes:
+    status = Status(code=code_pb2.RESOURCE_EXHAUSTED, message="")
+    status.details.add(type_url="type.googleapis.com/google.rpc.RetryInfo", value=b"\xff\xff")
+    return bytes(status.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "details",
+    [b"\xff", b"not protobuf", broken_details(), Status(code=code_pb2.ABORTED).SerializeToString(), b""],
+    ids=["garbage", "text", "broken RetryInfo", "another code", "nothing"],
+)
+def test_details_that_cannot_be_read_are_none(details: bytes) -> None:
+    assert not may_pass(Detailed(details))
+    assert requested_pause(Detailed(details), 30.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "pause"),
+    [
+        (2, 500_000_000, 2.5),
+        (864_000, 0, 30.0),
+        ((1 << 63) - 1, 0, 30.0),
+        (-(1 << 63), -999, 0.0),
+        (-5, 0, 0.0),
+        (0, 1 << 30, 1.073741824),
+    ],
+)
+def test_a_pause_that_the_peer_asks_for_is_capped(seconds: int, nanos: int, pause: float) -> None:
+    assert may_pass(Detailed(retry_info(seconds, nanos)))
+    assert requested_pause(Detailed(retry_info(seconds, nanos)), 30.0) == pytest.approx(pause)

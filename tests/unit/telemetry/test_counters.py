@@ -13,7 +13,7 @@ def test_a_snapshot_stays_as_it_was() -> None:
     telemetry = Telemetry()
     before = telemetry.snapshot()
     telemetry.tally("sampled", "errors").add(3)
-    telemetry.lost(Lost.QUEUE_FULL, 2, queued=False)
+    telemetry.lost(Lost.REJECTED, 2, queued=False)
     telemetry.refused_spans[Refused.INVALID_TRACE_ID] += 1
     telemetry.late_spans["sampled"] += 1
     assert before == Snapshot()

@@ -10,7 +10,7 @@ import grpc
 from milvus_otel_processor.spans.schema import DecodeError, ResponseView
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.exporter.settings import ExporterSettings, TlsSettings
+    from milvus_otel_processor.exporter.settings import ExporterSettings, KeepaliveSettings, TlsSettings
     from milvus_otel_processor.spans.schema import PartialSuccess
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -53,6 +53,7 @@ def _channel(settings: ExporterSettings) -> grpc.Channel:
         # Back-off between requests is ours; gRPC's own, up to two minutes, would let a peer that is back wait unseen.
         ("grpc.initial_reconnect_backoff_ms", 500),
         ("grpc.max_reconnect_backoff_ms", 5_000),
+        *_keepalive(settings.keepalive),
     ]
     compression = _COMPRESSION[settings.compression]
     if settings.tls.insecure or settings.endpoint.startswith("http://"):
@@ -60,6 +61,19 @@ def _channel(settings: ExporterSettings) -> grpc.Channel:
     if settings.tls.server_name_override is not None:
         options.append(("grpc.ssl_target_name_override", settings.tls.server_name_override))
     return grpc.secure_channel(settings.target, _credentials(settings.tls), options=options, compression=compression)
+
+
+def _keepalive(settings: KeepaliveSettings) -> list[tuple[str, str | int]]:
+    timeout = int(settings.timeout * 1000)
+    options: list[tuple[str, str | int]] = [
+        # Also of the pings that go with data: without this a connection that went silent under a request is held for a minute.
+        ("grpc.http2.ping_timeout_ms", timeout),
+        ("grpc.keepalive_timeout_ms", timeout),
+        ("grpc.keepalive_permit_without_calls", int(settings.permit_without_stream)),
+    ]
+    if settings.time:
+        options.append(("grpc.keepalive_time_ms", int(settings.time * 1000)))
+    return options
 
 
 def _credentials(tls: TlsSettings) -> grpc.ChannelCredentials:

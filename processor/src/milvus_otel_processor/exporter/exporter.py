@@ -15,6 +15,7 @@ from milvus_otel_processor.exporter.queue import SpanQueue
 from milvus_otel_processor.exporter.retry import may_be_one_span, may_pass, pauses, requested_pause
 from milvus_otel_processor.spans.groups import join
 from milvus_otel_processor.telemetry.counters import Lost
+from milvus_otel_processor.telemetry.faults import FaultLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ class OtlpExporter:
         self._client = Client(settings)
         self._largest = settings.sending_queue.batch.max_size_mib * _MIB
         self._giving_up = Event()
+        self._faults = FaultLog(_log, clock)
         self._failing = False
         self._full = False
         self._threads = [
@@ -67,19 +69,27 @@ class OtlpExporter:
             thread.start()
 
     def put(self, spans: Spans) -> None:
-        """Take spans over; where the queue is full they are lost, and counted."""
+        """Take spans over; once stopped they are lost, and counted."""
         self._telemetry.queued(len(spans))  # before a thread of ours can have sent them
-        if self._queue.put(spans):
+        if not self._queue.put(spans):
+            self._telemetry.lost(Lost.SHUTDOWN, len(spans))
+
+    def wait_for_room(self, timeout: float) -> bool:
+        """Wait until there is room in the queue, for `timeout` seconds at the most; tell whether there is.
+
+        Where decisions ask this between their turns, peer and queue set their pace, and nothing is lost to a queue that is full.
+        """
+        if self._queue.wait_for_room(0):
             self._full = False
-            return
-        self._telemetry.lost(Lost.QUEUE_FULL, len(spans))
+            return True
         if not self._full:
             self._full = True
-            _log.error(
-                "sending queue is full, kept spans are lost: endpoint=%s queue_size=%d",
+            _log.warning(
+                "sending queue is full, decisions wait: endpoint=%s queue_size=%d",
                 self._settings.endpoint,
                 self._settings.sending_queue.queue_size,
             )
+        return self._queue.wait_for_room(timeout)
 
     def stop(self, grace: float) -> None:
         """Send what waits, for `grace` seconds at the most; what is left then is lost, and counted."""
@@ -97,45 +107,52 @@ class OtlpExporter:
 
     def _send_batches(self) -> None:
         while (spans := self._queue.take()) is not None:
+            parts = [spans]
             try:
-                self._send_in_parts(spans)
+                self._send_in_parts(parts)
+            except Exception as error:  # noqa: BLE001 - see below
+                # Whatever it was, the spans must not vanish uncounted, nor the thread with them.
+                left = sum(map(len, parts))
+                self._faults.tell(error, "sending failed, kept spans are lost: spans=%d", left)
+                self._telemetry.lost(Lost.FAILED, left)
             finally:
                 self._queue.done(spans)
 
-    def _send_in_parts(self, spans: Spans) -> None:
-        """Send a batch as one request if that is not too large, nor refused for what may be the fault of one span."""
-        parts, refusals = [spans], 0
+    def _send_in_parts(self, parts: list[Spans]) -> None:
+        """Send a batch as one request if that is not too large, nor refused for what may be the fault of one span.
+
+        What is sent, or lost and counted, is taken out of `parts`.
+        """
+        refusals = 0
         while parts:
-            part = parts.pop()
+            part = parts[-1]
             half = len(part) // 2
             request = join(part)
             if half and len(request) > self._largest:
-                parts += (part[half:], part[:half])
+                parts[-1:] = (part[half:], part[:half])
                 continue
-            refusal = self._send(request, len(part))
+            refusal = self._try(request, len(part))
             if refusal is None:
+                parts.pop()
                 continue
             refusals += 1
             if half and refusals <= _REFUSALS_LOOKED_INTO and may_be_one_span(refusal):
-                parts += (part[half:], part[:half])
+                parts[-1:] = (part[half:], part[:half])
             else:
+                parts.pop()
                 self._lose(len(part), Lost.REJECTED, refusal)
 
-    def _send(self, request: bytes, count: int) -> grpc.RpcError | None:
-        """Send one request until it is taken, or lost and counted; return the error where the peer refused it for good."""
-        try:
-            return self._try(request, count)
-        except Exception:  # noqa: BLE001 - see below
-            # Whatever it was, the spans must not vanish uncounted, nor the thread with them.
-            _log.exception("kept spans are lost: spans=%d", count)
-            self._telemetry.lost(Lost.REJECTED, count)
-            return None
-
     def _try(self, request: bytes, count: int) -> grpc.RpcError | None:
+        """Send one request until it is taken, or lost and counted; return the error where the peer refused it for good."""
         tries = pauses(self._settings.retry_on_failure, self._clock, self._random)
         while True:
             try:
                 answer = self._client.send(request)
+            except ValueError:  # the channel is closed
+                if not self._giving_up.is_set():
+                    raise
+                self._telemetry.lost(Lost.SHUTDOWN, count)
+                return None
             except grpc.RpcError as error:
                 if not may_pass(error):
                     return error
@@ -144,7 +161,9 @@ class OtlpExporter:
                     self._lose(count, Lost.RETRIES_EXHAUSTED, error)
                     return None
                 self._failed(error)
-                if self._giving_up.wait(max(pause, requested_pause(error))):
+                if self._giving_up.wait(
+                    max(pause, requested_pause(error, self._settings.retry_on_failure.max_interval))
+                ):
                     self._lose(count, Lost.SHUTDOWN, error)
                     return None
                 self._telemetry.retried()

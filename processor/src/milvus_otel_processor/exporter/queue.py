@@ -1,4 +1,4 @@
-"""Kept spans that wait to be sent, gathered into batches, and never more than fit."""
+"""Kept spans that wait to be sent, gathered into batches; it tells whether there is room for more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class SpanQueue:
     """A queue of spans that gives them out in batches: when enough are there, or the first has waited long enough.
 
-    Its bound counts the spans that wait and those that were given out and not yet done with. Safe to be called from any thread.
+    Its size counts the spans that wait and those that were given out and not yet done with. It is a bound for who asks
+    `wait_for_room` first, as the decisions do; what comes without asking is taken too, for there is nobody to give it back to.
+    Safe to be called from any thread.
     """
 
     def __init__(self, settings: QueueSettings, clock: Callable[[], float]) -> None:
@@ -32,18 +34,27 @@ class SpanQueue:
         self._changed = Condition()
 
     def put(self, spans: Spans) -> bool:
-        """Take spans over, all of them or, where they do not fit, none; tell which. Never waits for room."""
+        """Take spans over; tell whether they were, which they are not once the queue is closed. Never waits for room."""
         with self._changed:
-            if self._closed or self._held + len(spans) > self._settings.queue_size:
+            if self._closed:
                 return False
             self._held += len(spans)
             if not self._gathering:
                 self._flush_at = self._clock() + self._settings.batch.flush_timeout
-                self._changed.notify()
+                self._changed.notify_all()
             self._gathering += spans
             if len(self._gathering) >= self._settings.batch.min_size:
                 self._flush()
             return True
+
+    def wait_for_room(self, timeout: float) -> bool:
+        """Wait until fewer spans are held than the queue's size, for `timeout` seconds at the most; tell whether there are."""
+        with self._changed:
+            self._changed.wait_for(self._has_room, timeout)
+            return self._has_room()
+
+    def _has_room(self) -> bool:
+        return self._held < self._settings.queue_size
 
     def take(self) -> Spans | None:
         """Wait for a batch and return it, or None when the queue is closed and empty."""
@@ -64,6 +75,7 @@ class SpanQueue:
         """Make room again: a batch that was taken is sent, or lost."""
         with self._changed:
             self._held -= len(spans)
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Take nothing more; what waits is still given out, at once."""
@@ -78,9 +90,10 @@ class SpanQueue:
             self._ready.clear()
             self._gathering = []
             self._held -= dropped
+            self._changed.notify_all()
             return dropped
 
     def _flush(self) -> None:
         self._ready.append(self._gathering)
         self._gathering = []
-        self._changed.notify()
+        self._changed.notify_all()

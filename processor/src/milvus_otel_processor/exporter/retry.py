@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.exporter.settings import RetrySettings
 
-# https://opentelemetry.io/docs/specs/otlp/#failures; RESOURCE_EXHAUSTED only with a RetryInfo.
+# https://opentelemetry.io/docs/specs/otlp/#failures; RESOURCE_EXHAUSTED only with a RetryInfo. The last two are not in that
+# list: they are what a peer answers while a token or a certificate is being replaced, and that passes.
 _RETRYABLE = frozenset(
     {
         grpc.StatusCode.CANCELLED,
@@ -22,6 +24,8 @@ _RETRYABLE = frozenset(
         grpc.StatusCode.OUT_OF_RANGE,
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DATA_LOSS,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
     }
 )
 # Servers in Go answer INTERNAL to what they cannot decode.
@@ -36,7 +40,7 @@ _ABOUT_THE_REQUEST = frozenset(
 
 
 def may_pass(error: grpc.RpcError) -> bool:
-    """Tell whether a request that failed so is to be sent again, by the OTLP specification."""
+    """Tell whether a request that failed so is to be sent again: by the OTLP specification, and where credentials are refused."""
     code = error.code()
     return code in _RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and _retry_info(error) is not None)
 
@@ -46,21 +50,25 @@ def may_be_one_span(error: grpc.RpcError) -> bool:
     return error.code() in _ABOUT_THE_REQUEST
 
 
-def requested_pause(error: grpc.RpcError) -> float:
-    """Return the pause that the peer asked for in a RetryInfo, or 0; seconds."""
+def requested_pause(error: grpc.RpcError, longest: float) -> float:
+    """Return the pause that the peer asked for in a RetryInfo, `longest` at the most, or 0; seconds."""
     info = _retry_info(error)
-    return info.retry_delay.ToTimedelta().total_seconds() if info is not None else 0.0
+    if info is None:
+        return 0.0
+    # By hand: what a peer writes there may be more than a timedelta holds.
+    pause: float = info.retry_delay.seconds + info.retry_delay.nanos / 1e9
+    return max(0.0, min(pause, longest))
 
 
 def _retry_info(error: grpc.RpcError) -> RetryInfo | None:
     try:
         status = rpc_status.from_call(error)
-    except ValueError:  # the details contradict the status: as good as none
+        for detail in status.details if status is not None else ():
+            info = RetryInfo()
+            if detail.Unpack(info):
+                return info
+    except (ValueError, DecodeError, AttributeError):  # they contradict the status, or cannot be read: as good as none
         return None
-    for detail in status.details if status is not None else ():
-        info = RetryInfo()
-        if detail.Unpack(info):
-            return info
     return None
 
 

@@ -51,7 +51,8 @@ class QueueSettings(Settings):
     queue_size: int = Field(
         default=200_000,
         gt=0,
-        description="Spans that wait at the most, those under way included; beyond it spans are lost.",
+        description="Spans that wait, those under way included; from there on decisions wait for room. What was decided before "
+        "that is known still goes in, so a few more may wait.",
     )
     batch: BatchSettings = Field(default=BatchSettings(), description="How spans are gathered into requests.")
 
@@ -74,6 +75,18 @@ class RetrySettings(Settings):
     )
 
 
+class KeepaliveSettings(Settings):
+    """When a connection that says nothing is given up, and a new one is made."""
+
+    time: Duration = Field(
+        default=10.0, description="How long after the last word of the peer it is pinged; 0s is never; seconds."
+    )
+    timeout: Duration = Field(
+        default=5.0, gt=0, description="How long the answer to a ping, or to what was sent, may take; seconds."
+    )
+    permit_without_stream: bool = Field(default=False, description="Ping while no request is under way, too.")
+
+
 class ExporterSettings(Settings):
     """Where kept spans go."""
 
@@ -85,6 +98,9 @@ class ExporterSettings(Settings):
         description="Of requests; the Collector's default is gzip, which costs more than it saves on one host.",
     )
     timeout: Duration = Field(default=5.0, description="How long one request may take; seconds.")
+    keepalive: KeepaliveSettings = Field(
+        default=KeepaliveSettings(), description="When a silent connection is given up."
+    )
     sending_queue: QueueSettings = Field(default=QueueSettings(), description="What waits to be sent.")
     retry_on_failure: RetrySettings = Field(default=RetrySettings(), description="What happens when a request fails.")
 

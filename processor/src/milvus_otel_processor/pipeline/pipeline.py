@@ -54,8 +54,10 @@ class Pipeline:
         decider: Decider,
         telemetry: Telemetry,
         clock: Callable[[], float],
+        wait_for_room: Callable[[float], bool] = lambda _: True,
     ) -> None:
         self._buffer = buffer
+        self._wait_for_room = wait_for_room
         self._limits = limits
         self._wait_after_root = wait_after_root
         self._wait_after_complete = wait_after_complete
@@ -108,10 +110,11 @@ class Pipeline:
             self._decide_early(SETTLED, self._settled(parts))
         if self._limits.bounds_trace_size:
             self._decide_early(TRACE_SIZE, self._too_large(parts))
+        # Where what is kept would find no room, more waits than may, up to the memory that there is for all.
         excess = len(self._buffer) - self._limits.traces
-        if excess > 0:
+        if excess > 0 and self._wait_for_room(0):
             self._decide_early(NUM_TRACES, self._buffer.take_oldest(excess))
-        while self._buffer.entries and self._memory() > self._limits.memory:
+        while self._buffer.entries and self._memory() > self._limits.memory and self._wait_for_room(0):
             self._decide_early(MAX_MEMORY, self._buffer.take_oldest(_TRACES_PER_TURN))
 
     def _decide_early(self, limit: str, traces: list[Trace]) -> None:
@@ -139,21 +142,22 @@ class Pipeline:
         return memory(len(self._buffer), self._telemetry.waiting_spans, self._telemetry.waiting_bytes)
 
     def tick(self) -> None:
-        """Decide all traces that are due."""
-        while self._turn():
+        """Decide all traces that are due, as far as there is room for what is kept; the next call goes on from there."""
+        # What waits for room holds no lock: requests still come in, and a trace that waits longer only grows more complete.
+        while self._wait_for_room(self._buffer.tick) and self._turn():
             pass
 
-    def drain(self) -> None:
-        """Decide all traces that wait, due or not."""
-        with self._lock:
-            while traces := self._buffer.take_oldest(_TRACES_PER_TURN):
-                self._decider.decide(traces)
-            self._count_waiting()
+    def drain(self, seconds_left: Callable[[], float] = lambda: 0.0) -> None:
+        """Decide all traces that wait, due or not, as far as there is room for what is kept, or will be in `seconds_left()`."""
+        while self._buffer.entries and self._wait_for_room(max(0.0, seconds_left())):
+            with self._lock:
+                self._decider.decide(self._buffer.take_oldest(_TRACES_PER_TURN))
+                self._count_waiting()
 
     def discard(self) -> None:
         """Lose, undecided, all traces that wait."""
         with self._lock:
-            self._decider.discard(self._buffer.take_oldest(len(self._buffer)))
+            self._decider.discard(self._buffer.take_oldest(max(1, len(self._buffer))))
             self._count_waiting()
 
     def _turn(self) -> bool:

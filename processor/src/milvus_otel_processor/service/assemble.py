@@ -11,6 +11,8 @@ from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import DecisionCacheSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from milvus_otel_processor.enrichment.enricher import Enricher
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.pipeline.decider import Exporter
@@ -47,8 +49,12 @@ def wire(
     exporter: Exporter,
     telemetry: Telemetry,
     clock: Clock,
+    wait_for_room: Callable[[float], bool] = lambda _: True,
 ) -> Pipeline:
-    """Return the pipeline that these settings describe, between what brings requests and what takes kept spans."""
+    """Return the pipeline that these settings describe, between what brings requests and what takes kept spans.
+
+    `wait_for_room` waits that many seconds at the most until the exporter has room for more, and tells whether it has.
+    """
     sampling = config.tail_sampling
     decider = Decider(
         enricher=enricher,
@@ -66,6 +72,7 @@ def wire(
         decider=decider,
         telemetry=telemetry,
         clock=clock.monotonic,
+        wait_for_room=wait_for_room,
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RECEIVER_SHARE = 0.25  # of the time there is for stopping, for requests under way
+_EXPORTER_SHARE = 0.125  # likewise, for what the last decisions kept
 
 
 class Configuration(Processors, Protocol):
@@ -78,6 +79,7 @@ class Service:
             exporter=self._exporter,
             telemetry=self.telemetry,
             clock=self._clock,
+            wait_for_room=self._exporter.wait_for_room,
         )
         access_log = self._enrichment.access_log if self._enrichment is not None else None
         self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry, access_log)
@@ -121,10 +123,10 @@ class Service:
         self._receiver.stop(grace_seconds * _RECEIVER_SHARE)
         self._stopping.set()
         self._ticker.join(max(0.0, deadline - monotonic()))
-        if self._drops_pending:
-            self._pipeline.discard()
-        else:
-            self._pipeline.drain()
+        if not self._drops_pending:
+            last_turn = deadline - grace_seconds * _EXPORTER_SHARE
+            self._pipeline.drain(lambda: last_turn - monotonic())
+        self._pipeline.discard()
         self._exporter.stop(max(0.0, deadline - monotonic()))
         if self._enrichment is not None:
             self._enrichment.stop(max(0.0, deadline - monotonic()))

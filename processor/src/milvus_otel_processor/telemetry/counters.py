@@ -23,7 +23,6 @@ class Lost(Enum):
 
     FAILED = "failed"
     MALFORMED = "malformed"
-    QUEUE_FULL = "queue_full"
     REJECTED = "rejected"
     RETRIES_EXHAUSTED = "retries_exhausted"
     SHUTDOWN = "shutdown"

@@ -293,7 +293,6 @@ Every span that comes in is counted in exactly one of `receiver_refused_spans`, 
 | --- | --- | --- |
 | `failed` | enrichment or a policy failed at the trace: a fault of the processor; the log has its traceback | report it |
 | `malformed` | a span inside a valid request is not valid protobuf | look for what sends it |
-| `queue_full` | the exporter's `sending_queue.queue_size` was reached | see why the exporter's peer is slow or away |
 | `rejected` | the exporter's peer refused spans for good | its answer is in the log |
 | `retries_exhausted` | the peer was away longer than `retry_on_failure.max_elapsed_time` | raise that, or bring the peer back |
 | `shutdown` | the processor stopped before the peer took them, or was told to drop what waits | |
