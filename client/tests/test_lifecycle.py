@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pymilvus
@@ -158,19 +159,56 @@ def test_an_unknown_option_is_refused_by_name(instrument: Callable[..., MilvusIn
     assert not MilvusInstrumentor().is_instrumented_by_opentelemetry
 
 
-def test_a_variable_that_is_no_boolean_is_refused(
-    instrument: Callable[..., MilvusInstrumentor], monkeypatch: pytest.MonkeyPatch
+def test_a_boolean_argument_that_is_none_is_refused(instrument: Callable[..., MilvusInstrumentor]) -> None:
+    with pytest.raises(TypeError, match="rpc_spans='false': expected True or False"):
+        instrument(rpc_spans="false")
+    assert not MilvusInstrumentor().is_instrumented_by_opentelemetry
+
+
+def test_a_misspelt_boolean_variable_is_told_of_and_the_default_taken(
+    client: MilvusClient,
+    telemetry: Telemetry,
+    instrument: Callable[..., MilvusInstrumentor],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setenv("OTEL_PYTHON_MILVUS_RPC_SPANS", "maybe")
-    with pytest.raises(ValueError, match="OTEL_PYTHON_MILVUS_RPC_SPANS='maybe': expected true or false"):
-        instrument()
+    monkeypatch.setenv("OTEL_PYTHON_MILVUS_RPC_SPANS", "flase")
+    instrument()
+    (record,) = caplog.records
+    expected = "OTEL_PYTHON_MILVUS_RPC_SPANS='flase': expected true or false; the default is taken: true"
+    assert (record.levelname, record.getMessage()) == ("WARNING", expected)
+    client.search("c", [VECTOR])
+    assert telemetry.rpcs
+
+
+def test_eight_threads_that_instrument_at_once_do_it_once(telemetry: Telemetry) -> None:
+    instrumentors: set[MilvusInstrumentor] = set()
+    together = threading.Barrier(8)
+
+    def instrument() -> None:
+        together.wait()
+        instrumentor = MilvusInstrumentor()
+        instrumentors.add(instrumentor)
+        instrumentor.instrument(tracer_provider=telemetry.tracer_provider)
+
+    threads = [threading.Thread(target=instrument) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (instrumentor,) = instrumentors
+    assert "milvus_otel_client" in GrpcHandler.search.__code__.co_filename
+    assert "milvus_otel_client" not in GrpcHandler.search.__wrapped__.__code__.co_filename
+    instrumentor.uninstrument()
+    assert "milvus_otel_client" not in GrpcHandler.search.__code__.co_filename
 
 
 def test_the_instrumentor_is_what_opentelemetry_instrument_looks_for() -> None:
     from importlib.metadata import entry_points
 
-    (entry_point,) = entry_points(group="opentelemetry_instrumentor", name="milvus")
-    assert entry_point.load() is MilvusInstrumentor
+    for name in ("milvus", "milvus_otel"):
+        (entry_point,) = entry_points(group="opentelemetry_instrumentor", name=name)
+        assert entry_point.load() is MilvusInstrumentor
     assert issubclass(MilvusInstrumentor, BaseInstrumentor)
     assert pymilvus.__version__.split(".")[0] in ("2", "3")
 

@@ -96,7 +96,7 @@ assert len(provider._active_span_processor._span_processors) == 1
     assert "['connect', 'search c']" in _run(code + _SEARCH + after, milvus)
 
 
-@pytest.mark.parametrize("names", ["milvus", "redis, milvus", "*"])
+@pytest.mark.parametrize("names", ["milvus", "redis, milvus", "milvus_otel", "*"])
 def test_setup_honours_disabled_instrumentations(milvus: FakeMilvus, receiver: Receiver, names: str) -> None:
     code = f'import milvus_otel_client; milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}")'
     _run(code + _SEARCH, milvus, OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=names)
@@ -186,8 +186,8 @@ assert metrics.get_meter_provider() is provider
     assert _counts(receiver) == {"connect": 1, "search": 1}
 
 
-@pytest.mark.parametrize("disabled", [False, True])
-def test_opentelemetry_instrument_finds_it(milvus: FakeMilvus, receiver: Receiver, *, disabled: bool) -> None:
+@pytest.mark.parametrize("disabled", ["", "milvus", "milvus_otel"])
+def test_opentelemetry_instrument_finds_it(milvus: FakeMilvus, receiver: Receiver, disabled: str) -> None:
     command = Path(sys.executable).with_name("opentelemetry-instrument")
     variables = {
         "OTEL_SERVICE_NAME": "shop",
@@ -195,7 +195,7 @@ def test_opentelemetry_instrument_finds_it(milvus: FakeMilvus, receiver: Receive
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "none",
-        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "milvus,grpc_client" if disabled else "",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": f"{disabled},grpc_client" if disabled else "",
     }
     assert _run(_SEARCH, milvus, str(command), **variables).split() == ["2"]
     assert _names(receiver) == ([] if disabled else ["connect", "search c"])

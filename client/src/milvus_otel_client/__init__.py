@@ -11,7 +11,7 @@ package changes nothing and does not import pymilvus.
 """
 
 from milvus_otel_client.instrumentor import MilvusInstrumentor
-from milvus_otel_client.provider import setup
+from milvus_otel_client.provider import flush, setup
 from milvus_otel_client.version import __version__
 
-__all__ = ["MilvusInstrumentor", "__version__", "setup"]
+__all__ = ["MilvusInstrumentor", "__version__", "flush", "setup"]

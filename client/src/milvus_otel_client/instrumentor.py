@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Self
 
+from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISABLED_INSTRUMENTATIONS
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined] # has none
 
+from milvus_otel_client import environment
 from milvus_otel_client.options import options_from
 from milvus_otel_client.package import _instruments
 from milvus_otel_client.patching import Patches
@@ -13,6 +18,33 @@ from milvus_otel_client.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+_logger = logging.getLogger(__name__)
+ENTRY_POINTS = ("milvus", "milvus_otel")
+"""Names by which ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`` switches this instrumentation off: the first is also what
+others call theirs, the second is this one's alone."""
+_FROM_OPENTELEMETRY_INSTRUMENT = {"skip_dep_check", "raise_exception_on_conflict"}
+"""Arguments that ``opentelemetry-instrument`` passes, one or the other."""
+
+
+def is_disabled() -> bool:
+    """Return whether ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`` names this instrumentation."""
+    return not {"*", *ENTRY_POINTS}.isdisjoint(environment.names(OTEL_PYTHON_DISABLED_INSTRUMENTATIONS))
+
+
+class _Lock:
+    """Held while pymilvus is instrumented or is not any more; in a forked child nobody holds it."""
+
+    def __init__(self) -> None:
+        self.held = threading.RLock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self.held = threading.RLock()
+
+
+_lock = _Lock()
 
 
 class MilvusInstrumentor(BaseInstrumentor):  # type: ignore[misc]
@@ -39,6 +71,26 @@ class MilvusInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """
 
     _patches: Patches | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Return the one instrumentor, also to threads that ask at the same time."""
+        with _lock.held:
+            instrumentor: Self = super().__new__(cls, *args, **kwargs)
+            return instrumentor
+
+    def instrument(self, **kwargs: Any) -> Any:
+        """Instrument pymilvus, once."""
+        with _lock.held:
+            is_automatic = not _FROM_OPENTELEMETRY_INSTRUMENT.isdisjoint(kwargs)
+            # that comes once by each of our entry points
+            if is_automatic and (self.is_instrumented_by_opentelemetry or is_disabled()):
+                return None
+            return super().instrument(**kwargs)
+
+    def uninstrument(self, **kwargs: Any) -> Any:
+        """Leave pymilvus as it was."""
+        with _lock.held:
+            return super().uninstrument(**kwargs)
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return the versions of pymilvus that can be instrumented."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.trace import Span
+
+from milvus_otel_client.environment import boolean
 
 RequestHook = Callable[[Span, str, Mapping[str, Any]], None]
 """Called with the span, the operation's name and the call's arguments by name, before the call."""
@@ -17,8 +18,6 @@ ResponseHook = Callable[[Span, str, Any], None]
 RPC_SPANS_VARIABLE = "OTEL_PYTHON_MILVUS_RPC_SPANS"
 CAPTURE_QUERY_TEXT_VARIABLE = "OTEL_PYTHON_MILVUS_CAPTURE_QUERY_TEXT"
 CAPTURE_ERROR_MESSAGES_VARIABLE = "OTEL_PYTHON_MILVUS_CAPTURE_ERROR_MESSAGES"
-_TRUE = ("true", "1", "yes", "on")
-_FALSE = ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +41,27 @@ def options_from(
 ) -> Options:
     """Return the options: an argument that is not None wins over its environment variable.
 
-    Raises ValueError for a variable whose value is no boolean, and TypeError for a hook that cannot be called.
+    Raises TypeError for an argument of another type. A variable whose value is no boolean is told of in a warning, and
+    the default is taken.
     """
     for name, hook in (("request_hook", request_hook), ("response_hook", response_hook)):
         if hook is not None and not callable(hook):
             raise TypeError(f"{name}={hook!r}: expected a function")
     return Options(
-        rpc_spans=_boolean(RPC_SPANS_VARIABLE, default=True) if rpc_spans is None else rpc_spans,
-        capture_query_text=(
-            _boolean(CAPTURE_QUERY_TEXT_VARIABLE, default=False) if capture_query_text is None else capture_query_text
-        ),
-        capture_error_messages=(
-            _boolean(CAPTURE_ERROR_MESSAGES_VARIABLE, default=True)
-            if capture_error_messages is None
-            else capture_error_messages
+        rpc_spans=choice("rpc_spans", rpc_spans, RPC_SPANS_VARIABLE, default=True),
+        capture_query_text=choice("capture_query_text", capture_query_text, CAPTURE_QUERY_TEXT_VARIABLE, default=False),
+        capture_error_messages=choice(
+            "capture_error_messages", capture_error_messages, CAPTURE_ERROR_MESSAGES_VARIABLE, default=True
         ),
         request_hook=request_hook,
         response_hook=response_hook,
     )
 
 
-def _boolean(variable: str, *, default: bool) -> bool:
-    text = os.environ.get(variable, "").strip().lower()
-    if not text:
-        return default
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    raise ValueError(f"{variable}={text!r}: expected true or false")
+def choice(name: str, argument: bool | None, variable: str, *, default: bool) -> bool:
+    """Return the argument, or the variable where it is None; raise TypeError for an argument that is no boolean."""
+    if argument is None:
+        return boolean(variable, default=default)
+    if not isinstance(argument, bool):
+        raise TypeError(f"{name}={argument!r}: expected True or False")
+    return argument
