@@ -65,7 +65,9 @@ def test_it_chooses_among_the_traces_that_probabilistic_chooses() -> None:
     policy.clock.advance(10)
     kept = [trace for trace in traces if policy.samples(trace)]
     assert 50 < len(kept) < 150
-    assert all(samples(trace, "probabilistic", {"sampling_percentage": 7}) for trace in kept)
+    assert all(
+        samples(trace, "probabilistic", {"sampling_percentage": 7}) for trace in kept[1:]
+    )  # the first is kept whatever its id
 
 
 def test_the_threshold_is_that_of_the_last_trace() -> None:
@@ -74,7 +76,9 @@ def test_the_threshold_is_that_of_the_last_trace() -> None:
         policy.samples(on("a", number))
     policy.clock.advance(10)
     policy.samples(on("a"))
-    half_of_all = of_probability(10 / 500)  # the average of 1000 and of the nothing before
+    assert policy.evaluator.threshold(on("a")) == 0
+    policy.samples(on("a"))
+    half_of_all = of_probability(9 / 499)  # the average of 1000 and of the nothing before, less the first
     assert policy.evaluator.threshold(on("a")) == half_of_all
     policy.samples(on("b"))
     assert policy.evaluator.threshold(on("b")) == 0
@@ -102,6 +106,36 @@ def test_attributes_of_resources_count() -> None:
     policy = Policy(keys=["service.name"])
     shop = trace_of(span(), resource={"service.name": "shop"})
     assert policy.evaluator._key(shop) == ((b"shop",),)
+
+
+def test_names_of_spans_and_of_roots_can_be_keys() -> None:
+    policy = Policy(keys=["root.name", "span.name", "db.collection.name"])
+    trace = trace_of(
+        span(name="checkout"), span(number=2, parent=1, name="search", attributes={"db.collection.name": "a"})
+    )
+    assert policy.evaluator._key(trace) == ((b"checkout",), (b"checkout", b"search"), (b"a",))
+    assert policy.evaluator._key(trace_of(span(number=2, parent=1, name="search"))) == ((), (b"search",), ())
+
+
+def test_enrichment_is_waited_for_where_a_key_is_of_it() -> None:
+    assert Policy(keys=["http.route", "db.collection.name"]).evaluator.reads_enrichment
+    assert not Policy(keys=["http.route", "root.name"]).evaluator.reads_enrichment
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_route_that_comes_every_twenty_seconds_is_kept_each_time_beside_a_frequent_one(seed: int) -> None:
+    policy = Policy(keys=["http.route"], traces_per_second=2, adjustment_interval="15s")
+    random = Random(seed)
+    kept = {"/frequent": 0, "/rare": 0}
+    for number in range(600 * 50):
+        routes = ["/frequent", *(["/rare"] if number % 1000 == 500 else [])]
+        for route in routes:
+            trace = trace_of(span(attributes={"http.route": route}))
+            trace.id = random.randbytes(16)
+            kept[route] += policy.samples(trace)
+        policy.clock.advance(0.02)
+    assert kept["/rare"] == 30
+    assert kept["/frequent"] == pytest.approx(600 * 2 - 30 + 100, rel=0.1)  # before the first adjustment some more
 
 
 def test_a_key_does_not_grow_with_the_trace() -> None:

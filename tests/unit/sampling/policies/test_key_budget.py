@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from random import Random
 
@@ -72,6 +73,37 @@ class TestShareOut:
 
     def test_nobody_gets_nothing(self) -> None:
         assert share_out(10, {}) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_key_that_is_seen_in_an_interval_is_kept_in_it_whatever_its_rate(seed: int) -> None:
+    """Keys from one trace a minute to a thousand a second, at random times."""
+    random = Random(seed)
+    clock = Clock(0.0)
+    budget = KeyBudget(per_second=5, interval=15, weight=0.5, max_keys=100, clock=clock)
+    rates = {"minute": 1 / 60, "twenty": 1 / 20, "ten": 0.1, "second": 1.0, "often": 30.0, "always": 1000.0}
+    coming = [(random.expovariate(rate), key) for key, rate in rates.items()]
+    heapq.heapify(coming)
+    seen: set[tuple[int, str]] = set()
+    kept: Counter[tuple[int, str]] = Counter()
+    while coming[0][0] < 240:
+        now, key = heapq.heappop(coming)
+        heapq.heappush(coming, (now + random.expovariate(rates[key]), key))
+        clock.now = now
+        interval = int(now // 15)
+        seen.add((interval, key))
+        kept[interval, key] += random.random() < budget.probability(key)
+    assert [one for one in sorted(seen) if not kept[one]] == []
+    settled = sum(count for (interval, _), count in kept.items() if interval >= 4)
+    assert settled == pytest.approx(5 * (240 - 60), rel=0.12)
+
+
+def test_more_keys_than_the_budget_has_room_for_are_each_kept_once_in_an_interval() -> None:
+    traffic = Traffic(per_second=1)
+    for _ in range(5):
+        kept = traffic.interval(**{f"k{number}": 3 for number in range(50)})
+        assert min(kept.values()) >= 1
+    assert kept.total() < 50 + 20
 
 
 def test_within_the_budget_everything_is_kept() -> None:

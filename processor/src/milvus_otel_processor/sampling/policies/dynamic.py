@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies import remarks
+from milvus_otel_processor.sampling.policies.attributes import may_be_enriched
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.key_budget import KeyBudget
 from milvus_otel_processor.sampling.policies.probabilistic import randomness
@@ -15,7 +17,7 @@ from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, of_probabil
 from milvus_otel_processor.settings import Duration, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from milvus_otel_processor.spans.schema import AnyValue
     from milvus_otel_processor.spans.trace import Trace
@@ -24,6 +26,8 @@ _VALUES_LIMIT = 16
 """Different values of one attribute that count in the key of a trace."""
 _LENGTH_LIMIT = 256
 """Bytes of a value that count."""
+SPAN_NAME, ROOT_NAME = "span.name", "root.name"
+"""Keys that stand for names of spans, and for no attribute."""
 
 
 class DynamicSettings(Settings):
@@ -32,8 +36,9 @@ class DynamicSettings(Settings):
     traces_per_second: float = Field(gt=0, description="Traces sampled per second, all keys together, in the long run.")
     keys: list[str] = Field(
         min_length=1,
-        description="Attributes, of resources or spans, whose values together are a trace's key, such as "
-        "`[db.collection.name, db.operation.name]`.",
+        description="What makes the key of a trace: attributes, of resources or spans, whose values together are the key, such "
+        "as `[db.collection.name, db.operation.name]`; `span.name` stands for the names of its spans, `root.name` for the name "
+        "of the span without a parent.",
     )
     adjustment_interval: Duration = Field(
         default=15.0, gt=0, description="How long the probabilities hold before they follow the traffic; seconds."
@@ -55,13 +60,14 @@ class DynamicSettings(Settings):
 class Dynamic(Evaluator):
     """Samples traces with a probability that depends on how frequent their key is.
 
-    A trace is sampled or not by a hash of its id, the one that `probabilistic` uses.
+    The first trace of each key in an interval is sampled. Others are by a hash of their id, the one that `probabilistic` uses.
     """
 
     stateful = True
 
     def __init__(self, settings: DynamicSettings, clock: Clock) -> None:
-        self._keys = [key.encode() for key in settings.keys]
+        self._values = [_reader(key) for key in settings.keys]
+        self.reads_enrichment = any(map(may_be_enriched, settings.keys))
         self._salt = settings.hash_salt
         self._budget = KeyBudget(
             per_second=settings.traces_per_second,
@@ -87,17 +93,24 @@ class Dynamic(Evaluator):
         return self._threshold
 
     def _key(self, trace: Trace) -> tuple[tuple[bytes, ...], ...]:
-        """Return the different values of each attribute, whatever the order of the spans."""
-        return tuple(
-            tuple(sorted({_text(value) for value in _values(trace, key)})[:_VALUES_LIMIT]) for key in self._keys
-        )
+        """Return the different values of each key, whatever the order of the spans."""
+        return tuple(tuple(sorted(set(values(trace)))[:_VALUES_LIMIT]) for values in self._values)
 
 
-def _values(trace: Trace, key: bytes) -> Iterator[AnyValue]:
+def _reader(key: str) -> Callable[[Trace], Iterator[bytes]]:
+    """Return what yields the values of one key in a trace."""
+    if key == SPAN_NAME:
+        return lambda trace: (head.name[:_LENGTH_LIMIT] for head in trace.heads)
+    if key == ROOT_NAME:
+        return lambda trace: (head.name[:_LENGTH_LIMIT] for head in trace.roots)
+    return partial(_values, key=key.encode())
+
+
+def _values(trace: Trace, key: bytes) -> Iterator[bytes]:
     for group in trace.distinct_groups:
         if key in group.resource_attributes:
-            yield group.resource_attributes[key]
-    yield from trace.span_values(key)
+            yield _text(group.resource_attributes[key])
+    yield from map(_text, trace.span_values(key))
 
 
 def _text(value: AnyValue) -> bytes:
@@ -121,7 +134,8 @@ class DynamicPolicy(PolicySettings):
     def asked(self) -> Iterator[AskedAttribute]:
         """Yield the attributes."""
         for index, key in enumerate(self.dynamic.keys):
-            yield AskedAttribute(f"dynamic.keys[{index}]", key)
+            if key not in (SPAN_NAME, ROOT_NAME):
+                yield AskedAttribute(f"dynamic.keys[{index}]", key)
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 
 _FORGOTTEN_BELOW = 0.5  # traces per interval, by the average
+_LEAST_MORE = (
+    0.5  # traces beyond the first that are expected of a key at the least, so that none has a probability of 0
+)
+_LEAST_PART = 0.1  # of the budget that is left for the others, however many first ones there are
 _OTHERS = object()  # the key of all for which there is no room
 
 
 class KeyBudget:
     """Probabilities by key, from a moving average of how often each key came in the intervals before.
 
-    A key's share of the budget grows with the logarithm of its frequency, and no key gets more than it needs: rare ones
-    are kept whole, frequent ones thinned, and what some leave is for the others. That is the idea of Refinery's EMA
-    throughput sampler (docs.honeycomb.io, "Sampling Methods").
+    The first trace of a key in an interval is always kept: whatever is seen at all is seen in what is kept. Of the rest of the
+    budget a key's share grows with the logarithm of its frequency, and no key gets more than it needs, so that what rare ones
+    leave is for the others. That is the idea of Refinery's EMA throughput sampler (docs.honeycomb.io, "Sampling Methods").
 
     A probability depends on what came before alone, never on the trace that it is for, so that counts can be adjusted by it.
     """
@@ -54,11 +58,15 @@ class KeyBudget:
         before = self._counts.get(key, 0)
         self._counts[key] = before + 1
         share = self._shares.get(key)
+        if not before:
+            if share is None:
+                self._new_keys += 1
+                self._spare = max(0.0, self._spare - 1)
+            return 1.0
         if share is None:
-            self._new_keys += not before
             return self._with_spare(0.0) or min(1.0, self._share_of_new_key() / (before + 1))
         # A key that comes more often than expected is thinned as it goes, and does not wait for the next interval.
-        probability = min(1.0, share / max(self._averages[key], before + 1))
+        probability = min(1.0, share / max(_more(self._averages[key]), before))
         return self._with_spare(probability) or probability
 
     def _with_spare(self, probability: float) -> float:
@@ -83,10 +91,17 @@ class KeyBudget:
         }
         remembered = sorted(averages.items(), key=lambda pair: pair[1], reverse=True)[: self._max_keys]
         self._averages = {key: average for key, average in remembered if average >= _FORGOTTEN_BELOW}
-        self._shares = share_out(self._budget, self._averages)
-        self._spare = max(0.0, self._budget - sum(self._shares.values()))
+        first_ones = sum(min(1.0, average) for average in self._averages.values())
+        rest = max(self._budget - first_ones, self._budget * _LEAST_PART)
+        self._shares = share_out(rest, {key: _more(average) for key, average in self._averages.items()})
+        self._spare = max(0.0, rest - sum(self._shares.values()))
         self._counts = {}
         self._new_keys = 0
+
+
+def _more(average: float) -> float:
+    """Return how many traces of a key are expected beyond the first."""
+    return max(average - 1, _LEAST_MORE)
 
 
 def share_out(budget: float, demands: Mapping[K, float]) -> dict[K, float]:
