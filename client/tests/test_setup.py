@@ -106,8 +106,8 @@ def test_setup_honours_disabled_instrumentations(milvus: FakeMilvus, receiver: R
 def test_an_endpoint_that_is_not_there_delays_neither_the_calls_nor_the_exit_for_long(milvus: FakeMilvus) -> None:
     code = """
 import time
+import milvus_otel_client, pymilvus
 started = time.monotonic()
-import milvus_otel_client
 milvus_otel_client.setup("shop", endpoint="http://127.0.0.1:1", metrics=True)
 """
     after = "\nassert time.monotonic() - started < 10"

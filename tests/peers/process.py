@@ -1,6 +1,7 @@
 """Running a real part as a child process: log in a file, ready when it says so, gone at the end."""
 
 import os
+import secrets
 import socket
 import subprocess
 import urllib.error
@@ -16,12 +17,20 @@ GRACE = 10.0
 """Seconds that a part has to stop by itself after SIGTERM, before it is killed."""
 
 
+PORTS = range(10_000, 32_000)
+"""Below those that the kernel hands out by itself, to whoever asks in the meantime."""
+
+
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on 127.0.0.1 that nothing listens on now, and that no other call, here or in another worker, is likely to get."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Part:
