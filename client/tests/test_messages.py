@@ -10,6 +10,7 @@ from milvus_otel_client.messages import in_own_words, is_answer, message_of, rpc
 from milvus_otel_client.private import without_private
 from pymilvus import MilvusException
 from pymilvus.client.check import check_pass_param, validate_strs
+from pymilvus.client.grpc_handler import GrpcHandler
 from pymilvus.exceptions import ConnectionConfigException, ExceptionsMessage, ParamError
 
 SECRET = "user-1@example.com"
@@ -69,10 +70,8 @@ def test_of_an_error_with_a_cause_both_classes_are_told() -> None:
 
 
 def test_a_text_that_stands_in_pymilvus_code_is_told() -> None:
-    from pymilvus.client.check import check_id_and_data
-
-    error = _raised(check_id_and_data, None, None)
-    assert in_own_words(error) == "ParamError: Either ids or data must be provided"
+    error = _raised(GrpcHandler, uri="http://127.0.0.1:1", secure=SECRET)
+    assert in_own_words(error) == "ParamError: secure must be bool type"
 
 
 def test_an_answer_is_known_by_milvus_own_words_with_whatever_pymilvus_puts_before_them() -> None:

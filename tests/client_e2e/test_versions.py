@@ -18,10 +18,14 @@ from tests.peers.missing import require_command
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = ("2.5.18", "2.6.17")
 _TESTS = (
+    "client/tests/test_beside_the_application.py",
+    "client/tests/test_connecting.py",
     "client/tests/test_futures.py",
     "client/tests/test_lifecycle.py",
+    "client/tests/test_messages.py",
     "client/tests/test_operations.py",
     "client/tests/test_propagation.py",
+    "client/tests/test_rpc.py",
     "tests/client_e2e/test_every_operation.py",
     "tests/client_e2e/test_failures.py",
     "tests/client_e2e/test_orm.py",

@@ -76,7 +76,8 @@ class Patches:
         for name in names:
             method = owner.__dict__.get(name)
             if inspect.isfunction(method):
-                self.replace(owner, name, traced_connecting(method, self._telemetry))
+                traced = inside_decorators(method, functools.partial(traced_connecting, self._telemetry))
+                self.replace(owner, name, traced)
 
     def replace_stub(self, owner: type, attribute: str) -> None:
         """See every rpc that goes through a handler's stub."""

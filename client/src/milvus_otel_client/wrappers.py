@@ -35,7 +35,7 @@ def traced_compound(compound: Compound, telemetry: Telemetry, method: Method) ->
     return _wrap(method, _CompoundMethod(compound, Operation(compound.name), positional_names(method), telemetry))
 
 
-def traced_connecting(method: Method, telemetry: Telemetry) -> Method:
+def traced_connecting(telemetry: Telemetry, method: Method) -> Method:
     """Wrap a method that opens a connection: what fails before the first rpc of the handler is a span all the same."""
 
     @functools.wraps(method)
