@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from tests.peers.cache import built, cache_dir, fingerprint, locked
 from tests.peers.gobuild import build_module, require_go
@@ -60,7 +60,7 @@ class Docker:
         other.environment = {**self.environment, **variables}
         return other
 
-    def __call__(self, *arguments: str | Path, timeout: float = 300, stdin: bytes | None = None) -> str:
+    def __call__(self, *arguments: str | Path, timeout: float = 300, stdin: IO[bytes] | None = None) -> str:
         """Run `docker` with `arguments` and return what it printed; a failure carries all that it said."""
         result = self.attempt(*arguments, timeout=timeout, stdin=stdin)
         if result.returncode:
@@ -69,7 +69,7 @@ class Docker:
         return result.stdout.decode()
 
     def attempt(
-        self, *arguments: str | Path, timeout: float = 300, stdin: bytes | None = None
+        self, *arguments: str | Path, timeout: float = 300, stdin: IO[bytes] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         """Run `docker` with `arguments`, whatever comes of it."""
         command = [require_command("docker", "the stack"), *map(str, arguments)]
@@ -77,7 +77,7 @@ class Docker:
             command,
             env=self.environment,
             cwd=self.folder,
-            input=stdin,
+            stdin=stdin or subprocess.DEVNULL,
             capture_output=True,
             check=False,
             timeout=timeout,

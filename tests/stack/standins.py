@@ -61,13 +61,7 @@ def import_python(docker: Docker, tag: str) -> None:
     ]
     arguments = [argument for change in changes for argument in ("--change", change)]
     with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as tar:
-        subprocess.run(
-            ["docker", "import", *arguments, "-", tag],
-            stdin=tar.stdout,
-            env=docker.environment,
-            check=True,
-            capture_output=True,
-        )
+        docker("import", *arguments, "-", tag, stdin=tar.stdout, timeout=600)
     if tar.returncode:
         raise RuntimeError(f"tar of {root} exited with {tar.returncode}")
 
