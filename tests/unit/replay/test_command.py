@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,11 +141,38 @@ def test_a_file_that_cannot_be_read_ends_it_with_status_1(folder: Folder) -> Non
     assert result.stderr == f"{missing}: cannot be read: No such file or directory\n"
 
 
-def test_a_file_cut_short_ends_it_with_file_and_message(folder: Folder) -> None:
+def test_of_a_file_cut_short_the_rest_is_replayed_and_a_line_says_what_was_left_out(folder: Folder) -> None:
     folder.traces.write_bytes(folder.traces.read_bytes()[:-1])
-    result = folder.replay(str(folder.traces))
+    result = folder.replay(str(folder.traces), "--format", "json")
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"warning: {folder.traces}: message 2 at byte")
+    document = json.loads(result.stdout)
+    assert document["received"] == {"traces": 3, "spans": 4}
+    assert document["left_out"] == {"cut_short": 1, "other_signals": {}}
+
+
+@pytest.mark.parametrize("head", ["", "tail_sampling:\n"])
+def test_rules_alone_are_enough(folder: Folder, head: str) -> None:
+    rules = "decision_wait: 5s\npolicies:\n- {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}\n"
+    folder.config.write_text(head + (textwrap.indent(rules, "  ") if head else rules))
+    document = json.loads(folder.replay(str(folder.traces), "--format", "json").stdout)
+    assert [row["policy"] for row in document["policies"]] == ["errors", None]
+    override = "processors.tail_sampling.policies=[{name: all, type: always_sample}]"
+    document = json.loads(folder.replay(str(folder.traces), "--format", "json", "--set", override).stdout)
+    assert [row["policy"] for row in document["policies"]] == ["all"]
+
+
+def test_rules_alone_can_be_validated_and_not_run(folder: Folder) -> None:
+    folder.config.write_text("policies:\n- {name: errors, type: status_code, status_code: {status_codes: [ERRR]}}\n")
+    result = CliRunner().invoke(main, ["validate", "--config", str(folder.config)])
+    assert (result.exit_code, result.stderr.partition(" is not known")[0]) == (
+        1,
+        f'{folder.config}:2: processors.tail_sampling.policies[0].status_code.status_codes[0]: "ERRR"',
+    )
+    result = CliRunner().invoke(main, ["run", "--config", str(folder.config)])
     assert result.exit_code == 1
-    assert f"{folder.traces}: message 2 at byte" in result.stderr
+    assert "holds rules alone, expected a whole configuration: save what `milvus-otel config` prints" in result.stderr
+    assert "`tail_sampling: ${file:config.yaml}`" in result.stderr
 
 
 def test_a_wrong_configuration_ends_it_with_file_and_line(folder: Folder) -> None:

@@ -17,7 +17,7 @@ def document(**fields: Any) -> bytes:
 
 
 def converted(**fields: Any) -> Span:
-    message = ExportTraceServiceRequest.FromString(from_json(document(**fields)))
+    message = ExportTraceServiceRequest.FromString(from_json(document(**fields)).request)
     return message.resource_spans[0].scope_spans[0].spans[0]
 
 
@@ -68,16 +68,16 @@ def test_a_field_of_a_newer_otlp_is_passed_over() -> None:
 
 
 def test_a_document_without_spans_is_an_empty_request() -> None:
-    assert from_json(b"{}") == b""
+    assert from_json(b"{}").request == b""
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (b"[]", "holds list, expected resourceSpans alone"),
-        (b'{"resourceMetrics": []}', "holds resourceMetrics, expected resourceSpans alone"),
+        (b'{"resourceMetrics": []}', "holds metrics"),
         (b'{"resourceSpans": 3}', "not iterable"),
-        (b'{"resourceSpans": [3]}', "get"),
+        (b'{"resourceSpans": [3]}', "keys"),
         (document(traceId="xyz"), "hexadecimal"),
         (document(traceId=3), "str"),
         (document(startTimeUnixNano="soon"), "soon"),

@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import gzip
 import re
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
+from milvus_otel_processor.replay.left_out import LeftOut
 from milvus_otel_processor.replay.recording import RecordingError, read
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics, ScopeMetrics
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.unit.replay.recordings import SECOND, START, request, sized, span
 
@@ -106,19 +113,13 @@ def test_a_span_that_is_no_protobuf_is_for_the_processor_to_find(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (
-            sized(FIRST) + sized(SECOND_ONE)[:-1],
-            rf"message 2 at byte {4 + len(FIRST)} is cut short: it has \d+ of \d+ b",
-        ),
-        (sized(FIRST)[:3], "message 1 at byte 0 is cut short"),
         (b"traces of yesterday", "message 1 at byte 0 would have 1953653091 bytes"),
         (sized(FIRST, b"\x0a\xff"), rf"message 2 at byte {4 + len(FIRST)}: not an ExportTraceServiceRequest"),
         (sized(compressed(FIRST)[:-5]), "message 1 at byte 0 cannot be decompressed: its zstd frame has no end"),
         (sized(compressed(FIRST)[:4] + b"\xff" * 30), "message 1 at byte 0 cannot be decompressed"),
         (JSON + b"\n{]\n", ":2: not an ExportTraceServiceRequest: not JSON"),
-        (b'{"resourceLogs":[]}\n', ":1: not an ExportTraceServiceRequest: holds resourceLogs, expected resourceSpans"),
-        (gzip.compress(sized(FIRST))[:-9], "cannot be read: "),
-        (compressed(sized(FIRST))[:-9], "cannot be read: its zstd frame has no end"),
+        (JSON[:-5] + b"\n" + JSON + b"\n", ":1: not an ExportTraceServiceRequest: not JSON"),
+        (b'{"a":[]}\n', ":1: not an ExportTraceServiceRequest: holds a, expected resourceSpans"),
     ],
 )
 def test_what_is_no_recording_is_refused_with_file_and_place(tmp_path: Path, content: bytes, said: str) -> None:
@@ -127,6 +128,104 @@ def test_what_is_no_recording_is_refused_with_file_and_place(tmp_path: Path, con
     with pytest.raises(RecordingError, match=said) as caught:
         list(read(file))
     assert str(caught.value).startswith(str(file))
+
+
+METRICS = ExportMetricsServiceRequest(
+    resource_metrics=[ResourceMetrics(scope_metrics=[ScopeMetrics(metrics=[Metric(name="m" * 16, unit="1")])])]
+).SerializeToString()
+LOGS = ExportLogsServiceRequest(
+    resource_logs=[
+        ResourceLogs(
+            scope_logs=[ScopeLogs(log_records=[LogRecord(time_unix_nano=5, trace_id=b"t" * 16, severity_text="x")])]
+        )
+    ]
+).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (sized(FIRST, SECOND_ONE)[:-1], f"message 2 at byte {4 + len(FIRST)} is cut short: it has"),
+        (sized(FIRST, SECOND_ONE)[: len(FIRST) + 6], f"message 2 at byte {4 + len(FIRST)} is cut short"),
+        (sized(compressed(FIRST), compressed(SECOND_ONE))[:-1], "message 2 at byte"),
+        (JSON + b"\n" + JSON[:-5], "line 2 is cut short"),
+        (JSON + b"\n" + JSON[:30], "line 2 is cut short"),
+        (JSON + b"\n" + '{"ä'.encode()[:-1], "line 2 is cut short"),
+    ],
+)
+def test_of_a_file_that_is_still_being_written_what_is_whole_is_read(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "traces"
+    file.write_bytes(content)
+    left_out = LeftOut()
+    assert len(list(read(file, left_out))) == 1
+    (line,) = left_out.lines()
+    assert line.startswith(f"{file}: {said}")
+    assert "is left out, and what is in front of it was read" in line
+    assert left_out.figures() == {"cut_short": 1, "other_signals": {}}
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, compressed])
+def test_a_compressed_file_that_is_cut_short_is_read_as_far_as_it_goes(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    random = Random(1)
+    messages = [request(span(1, name=random.randbytes(2000).hex())) for _ in range(200)]
+    file = tmp_path / "traces"
+    whole_file = compress(sized(*messages))
+    file.write_bytes(whole_file[: len(whole_file) // 2])
+    left_out = LeftOut()
+    assert 60 <= len(list(read(file, left_out))) <= 110
+    assert [line for line in left_out.lines() if "is cut short" in line or "ends in the middle" in line]
+
+
+def test_a_file_with_nothing_whole_in_it_has_no_messages_and_a_line_that_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "traces"
+    for content in (sized(FIRST)[:3], JSON[:40], gzip.compress(sized(FIRST))[:-30]):
+        file.write_bytes(content)
+        left_out = LeftOut()
+        assert list(read(file, left_out)) == []
+        assert len(list(left_out.lines())) == 1
+
+
+def test_requests_of_other_signals_are_left_out_and_counted(tmp_path: Path) -> None:
+    file = tmp_path / "all.json"
+    others = b'{"resourceMetrics":[]}\n{"resourceLogs":[{}]}\n{"resourceLogs":[]}\n{"resourceProfiles":[]}\n'
+    file.write_bytes(others + JSON + b"\n" + others)
+    left_out = LeftOut()
+    assert len(list(read(file, left_out))) == 1
+    assert list(left_out.lines()) == [
+        f"{file}: 2 requests with metrics left out: a replay is of traces alone",
+        f"{file}: 4 requests with logs left out: a replay is of traces alone",
+        f"{file}: 2 requests with profiles left out: a replay is of traces alone",
+    ]
+    assert left_out.figures() == {"cut_short": 0, "other_signals": {"metrics": 2, "logs": 4, "profiles": 2}}
+
+
+def test_requests_of_other_signals_are_known_in_protobuf_too(tmp_path: Path) -> None:
+    file = tmp_path / "all"
+    file.write_bytes(sized(METRICS, FIRST, LOGS, SECOND_ONE))
+    left_out = LeftOut()
+    assert [message.request for message in read(file, left_out)] == [FIRST, SECOND_ONE]
+    assert left_out.figures()["other_signals"] == {"metrics or logs": 2}
+
+
+def test_spans_whose_ids_are_not_valid_are_still_spans(tmp_path: Path) -> None:
+    file = tmp_path / "traces"
+    without = request(Span(trace_id=b"short", span_id=b"\1" * 8, name="a"))
+    file.write_bytes(sized(without))
+    assert [message.request for message in read(file)] == [without]
+
+
+def test_old_otlp_is_read_and_named(tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    old = JSON.replace(b"scopeSpans", b"instrumentationLibrarySpans").replace(b'"scope"', b'"instrumentationLibrary"')
+    file.write_bytes(old + b"\n" + JSON + b"\n")
+    left_out = LeftOut()
+    first, second = read(file, left_out)
+    assert first.request == second.request
+    assert list(left_out.lines()) == [
+        f"{file}: 1 request in the OTLP of before 0.15, with instrumentationLibrarySpans, which are read as scopeSpans"
+    ]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

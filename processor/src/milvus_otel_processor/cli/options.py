@@ -36,14 +36,19 @@ def config_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def load_or_exit(
-    path: Path | None, overrides: Sequence[str], on_read: Callable[[Path], None] = lambda _: None
+    path: Path | None,
+    overrides: Sequence[str],
+    on_read: Callable[[Path], None] = lambda _: None,
+    *,
+    rules_alone: bool = False,
 ) -> LoadedConfig:
     """Return the configuration; if there is none to be had, say all that is wrong and end with status 1.
 
-    `on_read` is called with each file that takes part, right before it is read.
+    `on_read` is called with each file that takes part, right before it is read. With `rules_alone` the file may hold the rules
+    and nothing else.
     """
     try:
-        return load_config(path, overrides=overrides, environ=os.environ, on_read=on_read)
+        return load_config(path, overrides=overrides, environ=os.environ, on_read=on_read, rules_alone=rules_alone)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(1)

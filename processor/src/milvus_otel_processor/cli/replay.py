@@ -11,6 +11,7 @@ import click
 
 from milvus_otel_processor.cli.options import config_options, load_or_exit
 from milvus_otel_processor.replay.access_log import read_access_log
+from milvus_otel_processor.replay.left_out import LeftOut
 from milvus_otel_processor.replay.recording import RecordingError, read
 from milvus_otel_processor.replay.report import Report
 from milvus_otel_processor.replay.runner import replay
@@ -58,26 +59,34 @@ def command(
 
     Each FILE is what the Collector's file exporter writes, with format proto or json, compressed or not. The clock is the
     recording's: a request arrives when the latest of its spans has ended. Nothing is sent anywhere, and Milvus is not asked.
+
+    The configuration may be rules alone, a file with `policies` as sampling.yaml is. Of a file that is still being written
+    what is whole is replayed. Requests with metrics or logs are left out.
     """
-    loaded = load_or_exit(path, overrides)
+    loaded = load_or_exit(path, overrides, rules_alone=True)
+    left_out = LeftOut()
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     try:
-        outcome = _run(files, access_logs, loaded.config, out)
+        outcome = _run(files, access_logs, loaded.config, out, left_out)
     except RecordingError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
     except OSError as error:  # those of reading are RecordingErrors
         click.echo(f"--out {out}: cannot be written: {error.strerror}", err=True)
         sys.exit(1)
-    report = Report(outcome, loaded.config.tail_sampling)
+    for line in left_out.lines():
+        click.echo(f"warning: {line}", err=True)
+    report = Report(outcome, loaded.config.tail_sampling, left_out)
     if form == "json":
         click.echo(report.to_json())
     else:
         report.print_table(sys.stdout)
 
 
-def _run(files: tuple[Path, ...], access_logs: tuple[Path, ...], config: Config, out: Path | None) -> Outcome:
+def _run(
+    files: tuple[Path, ...], access_logs: tuple[Path, ...], config: Config, out: Path | None, left_out: LeftOut
+) -> Outcome:
     if access_logs and (config.milvus is None or "access_log" not in config.milvus.sources):
         raise RecordingError(
             f"--access-log {access_logs[0]}: means nothing with this configuration; "
@@ -88,7 +97,7 @@ def _run(files: tuple[Path, ...], access_logs: tuple[Path, ...], config: Config,
         if out is not None:
             _check_not_read(out, (*files, *access_logs))
             target = stack.enter_context(out.open("wb"))
-        recordings = [read(file) for file in files] + [read_access_log(file) for file in access_logs]
+        recordings = [read(file, left_out) for file in files] + [read_access_log(file) for file in access_logs]
         return replay(recordings, config, target)
 
 

@@ -19,6 +19,7 @@ from milvus_otel_processor.config.pipeline import (
     unused_components,
 )
 from milvus_otel_processor.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
+from milvus_otel_processor.config.rules_alone import refused, rules_of, with_rules
 from milvus_otel_processor.config.substitution import Substitution
 from milvus_otel_processor.config.validation import validate
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
@@ -48,14 +49,21 @@ def load_config(
     overrides: Sequence[str] = (),
     environ: EnvironMapping[str, str],
     on_read: Callable[[Path], None] = lambda _: None,
+    rules_alone: bool = False,
 ) -> LoadedConfig:
     """Return the configuration in the file at `path`, by default the built-in one, with each `key.path=value` applied.
 
-    `on_read` is called with each file that takes part right before it is read, also with one that cannot be.
+    `on_read` is called with each file that takes part right before it is read, also with one that cannot be. With `rules_alone`
+    the file may hold the block of `tail_sampling` and nothing else; the rest is then that of the built-in configuration.
     Raises ConfigError with every problem there is, as far as one does not hide the next.
     """
     substitution = Substitution(environ, on_read)
     root = substitution.file(path or default_config_path())
+    rules = rules_of(root) if path is not None else None
+    if path is not None and rules is not None:
+        if not rules_alone:
+            raise refused(rules, path)
+        root = with_rules(substitution.file(default_config_path()), rules)
     for argument in overrides:
         try:
             keys, value = read_override(argument, lambda node: substitution.tree(node, Path()))

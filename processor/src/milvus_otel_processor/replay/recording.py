@@ -6,7 +6,8 @@ import gzip
 from io import BufferedReader
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from milvus_otel_processor.replay.otlp_json import FormatError, from_json
+from milvus_otel_processor.replay.left_out import LeftOut
+from milvus_otel_processor.replay.otlp_json import CutShortError, FormatError, OtherSignalError, from_json
 from milvus_otel_processor.replay.zstd import MAGIC as ZSTD_MAGIC
 from milvus_otel_processor.replay.zstd import ZstdError, ZstdFrames, inflate
 from milvus_otel_processor.spans.schema import DecodeError, HeadView, RequestView
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from io import RawIOBase
     from pathlib import Path
 
+    from milvus_otel_processor.spans.schema import Head
+
 _SIZE_BYTES = 4
+_TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 _LARGEST_MESSAGE = 1 << 30  # a greater size is a sign of another format: no Collector writes a request of a gibibyte
 _GZIP_MAGIC = b"\x1f\x8b"
 _EXPECTED = "expected what the Collector's file exporter writes with format proto or json"
@@ -39,20 +43,32 @@ class Message(NamedTuple):
     """Whether it holds lines of the access log, and no spans."""
 
 
-def read(path: Path) -> Iterator[Message]:
-    """Yield the requests in a file, in its order. Raises RecordingError, also for a file that cannot be read.
+class _CutShortError(Exception):
+    """A file ends within a message; the message says what there is of it."""
+
+
+def read(path: Path, left_out: LeftOut | None = None) -> Iterator[Message]:
+    """Yield the requests with spans in a file, in its order. Raises RecordingError, also for a file that cannot be read.
 
     Which of the file exporter's formats it is can be seen: `json` begins with a brace, `proto` with a size. With `compression:
     zstd` each message, of either format, is compressed behind its size; with the gate `exporter.file.nativeCompression` the
-    file as a whole is, as it also is when `zstd` or `gzip` was used by hand.
+    file as a whole is, as it also is when `zstd` or `gzip` was used by hand. What is not yielded is counted in `left_out`: the
+    last message of a file that is still being written, and requests of other signals.
     """
+    left_out = left_out if left_out is not None else LeftOut()
     try:
         with path.open("rb") as file:
             content = _inflated(file)
             is_json = content.peek(1).lstrip()[:1] == b"{"
             for data, place in _lines(content, path) if is_json else _sized(content, path):
-                yield _message(data, place)
-    except (OSError, EOFError, ZstdError) as error:
+                message = _message(data, place, path, left_out)
+                if message is not None:
+                    yield message
+    except _CutShortError as error:
+        left_out.cut_short[str(path)] = str(error)
+    except EOFError:
+        left_out.cut_short[str(path)] = "the compressed file ends in the middle"
+    except (OSError, ZstdError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise RecordingError(f"{path}: cannot be read: {reason}") from None
 
@@ -69,24 +85,23 @@ def _inflated(file: BufferedReader) -> BufferedReader:
 def _lines(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
     for number, line in enumerate(content, start=1):
         if not line.isspace():
-            yield line.strip(), f"{path}:{number}"
+            yield line, f"{path}:{number}"
 
 
 def _sized(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
     offset = number = 0
     while head := content.read(_SIZE_BYTES):
         number += 1
-        place = f"{path}: message {number} at byte {offset}"
+        which = f"message {number} at byte {offset}"
         size = int.from_bytes(head, "big")
-        if len(head) < _SIZE_BYTES or size > _LARGEST_MESSAGE:
-            what = "is cut short" if len(head) < _SIZE_BYTES else f"would have {size} bytes"
-            raise RecordingError(f"{place} {what}: {_EXPECTED}")
+        if len(head) < _SIZE_BYTES:
+            raise _CutShortError(f"{which} is cut short")
+        if size > _LARGEST_MESSAGE:
+            raise RecordingError(f"{path}: {which} would have {size} bytes: {_EXPECTED}")
         data = content.read(size)
         if len(data) < size:
-            raise RecordingError(
-                f"{place} is cut short: it has {len(data)} of {size} bytes; {_EXPECTED}, and not while it still writes"
-            )
-        yield _decompressed(data, place), place
+            raise _CutShortError(f"{which} is cut short: it has {len(data)} of {size} bytes")
+        yield _decompressed(data, f"{path}: {which}"), f"{path}: {which}"
         offset += _SIZE_BYTES + size
 
 
@@ -99,25 +114,53 @@ def _decompressed(data: bytes, place: str) -> bytes:
         raise RecordingError(f"{place} cannot be decompressed: {error}") from None
 
 
-def _message(data: bytes, place: str) -> Message:
+def _message(data: bytes, place: str, path: Path, left_out: LeftOut) -> Message | None:
+    """Return the request; None where it is one of another signal, or at the end of the file and cut short."""
     try:
-        request = from_json(data) if data.startswith(b"{") else data
-        return Message(request, _latest_end(request), place)
+        if data.startswith(b"{"):
+            request, is_old = from_json(data)
+            if is_old:
+                left_out.old[str(path)] += 1
+        else:
+            request = data
+        latest_end, is_of_traces = _look_at(request)
+    except OtherSignalError as error:
+        left_out.other_signals[str(path), error.signal] += 1
+        return None
+    except CutShortError as error:
+        if data.endswith(b"\n"):  # more lines follow, or this one was written to its end
+            raise RecordingError(f"{place}: not an ExportTraceServiceRequest: {error}; {_EXPECTED}") from None
+        raise _CutShortError(f"line {place.rpartition(':')[2]} is cut short") from None
     except (FormatError, DecodeError) as error:
         raise RecordingError(f"{place}: not an ExportTraceServiceRequest: {error}; {_EXPECTED}") from None
+    if not is_of_traces:
+        left_out.other_signals[str(path), "metrics or logs"] += 1
+        return None
+    return Message(request, latest_end, place)
 
 
-def _latest_end(request: bytes) -> int:
-    latest = 0
+def _look_at(request: bytes) -> tuple[int, bool]:
+    """Return the latest end of a request's spans, and whether it is one of traces.
+
+    Requests of all signals look alike in protobuf but for what is in their innermost messages: only a span begins with an id of
+    16 bytes and one of 8. Where none does, though there is something, it is a request of metrics or logs.
+    """
+    latest, spans, like_spans = 0, 0, 0
     for resource_spans in RequestView.FromString(request).resource_spans:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
-                latest = max(latest, _end(span))
-    return latest
+                spans += 1
+                try:
+                    head = HeadView.FromString(span)
+                except DecodeError:  # the processor takes it in as well, and finds out in its own time
+                    like_spans += 1
+                    continue
+                latest = max(latest, head.end_time_unix_nano)
+                like_spans += _has_ids(head)
+    return latest, not spans or like_spans > 0
 
 
-def _end(span: bytes) -> int:
-    try:
-        return HeadView.FromString(span).end_time_unix_nano
-    except DecodeError:  # the processor takes it in as well, and finds out in its own time
-        return 0
+def _has_ids(head: Head) -> bool:
+    # A metric begins with its name and description: texts, where a span has its ids.
+    is_name = head.trace_id.isascii() and head.trace_id.decode("ascii").isprintable()
+    return len(head.span_id) == _SPAN_ID_BYTES or (len(head.trace_id) == _TRACE_ID_BYTES and not is_name)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
+    from milvus_otel_processor.replay.left_out import LeftOut
     from milvus_otel_processor.replay.runner import Outcome
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
@@ -49,7 +50,8 @@ class ShadowRow(NamedTuple):
 class Report:
     """The counts of a replay, by policy in the order of the configuration, and altogether."""
 
-    def __init__(self, outcome: Outcome, sampling: TailSamplingSettings | None) -> None:
+    def __init__(self, outcome: Outcome, sampling: TailSamplingSettings | None, left_out: LeftOut) -> None:
+        self._left_out = left_out
         self._counted = outcome.counted
         self._seconds = outcome.seconds
         policies = sampling.policies if sampling is not None else []
@@ -107,6 +109,7 @@ class Report:
             "access_log_lines": counted.access_log_lines,
             "refused_spans": counted.refused_spans,
             "lost_spans": counted.lost_spans,
+            "left_out": self._left_out.figures(),
         }
         return json.dumps(document, indent=2, ensure_ascii=False)
 
