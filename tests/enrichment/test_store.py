@@ -7,13 +7,21 @@ from threading import Thread
 
 from milvus_otel_processor.enrichment.access_log.line import Line, parse
 from milvus_otel_processor.enrichment.access_log.store import Store
+from milvus_otel_processor.spans.calls import Call
 
-from tests.enrichment.traces import MILLISECOND, TRACE_ID, Clock, line
+from tests.enrichment.traces import MILLISECOND, START, TRACE_ID, Clock, line
 
 
 def store(*, max_lines: int = 10, hold: float = 60.0) -> tuple[Store, Clock, Counter[str]]:
     clock, counts = Clock(), Counter[str]()
-    return Store(max_lines=max_lines, hold=lambda: hold, clock=clock, counts=counts), clock, counts
+    held = Store(
+        max_lines=max_lines,
+        hold=lambda: hold,
+        clock=clock,
+        counts=counts,
+        is_waiting=lambda trace_id: trace_id == TRACE_ID,
+    )
+    return held, clock, counts
 
 
 def lines(count: int, *, trace_id: bytes | None = None) -> list[Line]:
@@ -87,16 +95,47 @@ def test_failures_are_known_by_their_trace_until_the_last_of_them_is_forgotten()
     assert held.failures == {}
 
 
-def test_a_line_without_a_trace_id_is_found_by_connection_and_method_until_it_is_claimed() -> None:
+def call(method: str = "Search", *, peer: str | None = "tcp-127.0.0.1:5000", number: int = 1, start: int = 0) -> Call:
+    """A call of 5.06 ms, of a trace that does not wait."""
+    end = START + start + 5_060_000
+    return Call(bytes(15) + b"\x01", number.to_bytes(8, "big"), START + start, end, method, peer)
+
+
+def test_a_line_without_a_trace_id_is_found_by_connection_and_method() -> None:
     held, _, _ = store()
     own = parse(line("Search", trace_id="my request"))
     assert own is not None
     held.add([own])
-    assert held.of_peer("tcp-127.0.0.1:5000", "Search") == [own]
-    assert held.of_peer("tcp-127.0.0.1:5000", "Query") == []
-    assert held.of_peer("tcp-127.0.0.1:5001", "Search") == []
+    assert [one.line for one in held.candidates(call())] == [own]
+    assert held.candidates(call("Query", number=2)) == ()
+    assert held.candidates(call(peer="tcp-127.0.0.1:5001", number=3)) == ()
+
+
+def test_a_line_with_an_id_that_a_client_may_have_made_up_is_no_other_trace_s_while_that_waits() -> None:
+    made_up = "0123456789ab4def8123456789abcdef"
+    held, _, _ = store()
+    own = parse(line("Search", trace_id=made_up))
+    assert own is not None
+    held.add([own])
+    assert [one.line for one in held.candidates(call())] == [own]
     own.claimed = True
-    assert held.of_peer("tcp-127.0.0.1:5000", "Search") == []
+    assert held.candidates(call(number=2, start=10)) == ()
+
+
+def test_calls_are_forgotten_in_time_and_in_number() -> None:
+    held, clock, _ = store(max_lines=3, hold=10.0)
+    held.add([one for one in [parse(line("Search", trace_id=""))] if one is not None])
+    held.add_calls([call(number=number) for number in range(1, 6)])
+    assert [held.call(number.to_bytes(8, "big")) is not None for number in range(1, 6)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    clock.now += 11
+    held.add_calls([call(number=7)])
+    assert held.call((5).to_bytes(8, "big")) is None
 
 
 def test_nothing_is_left_of_lines_that_were_forgotten() -> None:
@@ -107,7 +146,12 @@ def test_nothing_is_left_of_lines_that_were_forgotten() -> None:
     clock.now += 2
     held.add(lines(1))
     assert len(held) == 1
-    assert (len(held._by_trace), len(held._by_peer)) == (1, 0)
+    assert (len(held._by_trace), len(held._without_trace), held._pool._connections, held._pool._methods) == (
+        1,
+        0,
+        {},
+        {},
+    )
 
 
 def test_threads_that_add_at_once_lose_nothing() -> None:

@@ -216,6 +216,15 @@ class Bench:
         assert self.enrichment.access_log is not None
         self.enrichment.access_log.ingest(logs(*lines))
 
+    def arrived(self, *traces: Trace) -> None:
+        """Let enrichment see these traces come in, each as a request of its own."""
+        for trace in traces:
+            message = ExportTraceServiceRequest()
+            spans = message.resource_spans.add().scope_spans.add().spans
+            for raw in trace.spans:
+                spans.add().MergeFromString(raw)
+            self.enrichment.enricher.observe(message.SerializeToString())
+
     def enrich(self, trace: Trace) -> Encoded | None:
         return self.enrichment.enricher.enrich(trace)
 

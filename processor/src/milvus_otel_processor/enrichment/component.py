@@ -52,11 +52,13 @@ class Enrichment:
             hold=lambda: settings.access_log.hold + wait(),
             clock=clock,
             counts=counts,
+            is_waiting=is_waiting,
         )
         channels = ChannelSource(self.catalogue)
+        lines = AccessLogSource(store, self.catalogue)
         known: dict[str, KnownSource] = {
             "client": ClientSource(),
-            "access_log": AccessLogSource(store, is_waiting),
+            "access_log": lines,
             "channel": channels,
         }
         failures = telemetry.source_failures
@@ -69,6 +71,7 @@ class Enrichment:
         self.enricher = Enricher(
             sources=sources,
             channels=channels if channels in sources else None,
+            observe=lines.observe if lines in sources else None,
             resolve=self.catalogue.find,
             writer=Writer(_selection(settings.attributes.subtree), _selection(settings.attributes.request)),
             spans=telemetry.enriched_spans,

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     Known = tuple[Facts, Collection | None, str]
 
-NO_COLLECTION, UNKNOWN = "no_collection", "unknown"
-"""In metrics, requests of which it is known that they name no collection, and those of which no source knew anything."""
+NO_COLLECTION, UNKNOWN, AMBIGUOUS = "no_collection", "unknown", "ambiguous"
+"""In metrics, requests of which it is known that they name no collection, those of which no source knew anything, and those of
+which there was more than one answer, so that none was given."""
 
 ORPHANS = "same_trace"
 """In metrics, spans that got the names of their trace's requests without being below one."""
@@ -43,18 +44,25 @@ class Enricher:
         *,
         sources: Sequence[KnownSource],
         channels: ChannelSource | None,
+        observe: Callable[[bytes], None] | None = None,
         resolve: Callable[[str | None, str], Collection | None],
         writer: Writer,
         spans: Counter[str],
         requests: Counter[str],
     ) -> None:
         self._sources = sources
+        self._observe = observe
         self._may_fail = [source.may_fail for source in sources]
         self._channels = channels
         self._resolve = resolve
         self._writer = writer
         self._spans = spans
         self._requests = requests
+
+    def observe(self, request: bytes) -> None:
+        """Look at a serialized ExportTraceServiceRequest that comes in, and is valid protobuf."""
+        if self._observe is not None:
+            self._observe(request)
 
     def enrich(self, trace: Trace) -> Encoded | None:
         """Append to each span of a request's subtree what is known of the request; return what a late span is to be given.
@@ -70,7 +78,6 @@ class Enricher:
         known = self._known(trace, requests)
         written = [self._writer.written(*one) if one is not None else None for one in known]
         for request, one, encoded in zip(requests, known, written, strict=True):
-            self._count(request, one)
             if one is not None and encoded is not None:
                 self._write(trace, request, one, encoded)
         return self._common(trace, requests, written)
@@ -97,29 +104,30 @@ class Enricher:
 
     def _known(self, trace: Trace, requests: Sequence[Request]) -> list[Known | None]:
         facts, origins = [NOTHING] * len(requests), [""] * len(requests)
+        ambiguous: set[int] = set()
         for source in self._sources:
             if source is self._channels and all(one.collection is not None for one in facts):
                 continue
             for place, more in source.facts(trace, requests).items():
+                if more.ambiguous:
+                    more = more._replace(ambiguous=None)  # noqa: PLW2901 - of no meaning to what is written
+                    ambiguous.add(place)
+                    if more == NOTHING:
+                        continue
                 if not origins[place] or (facts[place].collection is None and more.collection is not None):
                     origins[place] = source.name
                 facts[place] = filled(facts[place], more)
         if len(requests) > 1:
             _share(requests, facts, origins)
+        for place, request in enumerate(requests):
+            if request.parent is None:
+                self._requests[_outcome(facts[place], origins[place], ambiguous=place in ambiguous)] += 1
         return [
             (one, self._resolve(one.namespace, one.collection) if one.collection is not None else None, origin)
             if origin
             else None
             for one, origin in zip(facts, origins, strict=True)
         ]
-
-    def _count(self, request: Request, known: Known | None) -> None:
-        if request.parent is not None:
-            return
-        if known is None:
-            self._requests[UNKNOWN] += 1
-        else:
-            self._requests[known[2] if known[0].collection is not None else NO_COLLECTION] += 1
 
     def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
         spans, own, names = trace.spans, request.span, written.subtree
@@ -174,6 +182,15 @@ class Enricher:
             trace.append(index, names.missing(trace.spans[index]))
         if places:
             self._spans[source] += len(places)
+
+
+def _outcome(facts: Facts, origin: str, *, ambiguous: bool) -> str:
+    """Return what is counted of a request."""
+    if facts.collection is not None:
+        return origin
+    if ambiguous:
+        return AMBIGUOUS
+    return NO_COLLECTION if origin else UNKNOWN
 
 
 def _share(requests: Sequence[Request], facts: list[Facts], origins: list[str]) -> None:

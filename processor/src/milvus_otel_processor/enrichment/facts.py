@@ -29,6 +29,8 @@ class Facts(NamedTuple):
     error_message: str | None = None
     extra: tuple[tuple[str, Value | tuple[Value, ...]], ...] | None = None
     """Attributes of a source's own, for the request's span: names and values."""
+    ambiguous: bool | None = None
+    """Whether there is more than one answer to which collection it is, so that none is given."""
 
 
 NOTHING = Facts()

@@ -117,6 +117,11 @@ class Decider:
             self._decide(trace)
             self._to_ask.discard(trace.id)
 
+    def observe(self, request: bytes) -> None:
+        """Let enrichment see a serialized ExportTraceServiceRequest that comes in, and is valid protobuf."""
+        if self._enricher is not None:
+            self._enricher.observe(request)
+
     def discard(self, traces: Iterable[Trace]) -> None:
         """Lose these traces, undecided."""
         for trace in traces:

@@ -94,6 +94,7 @@ class Pipeline:
         thread decides the oldest traces, so that input slows down to the pace of the decisions.
         """
         parts = self._groups.split(request)
+        self._decider.observe(request)
         with self._lock:
             now = self._clock()
             self._telemetry.received_requests += 1

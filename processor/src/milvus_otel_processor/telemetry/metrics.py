@@ -118,6 +118,7 @@ METRICS = (
         _COUNTER,
         ("source",),
         "Milvus requests by the source that named their collection; `no_collection` where there is none to name, "
+        "`ambiguous` where there was more than one answer, "
         "`unknown` where no source knew.",
         lambda now: _by(now.enriched_requests),
     ),

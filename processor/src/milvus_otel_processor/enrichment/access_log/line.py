@@ -65,6 +65,8 @@ class Line:
     trace_id: bytes | None
     """16 bytes, or None where a client's `client_request_id` stands in its place."""
     facts: Facts
+    number: int = 0
+    """Counts the lines in the order in which they came."""
     claimed: bool = False
     """Whether the request has been found that it is about."""
     server: bytes | None = None

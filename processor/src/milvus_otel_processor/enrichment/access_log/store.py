@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.enrichment.pairing.pool import Pool
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from milvus_otel_processor.enrichment.access_log.line import Line
+    from milvus_otel_processor.enrichment.pairing.connection import Candidate
+    from milvus_otel_processor.spans.calls import Call
 
-K = TypeVar("K")
-Key = tuple[int, int, str, bytes | None]
-"""What tells one line from another: end, cost, method and trace id."""
+Key = tuple[int, int, str, bytes | None, str]
+"""What tells one line from another: end, cost, method, trace id and connection."""
 
 _LINES_PER_TURN = 64  # taken in before the lock is given back, so that no decision waits for a whole request
 
@@ -25,27 +28,39 @@ their time because there were too many; `doubled` and `malformed` were not taken
 
 
 class Store:
-    """Lines by trace id, and by connection and method for those whose trace id is not that of a trace.
+    """Lines by trace id, and those whose trace id is not that of a trace in a pool with the calls that they may be of.
 
     Safe to use from any thread. Lines are forgotten `hold()` seconds after they came, by `clock`, or when there are more than
-    `max_lines`, the oldest first.
+    `max_lines`, the oldest first; calls alike. `is_waiting` tells whether a trace with this id waits for its decision: its lines
+    are not taken for another's.
     """
 
     def __init__(
-        self, *, max_lines: int, hold: Callable[[], float], clock: Callable[[], float], counts: Counter[str]
+        self,
+        *,
+        max_lines: int,
+        hold: Callable[[], float],
+        clock: Callable[[], float],
+        counts: Counter[str],
+        is_waiting: Callable[[bytes], bool],
     ) -> None:
         self._max_lines = max_lines
         self._hold = hold
         self._clock = clock
         self._counts = counts
+        self._is_waiting = is_waiting
         self._lock = Lock()
         self._arrivals: deque[tuple[float, Key, Line]] = deque()
+        self._numbers = 0
         self._by_trace: dict[bytes, dict[Key, Line]] = {}
-        self._by_peer: dict[tuple[str, str], dict[Key, Line]] = {}
+        self._without_trace: set[Key] = set()
+        self._nameless = 0
+        self._wanted = False
+        self._pool = Pool(max_calls=max_lines, hold=hold, share=self._share, is_settled=self._is_settled)
         self.failures: dict[bytes, int] = {}
         """How many lines of failed requests there are, by trace id."""
-        self.failures_by_peer: dict[int, Line] = {}
-        """The lines of failed requests whose trace id may be a client's own text, by their identity."""
+        self.failures_without_trace = 0
+        """How many lines of failed requests there are whose trace id may be a client's own text."""
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -63,28 +78,60 @@ class Store:
                     self._add(line, now)
 
     @property
-    def holds_peers(self) -> bool:
+    def wants_calls(self) -> bool:
+        """Whether there are lines without a trace id, so that all calls have to be known to find out whose they are."""
+        return self._nameless > 0 or (self._wanted and bool(self._without_trace))
+
+    def add_calls(self, calls: Sequence[Call]) -> None:
+        """Take in calls that have come; each once."""
+        now = self._clock()
+        with self._lock:
+            self._pool.add_calls(calls, now)
+
+    @property
+    def holds_lines_without_trace(self) -> bool:
         """Whether there is any line whose trace id may be a client's own text."""
-        return bool(self._by_peer)
+        return bool(self._without_trace)
 
     def of_trace(self, trace_id: bytes) -> list[Line]:
         """Return the lines with this trace id."""
         found = self._by_trace.get(trace_id)
         return list(found.values()) if found is not None else []  # one step each, so without the lock
 
-    def of_peer(self, peer: str, method: str) -> list[Line]:
-        """Return the lines of requests with this method on this connection whose trace id may be a client's own text.
+    def call(self, span_id: bytes) -> Call | None:
+        """Return the call with this span, if it has been taken in."""
+        return self._pool.call(span_id)
 
-        Those that a request has been found for are not among them.
+    def candidates(self, call: Call) -> Sequence[Candidate]:
+        """Return the lines that may be this call's by connection, method and times, each with its probability.
+
+        For lines whose trace id may be a client's own text.
         """
-        if (peer, method) not in self._by_peer:
-            return []
         with self._lock:
-            return [line for line in self._by_peer.get((peer, method), {}).values() if not line.claimed]
+            self._wanted = True
+            if self._pool.call(call.span_id) is None:
+                self._pool.add_calls([call], self._clock())
+            return self._pool.candidates(call)
+
+    def may_have_failed(self, trace_id: bytes) -> bool | None:
+        """Tell whether a line of a failed request may be that of a call in this trace; None where none of its calls is known."""
+        calls = self._pool.calls_of(trace_id)
+        if not calls:
+            return None
+        with self._lock:
+            return any(line.facts.error_type is not None for call in tuple(calls) for line in self._pool.fitting(call))
+
+    def _share(self, line: Line) -> float:
+        return 0.0 if line.trace_id is not None and (line.claimed or self._is_waiting(line.trace_id)) else 1.0
+
+    def _is_settled(self, call: Call) -> bool:
+        of_trace = self._by_trace.get(call.trace_id)
+        return of_trace is not None and any(line.method == call.method for line in of_trace.values())
 
     def _add(self, line: Line, now: float) -> None:
         trace_id = line.trace_id
-        key = (line.end, line.cost, line.method, trace_id)
+        key = (line.end, line.cost, line.method, trace_id, line.peer)
+        without_trace = may_be_made_up(trace_id)
         if trace_id is not None:
             of_trace = self._by_trace.get(trace_id)
             if of_trace is None:
@@ -94,15 +141,18 @@ class Store:
                 return
             else:
                 of_trace[key] = line
-        if trace_id is None or may_be_made_up(trace_id):
-            at_peer = self._by_peer.setdefault((line.peer, line.method), {})
-            if key in at_peer:
-                self._counts[DOUBLED] += 1
-                return
-            at_peer[key] = line
-            if line.facts.error_type is not None:
-                self.failures_by_peer[id(line)] = line
-        if trace_id is not None and line.facts.error_type is not None:
+        elif key in self._without_trace:
+            self._counts[DOUBLED] += 1
+            return
+        self._numbers += 1
+        line.number = self._numbers
+        failed = line.facts.error_type is not None
+        if without_trace:
+            self._without_trace.add(key)
+            self._nameless += trace_id is None
+            self._pool.add_line(line)
+            self.failures_without_trace += failed
+        if trace_id is not None and failed:
             self.failures[trace_id] = self.failures.get(trace_id, 0) + 1
         self._arrivals.append((now, key, line))
         self._counts[RECEIVED] += 1
@@ -113,27 +163,27 @@ class Store:
             arrived, key, line = arrivals.popleft()
             if arrived > too_old:
                 self._counts[EVICTED] += 1
+            failed = line.facts.error_type is not None
             if line.trace_id is not None:
-                _remove(self._by_trace, line.trace_id, key)
-                if line.facts.error_type is not None:
-                    self._forget_failure(line.trace_id)
+                self._forget_of_trace(line.trace_id, key, failed=failed)
             if may_be_made_up(line.trace_id):
-                _remove(self._by_peer, (line.peer, line.method), key)
-                self.failures_by_peer.pop(id(line), None)
+                self._without_trace.discard(key)
+                self._nameless -= line.trace_id is None
+                self._pool.remove_line(line)
+                self.failures_without_trace -= failed
+                self._wanted = self._wanted and bool(self._without_trace)
 
-    def _forget_failure(self, trace_id: bytes) -> None:
-        self.failures[trace_id] -= 1
-        if not self.failures[trace_id]:
-            del self.failures[trace_id]
+    def _forget_of_trace(self, trace_id: bytes, key: Key, *, failed: bool) -> None:
+        of_trace = self._by_trace[trace_id]
+        del of_trace[key]
+        if not of_trace:
+            del self._by_trace[trace_id]
+        if failed:
+            self.failures[trace_id] -= 1
+            if not self.failures[trace_id]:
+                del self.failures[trace_id]
 
 
 def may_be_made_up(trace_id: bytes | None) -> bool:
     """Tell whether a client's own text may stand in the place of the trace id: no id at all, or a UUID without its dashes."""
     return trace_id is None or (trace_id[6] >> 4 == 4 and trace_id[8] >> 6 == 2)
-
-
-def _remove(index: dict[K, dict[Key, Line]], place: K, key: Key) -> None:
-    lines = index[place]
-    del lines[key]
-    if not lines:
-        del index[place]

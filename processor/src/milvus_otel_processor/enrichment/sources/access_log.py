@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.access_log.store import may_be_made_up
-from milvus_otel_processor.spans.schema import AttributesView
+from milvus_otel_processor.enrichment.pairing.agreement import Evidence, agreed
+from milvus_otel_processor.spans.calls import SERVICE, call_of, served_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from milvus_otel_processor.enrichment.access_log.line import Line
     from milvus_otel_processor.enrichment.access_log.store import Store
+    from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.spans.schema import Head
@@ -19,71 +21,68 @@ if TYPE_CHECKING:
 
 _MILLISECOND = 1_000_000
 _TOLERANCE = 100 * _MILLISECOND  # between Milvus' line and its span of one request, with the same trace id
-_PEER_TOLERANCE = 3 * _MILLISECOND  # the same, where connection and time are all that the two have in common
 _MOST_PAIRS = 10_000
-_PEER_ADDRESS = (b"net.sock.peer.addr", b"network.peer.address", b"client.address")
-_PEER_PORT = (b"net.sock.peer.port", b"network.peer.port", b"client.port")
+_SURE = 0.97
+"""How probable an answer has to be where no trace id tells. On recordings with the truth beside them no answer above 0.9 was wrong;
+with one span and one line in twenty left out, one in 440 was, with 50 calls at once on a connection."""
 
 
 class AccessLogSource:
-    """Finds the line of each call: by trace id and method, and among several by time.
-
-    `is_waiting` tells whether a trace with this id waits for its decision: its lines are not taken for another's.
-    """
+    """Finds the line of each call: by trace id and method, and among several by time; else by connection, method and times."""
 
     name = "access_log"
 
-    def __init__(self, store: Store, is_waiting: Callable[[bytes], bool]) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self._store = store
-        self._is_waiting = is_waiting
+        self._catalogue = catalogue
+
+    def observe(self, request: bytes) -> None:
+        """Look at a serialized ExportTraceServiceRequest that has come, valid protobuf, for calls that lines may be of."""
+        if self._store.wants_calls:
+            calls = served_calls(request)
+            if calls:
+                self._store.add_calls(calls)
 
     def may_fail(self, trace: Trace) -> bool:
-        """Tell whether a line of the trace says so, or one that may be of any trace."""
+        """Tell whether a line of the trace says so, or one that may be of one of its calls."""
         store = self._store
         if may_be_made_up(trace.id):
             for line in store.of_trace(trace.id):
                 line.claimed = True  # its trace is here, so that its id is no client's own text
         if trace.id in store.failures:
             return True
-        return bool(store.failures_by_peer) and any(
-            not line.claimed and (line.trace_id is None or not self._is_waiting(line.trace_id))
-            for line in list(store.failures_by_peer.values())
-        )
+        if not store.failures_without_trace:
+            return False
+        may = store.may_have_failed(trace.id)
+        return trace.may_hold(SERVICE) if may is None else may
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what Milvus wrote of each call."""
         of_trace = self._store.of_trace(trace.id)
-        if not of_trace and not self._store.holds_peers:
+        if not of_trace and not self._store.holds_lines_without_trace:
             return {}
         if len(of_trace) == len(requests) == 1 and _surely(of_trace[0], requests[0], trace.heads):
             _claim(of_trace[0], requests[0], trace.heads)
             return {0: of_trace[0].facts}
-        found = _by_method(trace.heads, requests, of_trace) if of_trace else {}
-        for place, request in enumerate(requests):
-            if place not in found and request.method is not None:
-                near = self._by_peer(trace, request, request.method)
-                if near is not None:
-                    found[place] = near
-        for place, line in found.items():
+        lines = _by_method(trace.heads, requests, of_trace) if of_trace else {}
+        for place, line in lines.items():
             _claim(line, requests[place], trace.heads)
-        return {place: line.facts for place, line in found.items()}
+        found = {place: line.facts for place, line in lines.items()}
+        if self._store.holds_lines_without_trace:
+            for place, request in enumerate(requests):
+                if place not in found and request.server is not None:
+                    more = self._without_trace_id(trace, request, request.server)
+                    if more is not None:
+                        found[place] = more
+        return found
 
-    def _by_peer(self, trace: Trace, request: Request, method: str) -> Line | None:
-        """Return the one line of this connection and method at the time of Milvus' span, where a client gave an id of its own."""
-        if request.server is None:
+    def _without_trace_id(self, trace: Trace, request: Request, server: int) -> Facts | None:
+        """Return what the lines say that may be this call's, where they agree."""
+        call = self._store.call(trace.heads[server].span_id) or call_of(trace.spans[server])
+        candidates = self._store.candidates(call) if call is not None else ()
+        if not candidates:
             return None
-        peer = _peer(trace.spans[request.server])
-        if peer is None:
-            return None
-        head = trace.heads[request.server]
-        near = [
-            line
-            for line in self._store.of_peer(peer, method)
-            if max(_apart(line, head)) <= _PEER_TOLERANCE
-            and line.trace_id != trace.id
-            and (line.trace_id is None or not self._is_waiting(line.trace_id))
-        ]
-        return near[0] if len(near) == 1 else None
+        return agreed(Evidence.of(trace, request, self._catalogue).weighed(candidates), _SURE)
 
 
 def _by_method(heads: Sequence[Head], requests: Sequence[Request], of_trace: list[Line]) -> dict[int, Line]:
@@ -193,14 +192,3 @@ def _apart(line: Line, head: Head) -> tuple[int, int]:
 
 def _beyond_millisecond(after: int) -> int:
     return -after if after < 0 else max(0, after - _MILLISECOND)
-
-
-def _peer(span: bytes) -> str | None:
-    values = {pair.key: pair.value for pair in AttributesView.FromString(span).attributes}
-    address = next((values[key].string_value for key in _PEER_ADDRESS if key in values), None)
-    port = next((values[key] for key in _PEER_PORT if key in values), None)
-    if address is None or port is None:
-        return None
-    text = address.decode("utf-8", "replace")
-    number = port.int_value or port.string_value.decode("utf-8", "replace")
-    return f"tcp-[{text}]:{number}" if ":" in text else f"tcp-{text}:{number}"

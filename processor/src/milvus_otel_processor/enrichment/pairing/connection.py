@@ -1,0 +1,237 @@
+"""The lines and calls of one method on one connection that wait for each other."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from milvus_otel_processor.enrichment.pairing.alignment import MOST, probabilities
+from milvus_otel_processor.enrichment.pairing.likelihood import LONGEST_SURPLUS, MILLISECOND, fit, swap
+from milvus_otel_processor.spans.calls import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from milvus_otel_processor.enrichment.access_log.line import Line
+
+T = TypeVar("T")
+
+_LOST = 0.02  # of lines, and of calls, at the least: how many are taken to have been lost
+_COSTS = 3 * MILLISECOND  # within which the costs of calls of one method lie, roughly
+_HALF_SECOND = 500 * MILLISECOND
+_UNLIKELY = 1e-3  # pairs are left out that are so much less likely than that both are without the other
+_NEGLIGIBLE = 1e-4  # probabilities
+
+
+class Candidate(NamedTuple):
+    """A line that may be that of a call, and the probability that it is."""
+
+    line: Line
+    probability: float
+
+
+class Connection:
+    """Lines in the order of their time, and within a millisecond in that of the log; calls in the order of their end.
+
+    `share` tells how much of a line there is to give away: 0 for one that is another's for sure. `is_settled` tells whether a
+    call is known to have a line elsewhere. `lost` tells what share of lines is lost. `all_calls` says whether the calls that come
+    here are all that the lines may be of: only then do their numbers tell how many of them are lost.
+    """
+
+    __slots__ = (
+        "_all_calls",
+        "_call_ends",
+        "_given",
+        "_is_settled",
+        "_line_ends",
+        "_lost",
+        "_share",
+        "_solved",
+        "_solved_until",
+        "calls",
+        "lines",
+    )
+
+    def __init__(
+        self,
+        share: Callable[[Line], float],
+        is_settled: Callable[[Call], bool],
+        lost: Callable[[], float],
+        *,
+        all_calls: bool = True,
+    ) -> None:
+        self.lines: list[Line] = []
+        self.calls: list[Call] = []
+        self._line_ends: list[int] = []
+        self._call_ends: list[int] = []
+        self._share = share
+        self._is_settled = is_settled
+        self._lost = lost
+        self._all_calls = all_calls
+        # What was found, until something comes that might have changed it.
+        self._solved: dict[bytes, Sequence[Candidate]] = {}
+        self._given: dict[int, float] = {}
+        self._solved_until = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.lines or self.calls)
+
+    def add_line(self, line: Line) -> None:
+        """Take a line in."""
+        self._changed_from(line.end - line.cost)
+        _insert(self._line_ends, self.lines, line.end, line)
+
+    def add_call(self, call: Call) -> None:
+        """Take a call in."""
+        self._changed_from(call.start)
+        _insert(self._call_ends, self.calls, call.end, call)
+
+    def remove_line(self, line: Line) -> None:
+        """Forget a line that was taken in."""
+        _delete(self._line_ends, self.lines, line.end, line)
+        self._given.pop(id(line), None)
+
+    def remove_call(self, call: Call) -> None:
+        """Forget a call that was taken in."""
+        _delete(self._call_ends, self.calls, call.end, call)
+        self._solved.pop(call.span_id, None)
+
+    def candidates(self, call: Call) -> Sequence[Candidate]:
+        """Return the lines that may be the call's; what their probabilities lack to 1 is that it is none of them."""
+        found = self._solved.get(call.span_id)
+        if found is not None:
+            return found
+        chance = self._chance(call.end)
+        lines = self._lines_of(call, chance)
+        if not lines:
+            return ()
+        if len(lines) == 1:
+            ((line, ratio),) = lines
+            if len(self._calls_of(line, chance)) == 1:  # nearly always
+                return (Candidate(line, ratio / (1 + ratio)),)
+        return self._solve(call, chance)[0]
+
+    def share_left(self, line: Line) -> float:
+        """Return the probability that a line is that of none of the calls."""
+        given = self._given.get(id(line))
+        if given is None:
+            chance = self._chance(line.end)
+            if not self._calls_of(line, chance):
+                return self._share(line)
+            given = self._solve(line, chance)[1]
+        return max(0.0, self._share(line) - given)
+
+    def fitting(self, call: Call) -> list[Line]:
+        """Return the lines that are not impossible for this call, however unlikely."""
+        low, high = bisect_left(self._line_ends, call.start - MILLISECOND), bisect_right(self._line_ends, call.end)
+        return [line for line in self.lines[low:high] if fit(call.start, call.end, line.end, line.cost)]
+
+    def _chance(self, at: int) -> float:
+        """Return how likely a call meets a line of another at this time, that is, both have lost their own."""
+        lines, calls, ends = len(self.lines), len(self.calls), self._line_ends
+        lost_lines = max(_LOST, self._lost(), 1 - lines / calls if calls else 0.0)
+        lost_calls = max(_LOST, 1 - (1 - lost_lines) * calls / lines) if lines and self._all_calls else _LOST
+        per_second = bisect_right(ends, at + _HALF_SECOND) - bisect_left(ends, at - _HALF_SECOND)
+        per_millisecond = max(per_second, 1) / 1000
+        return lost_lines * lost_calls * per_millisecond / _COSTS
+
+    def _lines_of(self, call: Call, chance: float) -> list[tuple[Line, float]]:
+        start, end, least = call.start, call.end, chance * _UNLIKELY
+        low, high = bisect_left(self._line_ends, start - MILLISECOND), bisect_right(self._line_ends, end)
+        found = []
+        for line in self.lines[low:high]:
+            fits = fit(start, end, line.end, line.cost)
+            if fits > least:
+                share = self._share(line)
+                if share:
+                    found.append((line, fits * share / chance))
+        return found
+
+    def _calls_of(self, line: Line, chance: float) -> list[Call]:
+        end, cost, least = line.end, line.cost, chance * _UNLIKELY
+        latest_start = end + MILLISECOND - cost
+        low = bisect_left(self._call_ends, end)
+        high = bisect_right(self._call_ends, end + MILLISECOND + LONGEST_SURPLUS, low)
+        return [
+            call
+            for call in self.calls[low:high]
+            if call.start <= latest_start
+            and fit(call.start, call.end, end, cost) > least
+            and not self._is_settled(call)
+        ]
+
+    def _solve(self, asked: Line | Call, chance: float) -> tuple[Sequence[Candidate], float]:
+        """Align all that hangs together with this line, or call; return the call's candidates, and what of the line is given."""
+        ratios, lines, calls = self._gather(asked, chance)
+        table = probabilities(
+            [[ratios.get((id(line), call.span_id), 0.0) for call in calls] for line in lines],
+            [swap(call.end, after.end) for call, after in pairwise(calls)],
+        )
+        answers = {
+            call.span_id: tuple(
+                Candidate(line, row[place]) for line, row in zip(lines, table, strict=True) if row[place] > _NEGLIGIBLE
+            )
+            for place, call in enumerate(calls)
+        }
+        given = {id(line): sum(row) for line, row in zip(lines, table, strict=True)}
+        if max(len(lines), len(calls)) < MOST:  # else what is at its edges would look different from there
+            self._solved |= answers
+            self._given |= given
+            self._solved_until = max(self._solved_until, calls[-1].end)
+        return answers.get(asked.span_id, ()) if isinstance(asked, Call) else (), given.get(id(asked), 0.0)
+
+    def _gather(
+        self, asked: Line | Call, chance: float
+    ) -> tuple[dict[tuple[int, bytes], float], list[Line], list[Call]]:
+        """Return the ratios of all pairs that hang together with this one, their lines and their calls, both in order."""
+        ratios: dict[tuple[int, bytes], float] = {}
+        lines: dict[int, Line] = {}
+        calls: dict[bytes, Call] = {}
+        if isinstance(asked, Call):
+            calls[asked.span_id] = asked
+        else:
+            lines[id(asked)] = asked
+        new_lines, new_calls = list(lines.values()), list(calls.values())
+        while new_lines or new_calls:
+            for call in new_calls:
+                for line, ratio in self._lines_of(call, chance):
+                    ratios[id(line), call.span_id] = ratio
+                    if id(line) not in lines and len(lines) < MOST:
+                        lines[id(line)] = line
+                        new_lines.append(line)
+            new_calls = []
+            for line in new_lines:
+                for call in self._calls_of(line, chance):
+                    if call.span_id not in calls and len(calls) < MOST:
+                        calls[call.span_id] = call
+                        new_calls.append(call)
+            new_lines = []
+        return (
+            ratios,
+            sorted(lines.values(), key=lambda line: (line.end, line.number)),
+            sorted(calls.values(), key=lambda call: call.end),
+        )
+
+    def _changed_from(self, start: int) -> None:
+        if start < self._solved_until:
+            self._solved.clear()
+            self._given.clear()
+            self._solved_until = 0
+
+
+def _insert(ends: list[int], items: list[T], end: int, item: T) -> None:
+    if not ends or end >= ends[-1]:  # nearly always
+        ends.append(end)
+        items.append(item)
+    else:
+        place = bisect_right(ends, end)
+        ends.insert(place, end)
+        items.insert(place, item)
+
+
+def _delete(ends: list[int], items: list[T], end: int, item: T) -> None:
+    place = bisect_left(ends, end)
+    while items[place] is not item:
+        place += 1
+    del ends[place], items[place]
