@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import grpc
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service.service import Service
@@ -28,6 +29,7 @@ class Configuration:
     tail_sampling: TailSamplingSettings | None = None
     milvus: MilvusSettings | None = None
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    memory_limiter: MemoryLimiterSettings = field(default_factory=MemoryLimiterSettings)
 
 
 def receiver_settings(endpoint: str = "127.0.0.1:0", **settings: object) -> ReceiverSettings:

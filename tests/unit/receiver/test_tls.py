@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from shutil import copy
+from ssl import get_server_certificate
+from time import sleep
 from typing import TYPE_CHECKING
 
 import grpc
@@ -9,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from milvus_otel_processor.cli.health import command as health
 from milvus_otel_processor.receiver.server import PortError, Receiver
+from milvus_otel_processor.receiver.services import TRACE_SERVICE, traces
 from milvus_otel_processor.receiver.settings import GrpcSettings, ProtocolsSettings, ReceiverSettings, ServerTlsSettings
 from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -18,18 +22,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from tests.peers.otlp_sink import METHOD
 from tests.stack.certificates import make_certificates
+from tests.support.door import Door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-class Pipeline:
-    """Takes everything."""
-
-    def ingest(self, request: bytes) -> int:
-        del request
-        return 0
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +37,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def receiver(tls: ServerTlsSettings | None) -> Receiver:
     grpc_settings = GrpcSettings(endpoint="127.0.0.1:0", tls=tls)
     settings = ReceiverSettings(protocols=ProtocolsSettings(grpc=grpc_settings))
-    return Receiver(settings, Pipeline(), Telemetry())  # type: ignore[arg-type] # all that it asks of a pipeline
+    return Receiver(settings, {TRACE_SERVICE: traces(lambda _: 0)}, Telemetry(), admission=Door())
 
 
 def tls(folder: Path, client_ca: bool = False) -> ServerTlsSettings:
@@ -108,3 +105,31 @@ def test_a_file_that_is_missing_or_no_certificate_is_named_with_its_setting(
         with pytest.raises(PortError, match=rf"grpc\.tls\.{setting}: .*{problem}") as error:
             bad.start()
         assert file in str(error.value)
+
+
+def test_a_key_that_belongs_to_another_certificate_is_said_as_that(certificates: Path) -> None:
+    settings = tls(certificates).model_copy(update={"key_file": str(certificates / "jaeger.key")})
+    with pytest.raises(PortError, match=r"grpc\.tls\.key_file: .*jaeger\.key is not the key of the certificate in"):
+        receiver(settings).start()
+
+
+def test_new_connections_get_the_certificate_that_is_there_then(certificates: Path, tmp_path: Path) -> None:
+    for name in ("processor.crt", "processor.key"):
+        copy(certificates / name, tmp_path / name)
+    started = receiver(tls(tmp_path))
+    host, _, port = started.start().rpartition(":")
+
+    def served() -> str:
+        return get_server_certificate((host, int(port)))
+
+    try:
+        assert served() == (certificates / "processor.crt").read_text()
+        sleep(1.1)
+        (tmp_path / "processor.key").write_bytes(b"half a ke")  # who writes it is not done: the one before stays
+        assert served() == (certificates / "processor.crt").read_text()
+        for name in ("crt", "key"):
+            copy(certificates / f"jaeger.{name}", tmp_path / f"processor.{name}")
+        sleep(1.1)
+        assert served() == (certificates / "jaeger.crt").read_text()
+    finally:
+        started.stop(0)

@@ -111,7 +111,7 @@ def _by_place(problem: Problem) -> tuple[str, int]:
 def _components(root: Mapping, section: str, problems: list[Problem], warnings: list[Problem]) -> dict[str, Any]:
     node = root.get(section)
     if node is None or is_null(node):
-        if section != "processors":
+        if section not in {"processors", "extensions"}:
             problems.append(
                 Problem(node.place if node else root.place, section, "is missing, expected one " + section[:-1])
             )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import ComponentId, Duration, Settings
@@ -17,6 +18,7 @@ COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
     "receivers": {"otlp": ReceiverSettings},
     "processors": {"milvus": MilvusSettings, "tail_sampling": TailSamplingSettings},
     "exporters": {"otlp": ExporterSettings, "otlp_grpc": ExporterSettings},
+    "extensions": {"memory_limiter": MemoryLimiterSettings},
 }
 """The types of components that there are, and their settings."""
 
@@ -64,6 +66,9 @@ class ServiceSettings(Settings):
         description="How long stopping may take, from the signal on: deciding what waits, and sending it; what is left then is "
         "lost. Docker gives 10s before it kills, Kubernetes 30s: stay two seconds below. Not in the Collector; seconds.",
     )
+    extensions: list[ComponentId] = Field(
+        default=[], description="The extensions that take part, by their ids; `memory_limiter` does so anyway."
+    )
     pipelines: PipelinesSettings = Field(description="The flow of the data.")
 
 
@@ -73,6 +78,7 @@ class Config(Settings):
     receivers: dict[str, ReceiverSettings]
     processors: dict[str, MilvusSettings | TailSamplingSettings]
     exporters: dict[str, ExporterSettings]
+    extensions: dict[str, MemoryLimiterSettings] = Field(default={})
     service: ServiceSettings
 
     @property
@@ -100,6 +106,12 @@ class Config(Settings):
     def exporter(self) -> ExporterSettings:
         """The exporter of the pipeline."""
         return self.exporters[self.service.pipelines.traces.exporters[0]]
+
+    @property
+    def memory_limiter(self) -> MemoryLimiterSettings:
+        """How much memory all of it may take: a `memory_limiter` extension that takes part, or what is so without one."""
+        used = (self.extensions[name] for name in self.service.extensions)
+        return next((found for found in used if isinstance(found, MemoryLimiterSettings)), MemoryLimiterSettings())
 
     def _used_processors(self) -> list[MilvusSettings | TailSamplingSettings]:
         return [self.processors[name] for name in self.service.pipelines.traces.processors]

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 _ORDER = ("milvus", "tail_sampling")
 """Enrichment first, so that rules can ask for what it adds."""
 
+_LISTED_AT = {
+    "extensions": "service.extensions",
+    "receivers": "service.pipelines.traces.receivers",
+    "processors": "service.pipelines.traces.processors",
+    "exporters": "service.pipelines.traces.exporters",
+}
+"""Where the components of a section are listed that take part."""
+
 
 def component_type(component_id: str) -> str:
     """Return the `type` of an id, which is `type` or `type/name`."""
@@ -21,11 +29,10 @@ def component_type(component_id: str) -> str:
 
 def check_pipeline(root: Mapping) -> Iterator[Problem]:
     """Yield what is wrong between the pipeline and the components it names."""
-    for section in ("receivers", "processors", "exporters"):
+    for section, path in _LISTED_AT.items():
         defined = root.get(section)
         names = list(defined.entries) if isinstance(defined, Mapping) else []
         listed = _listed(root, section)
-        path = f"service.pipelines.traces.{section}"
         for index, item in enumerate(listed):
             if item.value not in names:
                 expected = one_of(names) if names else f"but there is nothing under {section}"
@@ -37,12 +44,12 @@ def check_pipeline(root: Mapping) -> Iterator[Problem]:
 
 def unused_components(root: Mapping) -> Iterator[Problem]:
     """Yield a warning for each component that is defined but takes no part in the pipeline."""
-    for section in ("receivers", "processors", "exporters"):
+    for section, path in _LISTED_AT.items():
         defined = root.get(section)
         used = {item.value for item in _listed(root, section)}
         for name, entry in defined.entries.items() if isinstance(defined, Mapping) else ():
             if name not in used:
-                message = f"is not used, service.pipelines.traces.{section} does not list it"
+                message = f"is not used, {path} does not list it"
                 yield Problem(entry.key_place, f"{section}.{name}", message)
 
 
@@ -92,6 +99,6 @@ def _check_order(listed: list[Scalar]) -> Iterator[Problem]:
 
 def _listed(root: Mapping, section: str) -> list[Scalar]:
     node: Node | None = root
-    for key in ("service", "pipelines", "traces", section):
+    for key in _LISTED_AT[section].split("."):
         node = node.get(key) if isinstance(node, Mapping) else None
     return [item for item in node.items if isinstance(item, Scalar)] if isinstance(node, Sequence) else []

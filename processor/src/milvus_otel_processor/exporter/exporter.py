@@ -91,6 +91,10 @@ class OtlpExporter:
             )
         return self._queue.wait_for_room(timeout)
 
+    def memory(self) -> int:
+        """Return about how much memory the spans take that wait to be sent, and requests under way; bytes."""
+        return self._queue.bytes
+
     def stop(self, grace: float) -> None:
         """Send what waits, for `grace` seconds at the most; what is left then is lost, and counted."""
         self._queue.close()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     Spans = list[tuple[Group, bytes]]
 
 
+_BYTES_PER_SPAN = 128  # its object, the pair that it is in, and that one's place in a list
+
+
 class SpanQueue:
     """A queue of spans that gives them out in batches: when enough are there, or the first has waited long enough.
 
@@ -30,6 +33,8 @@ class SpanQueue:
         self._gathering: Spans = []
         self._flush_at = 0.0
         self._held = 0
+        self.bytes = 0
+        """How much memory the spans take that are held, as far as it is theirs alone."""
         self._closed = False
         self._changed = Condition()
 
@@ -39,6 +44,7 @@ class SpanQueue:
             if self._closed:
                 return False
             self._held += len(spans)
+            self.bytes += _size(spans)
             if not self._gathering:
                 self._flush_at = self._clock() + self._settings.batch.flush_timeout
                 self._changed.notify_all()
@@ -75,6 +81,7 @@ class SpanQueue:
         """Make room again: a batch that was taken is sent, or lost."""
         with self._changed:
             self._held -= len(spans)
+            self.bytes -= _size(spans)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -87,6 +94,7 @@ class SpanQueue:
         """Forget what waits and return how many spans that was."""
         with self._changed:
             dropped = sum(map(len, self._ready)) + len(self._gathering)
+            self.bytes -= sum(map(_size, self._ready)) + _size(self._gathering)
             self._ready.clear()
             self._gathering = []
             self._held -= dropped
@@ -97,3 +105,7 @@ class SpanQueue:
         self._ready.append(self._gathering)
         self._gathering = []
         self._changed.notify_all()
+
+
+def _size(spans: Spans) -> int:
+    return sum(len(span) for _, span in spans) + len(spans) * _BYTES_PER_SPAN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.pipeline.limits import MAX_MEMORY, NUM_TRACES, SETTLED, TRACE_SIZE, memory
+from milvus_otel_processor.pipeline.limits import MAX_MEMORY, MEMORY_LIMIT, NUM_TRACES, SETTLED, TRACE_SIZE, memory
 from milvus_otel_processor.spans.groups import GroupRegistry
 from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.spans.span import (
@@ -138,6 +138,17 @@ class Pipeline:
         """Return the ids of the traces that wait and have one of these spans, in the order of their first."""
         entries = self._buffer.entries
         return [id_ for id_ in dict.fromkeys(_id(span) for _, spans in parts for span in spans) if id_ in entries]
+
+    def memory(self) -> int:
+        """Return about how much memory the waiting traces take; bytes. May be called from any thread."""
+        return self._memory()
+
+    def decide_oldest(self, is_short: Callable[[], bool]) -> None:
+        """Decide the oldest traces early, as long as `is_short` says that memory is short, and there is room for them."""
+        while self._buffer.entries and is_short() and self._wait_for_room(0):
+            with self._lock:
+                self._decide_early(MEMORY_LIMIT, self._buffer.take_oldest(_TRACES_PER_TURN))
+                self._count_waiting()
 
     def _memory(self) -> int:
         return memory(len(self._buffer), self._telemetry.waiting_spans, self._telemetry.waiting_bytes)

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from milvus_otel_processor.spans.schema import DecodeError, ResponseView
-from milvus_otel_processor.telemetry.counters import Refused
+from milvus_otel_processor.receiver.exports import Exports
+from milvus_otel_processor.receiver.options import server_options
+from milvus_otel_processor.receiver.tls import TlsError, server_credentials
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.enrichment.access_log.logs import AccessLog
-    from milvus_otel_processor.pipeline.pipeline import Pipeline
-    from milvus_otel_processor.receiver.settings import ReceiverSettings, ServerTlsSettings
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any
+
+    from milvus_otel_processor.receiver.exports import Admission
+    from milvus_otel_processor.receiver.settings import ReceiverSettings
     from milvus_otel_processor.telemetry.counters import Telemetry
 
-_log = logging.getLogger(__name__)
+    Take = Callable[[bytes], bytes]
 
-TRACE_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
-LOGS_SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
-_MIB = 1024 * 1024
+ALIVE = "alive"
+"""The name to ask the health service with for whether the program is alive, ready or not."""
+
 _THREADS = 4  # a request is handled under one lock; more threads would only wait for it
+_SECONDS_BETWEEN_LOOKS = 0.25  # at whether it is ready, and at how much memory there is
+
+_log = logging.getLogger(__name__)
 
 
 class PortError(Exception):
@@ -32,54 +39,78 @@ class PortError(Exception):
 
 
 class Receiver:
-    """Serves TraceService/Export, LogsService/Export for the access log if there is one, and the standard health service.
+    """Serves Export of each service in `services`, given what takes its requests, and the standard health service.
 
-    gRPC itself inflates requests that are compressed.
+    An event loop in a thread of its own reads requests and answers health checks, whatever the decisions are busy with, and
+    however many clients announce requests and send nothing. What has arrived whole is taken in by a few other threads.
+    `ready` tells whether requests would be taken now.
     """
 
     def __init__(
         self,
         settings: ReceiverSettings,
-        pipeline: Pipeline,
+        services: Mapping[str, Take],
         telemetry: Telemetry,
-        access_log: AccessLog | None = None,
+        *,
+        admission: Admission,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings.protocols.grpc
-        self._pipeline = pipeline
-        self._telemetry = telemetry
-        self._health = health.HealthServicer()
-        self._server = grpc.server(
-            ThreadPoolExecutor(_THREADS, thread_name_prefix="receiver"),
-            options=[
-                ("grpc.max_receive_message_length", self._settings.max_recv_msg_size_mib * _MIB),
-                (
-                    "grpc.so_reuseport",
-                    0,
-                ),  # else a second processor on the same port would take half of the spans unseen
-            ],
-        )
-        self._access_log = access_log
-        exports = {TRACE_SERVICE: self._export}
-        if access_log is not None:
-            exports[LOGS_SERVICE] = self._export_logs
-        self._services = ("", *exports)
-        for service, export in exports.items():
-            handlers = {"Export": grpc.unary_unary_rpc_method_handler(export)}
-            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._services = services
+        self._ready = ready
+        self._workers = ThreadPoolExecutor(_THREADS, thread_name_prefix="receiver")
+        self._exports = Exports(self._settings, telemetry, admission, self._workers)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._run, name="receiver", daemon=True)
+        self._watcher: asyncio.Task[None] | None = None
+        self._started = False
 
     def start(self) -> str:
         """Listen, and return the endpoint with the port that was bound.
 
         Raises PortError where that is impossible, and where a file of the TLS settings is not what it should be.
         """
-        host, _, port = self._settings.endpoint.rpartition(":")
-        tls = self._settings.tls
+        self._thread.start()
         try:
-            if tls is None:
-                bound = self._server.add_insecure_port(self._settings.endpoint)
-            else:
-                bound = self._server.add_secure_port(self._settings.endpoint, _credentials(tls))
+            endpoint: str = self._in_loop(self._start())
+        except BaseException:
+            self._end_loop()
+            raise
+        return endpoint
+
+    def stop(self, grace: float) -> None:
+        """Take no new requests, and wait up to `grace` seconds for those under way."""
+        if self._started:
+            self._started = False
+            self._in_loop(self._stop(grace))
+            self._workers.shutdown(wait=False)
+            self._end_loop()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _in_loop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5.0)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    async def _start(self) -> str:
+        self._server = grpc.aio.server(options=server_options(self._settings))
+        for service, take in self._services.items():
+            handlers = {"Export": self._exports.handler(take)}
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        host, _, port = self._settings.endpoint.rpartition(":")
+        try:
+            bound = self._bind()
+        except TlsError as error:
+            raise PortError(f"receivers.otlp.protocols.grpc.tls.{error}") from None
         except RuntimeError:
             bound = 0
         if not bound:
@@ -87,56 +118,36 @@ class Receiver:
                 f"receivers.otlp.protocols.grpc.endpoint: cannot listen on {self._settings.endpoint}: the port is taken, or the "
                 f"address is not this machine's; stop what listens on port {port}, or name another endpoint"
             )
-        self._server.start()
-        for service in self._services:
-            self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+        await self._health.set(ALIVE, health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_health()
+        self._watcher = self._loop.create_task(self._watch())
+        self._started = True
         return f"{host}:{bound}"
 
-    def stop(self, grace: float) -> None:
-        """Take no new requests, and wait up to `grace` seconds for those under way."""
-        self._health.enter_graceful_shutdown()
-        self._server.stop(grace).wait()
+    def _bind(self) -> int:
+        if self._settings.tls is None:
+            return int(self._server.add_insecure_port(self._settings.endpoint))
+        return int(self._server.add_secure_port(self._settings.endpoint, server_credentials(self._settings.tls)))
 
-    def _export(self, request: bytes, context: grpc.ServicerContext) -> bytes:
-        try:
-            refused = self._pipeline.ingest(request)
-        except DecodeError as error:
-            self._refuse(request, context, f"not a valid ExportTraceServiceRequest: {error}")
-        return _partial_success(refused) if refused else b""
+    async def _stop(self, grace: float) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+        await self._health.enter_graceful_shutdown()
+        self._exports.close()
+        await self._server.stop(grace)
 
-    def _export_logs(self, request: bytes, context: grpc.ServicerContext) -> bytes:
-        assert self._access_log is not None
-        try:
-            self._access_log.ingest(request)
-        except DecodeError as error:
-            self._refuse(request, context, f"not a valid ExportLogsServiceRequest: {error}")
-        return b""
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+            try:
+                self._exports.keep_memory()
+                await self._tell_health()
+            except Exception:  # noqa: BLE001 - one failure must not end all later looks
+                _log.exception("looking after the receiver failed, going on")
 
-    def _refuse(self, request: bytes, context: grpc.ServicerContext, why: str) -> NoReturn:
-        self._telemetry.refused_request(Refused.MALFORMED_REQUEST)
-        _log.warning("refused a request that is not valid protobuf: peer=%s bytes=%d", context.peer(), len(request))
-        context.abort(grpc.StatusCode.INVALID_ARGUMENT, why)
-        raise AssertionError  # abort has raised already
-
-
-def _credentials(tls: ServerTlsSettings) -> grpc.ServerCredentials:
-    pair = (_content("key_file", tls.key_file), _content("cert_file", tls.cert_file))
-    authority = None if tls.client_ca_file is None else _content("client_ca_file", tls.client_ca_file)
-    return grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
-
-
-def _content(setting: str, file: str) -> bytes:
-    try:
-        content = Path(file).read_bytes()
-    except OSError as error:
-        raise PortError(f"receivers.otlp.protocols.grpc.tls.{setting}: cannot read {file}: {error.strerror}") from None
-    if b"-----BEGIN " not in content:  # gRPC would only say that the port cannot be listened on
-        raise PortError(f"receivers.otlp.protocols.grpc.tls.{setting}: {file} is not a PEM file")
-    return content
-
-
-def _partial_success(refused: int) -> bytes:
-    answer = ResponseView()
-    answer.partial_success.rejected_spans = refused
-    answer.partial_success.error_message = b"a trace id is 16 bytes that are not all zero"
-    return answer.SerializeToString()
+    async def _tell_health(self) -> None:
+        status = health_pb2.HealthCheckResponse
+        now = status.SERVING if self._ready() else status.NOT_SERVING
+        for service in ("", *self._services):
+            await self._health.set(service, now)

@@ -1,10 +1,10 @@
-"""The settings of the `otlp` receiver."""
+"""The settings of the `otlp` receiver, with the Collector's names (config/configgrpc, configtls, configauth)."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from milvus_otel_processor.settings import Address, Settings
+from milvus_otel_processor.settings import Address, ComponentId, Duration, Settings
 
 
 class ServerTlsSettings(Settings):
@@ -18,12 +18,70 @@ class ServerTlsSettings(Settings):
     )
 
 
+class ServerParametersSettings(Settings):
+    """How long connections live, and how those that have died are found."""
+
+    max_connection_idle: Duration = Field(
+        default=600.0, description="How long a connection without any request is kept; 0s is for good; seconds."
+    )
+    max_connection_age: Duration = Field(
+        default=3600.0,
+        description="After which a connection's client is told to make a new one; 0s is never; seconds.",
+    )
+    max_connection_age_grace: Duration = Field(
+        default=60.0, description="How long requests under way may then go on; seconds."
+    )
+    time: Duration = Field(default=60.0, gt=0, description="How long after its last word a client is pinged; seconds.")
+    timeout: Duration = Field(default=20.0, gt=0, description="How long the answer to a ping may take; seconds.")
+
+
+class EnforcementPolicySettings(Settings):
+    """How often clients may ping."""
+
+    min_time: Duration = Field(default=5.0, description="Clients that ping more often are sent away; seconds.")
+    permit_without_stream: bool = Field(default=True, description="Whether they may while no request is under way.")
+
+
+class ServerKeepaliveSettings(Settings):
+    """The Collector's `keepalive` block."""
+
+    server_parameters: ServerParametersSettings = Field(
+        default=ServerParametersSettings(), description="How long connections live."
+    )
+    enforcement_policy: EnforcementPolicySettings = Field(
+        default=EnforcementPolicySettings(), description="How often clients may ping."
+    )
+
+
+class AuthSettings(Settings):
+    """Who may send."""
+
+    authenticator: ComponentId = Field(
+        description="The id of a `bearertokenauth` extension whose token senders have to show."
+    )
+
+
 class GrpcSettings(Settings):
     """The gRPC protocol of the `otlp` receiver."""
 
     endpoint: Address = Field(default="127.0.0.1:4317", description="host:port to listen on.")
-    max_recv_msg_size_mib: int = Field(default=64, gt=0, description="The largest request that is taken; MiB.")
+    max_recv_msg_size_mib: int = Field(
+        default=64, gt=0, description="The largest request that is taken, compressed or not; MiB."
+    )
+    max_concurrent_streams: int = Field(
+        default=100, gt=0, description="Requests that may be under way on one connection."
+    )
+    max_connections: int = Field(default=512, gt=0, description="Connections at the most. Not in the Collector.")
+    read_timeout: Duration = Field(
+        default=30.0,
+        gt=0,
+        description="How long a request may take to arrive, once it was announced. Not in the Collector; seconds.",
+    )
+    keepalive: ServerKeepaliveSettings = Field(
+        default=ServerKeepaliveSettings(), description="How long connections live."
+    )
     tls: ServerTlsSettings | None = Field(default=None, description="Take TLS alone; without it, plain text alone.")
+    auth: AuthSettings | None = Field(default=None, description="Take requests with a token alone.")
 
 
 class ProtocolsSettings(Settings):

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
+from milvus_otel_processor.memory.limiter import MemoryLimiter
 from milvus_otel_processor.receiver.server import PortError, Receiver
+from milvus_otel_processor.receiver.services import LOGS_SERVICE, TRACE_SERVICE, logs, traces
 from milvus_otel_processor.sampling.policies import Clock
+from milvus_otel_processor.service.admission import Admission
 from milvus_otel_processor.service.assemble import Processors, gathering_time, rewire, wire
 from milvus_otel_processor.spans.store import Buffer
 from milvus_otel_processor.telemetry import metrics
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.memory.settings import MemoryLimiterSettings
     from milvus_otel_processor.receiver.settings import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.telemetry.metrics import MetricsSettings
@@ -33,6 +37,11 @@ _log = logging.getLogger(__name__)
 
 _RECEIVER_SHARE = 0.25  # of the time there is for stopping, for requests under way
 _EXPORTER_SHARE = 0.125  # likewise, for what the last decisions kept
+
+_PATIENCE, _LONGEST_PATIENCE = 2.0, 30.0
+"""Seconds that senders are refused beyond the time that traces wait, in which some must have been decided, and for how much of
+that time."""
+_RELIEVED = 0.9  # of the memory there is
 
 
 class Configuration(Processors, Protocol):
@@ -45,6 +54,10 @@ class Configuration(Processors, Protocol):
     @property
     def exporter(self) -> ExporterSettings:
         """The `otlp` exporter."""
+
+    @property
+    def memory_limiter(self) -> MemoryLimiterSettings:
+        """How much memory all of it may take."""
 
     @property
     def metrics(self) -> MetricsSettings:
@@ -82,7 +95,14 @@ class Service:
             wait_for_room=self._exporter.wait_for_room,
         )
         access_log = self._enrichment.access_log if self._enrichment is not None else None
-        self._receiver = Receiver(config.receiver, self._pipeline, self.telemetry, access_log)
+        services = {TRACE_SERVICE: traces(self._pipeline.ingest)}
+        if access_log is not None:
+            services[LOGS_SERVICE] = logs(access_log.ingest)
+        self._limiter = MemoryLimiter(config.memory_limiter.limit(), [self._pipeline.memory, self._exporter.memory])
+        self._admission = Admission(self._limiter, clock)
+        self._receiver = Receiver(
+            config.receiver, services, self.telemetry, admission=self._admission, ready=lambda: self._admission.ready
+        )
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
         self._metrics = config.metrics
         self._metric_servers: list[WSGIServer] = []
@@ -154,9 +174,16 @@ class Service:
         while not self._stopping.wait(self._buffer.tick):
             try:
                 self._pipeline.tick()
+                self._relieve()
             except Exception:  # noqa: BLE001 - see below
                 # A fault in one decision must not end all later ones.
                 _log.exception("deciding failed, going on with the next traces")
+
+    def _relieve(self) -> None:
+        """Decide the oldest traces early where senders are refused for memory, and waiting on would not give any back."""
+        patience = min(self._buffer.wait, _LONGEST_PATIENCE) + _PATIENCE
+        if self._admission.seconds_refusing() > patience:
+            self._pipeline.decide_oldest(lambda: self._limiter.used > self._limiter.budget * _RELIEVED)
 
 
 def tune_garbage_collection() -> None:

@@ -12,10 +12,15 @@ K = TypeVar("K")
 
 
 class Refused(Enum):
-    """Why a span was not taken in; the sender is told."""
+    """Why a span, or a whole request, was not taken in; the sender is told."""
 
     INVALID_TRACE_ID = "invalid_trace_id"
     MALFORMED_REQUEST = "malformed_request"
+    MEMORY_LIMIT = "memory_limit"
+    READ_TIMEOUT = "read_timeout"
+    SHUTDOWN = "shutdown"
+    TOO_LARGE = "too_large"
+    UNAUTHENTICATED = "unauthenticated"
 
 
 class Lost(Enum):

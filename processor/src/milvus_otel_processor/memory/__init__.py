@@ -1,0 +1,1 @@
+"""How much memory there is, how much of it is used, and whether more may be taken in."""
