@@ -28,7 +28,7 @@ _SHARE_OF_TRACES = 0.8
 """Of the time at the end, where metrics have to be sent as well."""
 _OUR_DOING = ("Shutdown in progress", "already shutdown", "Channel closed")
 """What exporters say because they are stopped: no reason for anything."""
-_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]*@")
+_CREDENTIALS = re.compile(r"[^\s/@:]*:[^\s/@]*@")
 _LONGEST_REASON = 300
 
 
