@@ -19,17 +19,12 @@ from dataclasses import dataclass
 
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
-from milvus_otel_processor.pipeline.decider import Decider
-from milvus_otel_processor.pipeline.limits import Limits
-from milvus_otel_processor.pipeline.pipeline import Pipeline
-from milvus_otel_processor.sampling.sampler import Sampler
-from milvus_otel_processor.sampling.settings import DecisionCacheSettings
 from milvus_otel_processor.service.service import tune_garbage_collection
-from milvus_otel_processor.spans.store import Buffer
 from milvus_otel_processor.telemetry.counters import Telemetry
 
 from tests.enrichment import recorded
 from tests.enrichment.traces import Bench, logs
+from tests.support.harness import pipeline_of
 
 _TRACE_ID = re.compile(rb"\n\x10(?=.{16}\x12\x08)", re.DOTALL)
 _LINE_ID = re.compile(r"\t([0-9a-f]{32})\t")
@@ -38,8 +33,8 @@ _LINE_ID = re.compile(r"\t([0-9a-f]{32})\t")
 class Nowhere:
     """An exporter that takes and forgets."""
 
-    def put(self, spans: object) -> None:
-        del spans
+    def put(self, trace: object) -> None:
+        del trace
 
 
 @dataclass
@@ -83,20 +78,10 @@ def cost(load: list[Round], *, enriched: bool) -> tuple[float, float, int]:
     sampling = load_config(None, environ={}).config.tail_sampling
     assert sampling is not None
     telemetry = Telemetry()
-    buffer = Buffer(10.0)
-    decider = Decider(
-        enricher=bench.enrichment.enricher if enriched else None,
-        sampler=Sampler(sampling),
-        cache_settings=DecisionCacheSettings(),
+    pipeline, _ = pipeline_of(
+        sampling.model_copy(update={"decision_wait": 10.0, "num_traces": 1 << 40}),
+        lambda _: bench.enrichment.enricher if enriched else None,
         exporter=Nowhere(),
-        telemetry=telemetry,
-    )
-    pipeline = Pipeline(
-        buffer=buffer,
-        limits=Limits(),
-        wait_after_root=0.0,
-        wait_after_complete=0.0,
-        decider=decider,
         telemetry=telemetry,
         clock=bench.clock,
     )

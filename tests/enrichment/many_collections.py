@@ -20,20 +20,18 @@ import grpc
 from milvus_otel_processor.enrichment.catalogue.refresher import REFRESHED
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.pipeline.decider import Decider
-from milvus_otel_processor.pipeline.limits import Limits
-from milvus_otel_processor.pipeline.pipeline import Pipeline
-from milvus_otel_processor.sampling.settings import DecisionCacheSettings
-from milvus_otel_processor.spans.store import Buffer
 from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.enrichment.traces import line, logs, served, span
 from tests.peers.waiting import wait_until
+from tests.support.harness import pipeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
+
+    from milvus_otel_processor.spans.contract import Trace
 
 WAIT, PERIOD = 0.1, 0.005
 
@@ -109,8 +107,8 @@ class Outlet:
     def __init__(self) -> None:
         self.at: dict[bytes, float] = {}
 
-    def put(self, spans: list[Any]) -> None:
-        self.at[spans[0][1][2:18]] = time.perf_counter()
+    def put(self, trace: Trace) -> None:
+        self.at[trace.id] = time.perf_counter()
 
 
 class Run:
@@ -119,26 +117,18 @@ class Run:
     def __init__(self, port: int, collections: int, **catalogue: Any) -> None:
         settings = MilvusSettings.model_validate({"uri": f"http://127.0.0.1:{port}", "catalogue": catalogue})
         self._collections = collections
-        self._telemetry, self._outlet, self._buffer = Telemetry(), Outlet(), Buffer(WAIT)
+        self._telemetry, self._outlet = Telemetry(), Outlet()
         self._sent = 0
         self.enrichment = Enrichment(
             settings, self._telemetry, clock=time.monotonic, random=Random(1), is_waiting=self._is_waiting
         )
-        decider = Decider(
-            enricher=self.enrichment.enricher,
-            sampler=None,
-            cache_settings=DecisionCacheSettings(),
+        self._pipeline, self._store = pipeline_of(
+            None,
+            lambda _: self.enrichment.enricher,
             exporter=self._outlet,
             telemetry=self._telemetry,
-        )
-        self._pipeline = Pipeline(
-            buffer=self._buffer,
-            limits=Limits(),
-            wait_after_root=0.0,
-            wait_after_complete=0.0,
-            decider=decider,
-            telemetry=self._telemetry,
             clock=time.monotonic,
+            wait=WAIT,
         )
 
     @property
@@ -168,10 +158,10 @@ class Run:
         return [(self._outlet.at[one] - at - WAIT) * 1000 for one, at in sent.items()]
 
     def _is_waiting(self, trace_id: bytes) -> bool:
-        return trace_id in self._buffer.entries
+        return trace_id in self._store
 
     def _tick(self, over: threading.Event) -> None:
-        while not over.wait(self._buffer.tick):
+        while not over.wait(self._store.tick):
             self._pipeline.tick()
 
 

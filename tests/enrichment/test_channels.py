@@ -18,6 +18,7 @@ from tests.enrichment.traces import (
     span,
     trace_of,
 )
+from tests.support.spans import together
 
 
 def test_a_channel_names_the_collection_where_nothing_else_told() -> None:
@@ -60,15 +61,13 @@ def test_segcore_whose_parent_is_missing_gets_the_names_of_the_traces_one_collec
     bench.log(line("Search"), line("Query"))
     trace = trace_of(served(1, "Search"), served(2, "Query"), span(3, "app work", parent=77))
     segcore = trace_of(span(4, "SegCoreSearch", parent=78), service="segcore")
-    trace.groups += segcore.groups
-    trace.spans += segcore.spans
+    trace = together(trace, segcore)
     bench.enrich(trace)
     spans = decoded(trace)
     assert "db.collection.name" not in attributes(spans["SegCoreSearch"])  # Search or Query: the operation is not sure
     bench = Bench()
     bench.log(line("Search"), line("Search", end=8 * MILLISECOND, cost="8ms"))
     trace = trace_of(served(1, "Search"), served(2, "Search", cost=8 * MILLISECOND))
-    trace.groups += segcore.groups
-    trace.spans += segcore.spans
+    trace = together(trace, segcore)
     bench.enrich(trace)
     assert attributes(decoded(trace)["SegCoreSearch"])["db.collection.name"] == "products"

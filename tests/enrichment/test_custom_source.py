@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 HERE = "tests.enrichment.test_custom_source"
 

@@ -25,6 +25,7 @@ from tests.enrichment.traces import (
     span,
     trace_of,
 )
+from tests.support.spans import with_more
 
 
 def test_every_span_of_a_request_gets_its_names_and_its_own_span_the_details() -> None:
@@ -311,8 +312,7 @@ def test_a_line_that_was_held_too_long_is_forgotten() -> None:
 def test_a_malformed_span_is_told_to_the_caller() -> None:
     bench = Bench()
     bench.log(line("Search"))
-    trace = request_trace()
-    trace.spans[0] += b"\xff"
+    trace = with_more(request_trace(), b"\xff")
     with pytest.raises(DecodeError):
         bench.enrich(trace)
 

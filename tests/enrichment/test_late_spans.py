@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from milvus_otel_processor.pipeline.decider import Decider
-from milvus_otel_processor.sampling.sampler import Sampler
+from milvus_otel_processor.spans.groups import join_traces
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.enrichment.traces import (
     CLIENT,
     MILLISECOND,
     SEARCH,
-    TRACE_ID,
     Bench,
     attributes,
     line,
@@ -21,7 +19,7 @@ from tests.enrichment.traces import (
     span,
     trace_of,
 )
-from tests.support.harness import ALWAYS, RecordingExporter, sampling
+from tests.support.harness import ALWAYS, RecordingExporter, pipeline_of, sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,29 +29,28 @@ FAILED: dict[str, Any] = {"status": "Failed", "code": "100", "message": "collect
 
 
 class Late:
-    """A decider that keeps all; `come` brings spans of a trace that is decided."""
+    """A pipeline that keeps all; `come` brings spans of a trace that is decided."""
 
     def __init__(self, *lines: str) -> None:
         self.bench = Bench()
         self.bench.log(*lines)
-        settings = sampling(ALWAYS)
         self.exporter = RecordingExporter(self.bench.telemetry)
-        self.decider = Decider(
-            enricher=self.bench.enrichment.enricher,
-            sampler=Sampler(settings),
-            cache_settings=settings.decision_cache,
+        self.pipeline, _ = pipeline_of(
+            sampling(ALWAYS),
+            lambda _: self.bench.enrichment.enricher,
             exporter=self.exporter,
             telemetry=self.bench.telemetry,
+            clock=self.bench.clock,
         )
 
     def decide(self, *spans: Span) -> None:
-        self.decider.decide([trace_of(*spans)])
+        self.pipeline.ingest(join_traces([trace_of(*spans)]))
+        self.pipeline.drain()
 
     def come(self, one: Span) -> Span:
-        trace = trace_of(one)
-        kept = self.decider.decided(TRACE_ID)
-        assert kept is not None
-        self.decider.follow(kept, trace.groups[0], trace.spans[0])
+        before = self.bench.telemetry.late_spans["sampled"]
+        self.pipeline.ingest(join_traces([trace_of(one)]))
+        assert self.bench.telemetry.late_spans["sampled"] == before + 1
         return Span.FromString(self.exporter.spans[-1])
 
 

@@ -12,7 +12,7 @@ from tests.enrichment import recorded
 from tests.enrichment.traces import SERVER, Bench, attributes, decoded, traces_of
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 SERVICE = "milvus.proto.milvus.MilvusService/"
 

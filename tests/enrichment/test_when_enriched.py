@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 from milvus_otel_processor.enrichment.attributes import ATTRIBUTES
-from milvus_otel_processor.pipeline.decider import Decider
 from milvus_otel_processor.sampling.policies.attributes import may_be_enriched
-from milvus_otel_processor.sampling.sampler import Sampler
+from milvus_otel_processor.spans.groups import join_traces
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.enrichment.traces import Bench, attributes, line, served, span, trace_of
-from tests.support.harness import ALWAYS, ERRORS, NEVER, RecordingExporter, sampling
+from tests.support.harness import ALWAYS, ERRORS, NEVER, RecordingExporter, pipeline_of, sampling
 
 PRODUCTS: dict[str, object] = {
     "name": "products",
@@ -26,16 +25,16 @@ GOLD: dict[str, object] = {
 
 def decided(bench: Bench, *policies: dict[str, object]) -> list[Span]:
     """What is kept of a trace with one search on `products`."""
-    settings = sampling(*policies)
     exporter = RecordingExporter(bench.telemetry)
-    decider = Decider(
-        enricher=bench.enrichment.enricher,
-        sampler=Sampler(settings),
-        cache_settings=settings.decision_cache,
+    pipeline, _ = pipeline_of(
+        sampling(*policies),
+        lambda _: bench.enrichment.enricher,
         exporter=exporter,
         telemetry=bench.telemetry,
+        clock=bench.clock,
     )
-    decider.decide([trace_of(served(1, "Search"), span(2, "SearchTask", parent=1))])
+    pipeline.ingest(join_traces([trace_of(served(1, "Search"), span(2, "SearchTask", parent=1))]))
+    pipeline.drain()
     return [Span.FromString(each) for each in exporter.spans]
 
 

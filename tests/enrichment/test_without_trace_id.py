@@ -24,9 +24,10 @@ from tests.enrichment.traces import (
     trace_of,
 )
 from tests.support.recordings import Recording
+from tests.support.spans import with_span
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 MICROSECOND = 1_000
 WITH_TRUTH = [
@@ -138,8 +139,7 @@ def test_an_exception_on_its_spans_tells_which_of_two_lines_is_the_call_s() -> N
     failed, good = call(1), call(2, start=1 * MICROSECOND)
     task = span(201, "RetrieveTask", parent=1, trace_id=(1).to_bytes(16, "big"))
     task.events.add(name="exception").attributes.add(key="exception.message").value.string_value = message
-    failed.spans.append(task.SerializeToString())
-    failed.groups.append(failed.groups[0])
+    failed = with_span(failed, task)
     assert named(bench, failed, good)[0] == "missing"
 
 
@@ -151,8 +151,7 @@ def test_a_channel_of_another_collection_rules_a_line_out() -> None:
     trace = call(1)
     task = span(201, "Proxy-Search-Execute", parent=1, trace_id=(1).to_bytes(16, "big"))
     task.events.add(name="search segments done, channel = by-dev-rootcoord-dml_0_471v0, cost 1ms")
-    trace.spans.append(task.SerializeToString())
-    trace.groups.append(trace.groups[0])
+    trace = with_span(trace, task)
     assert named(bench, trace) == ["orders"]
     assert attributes(decoded(trace)["SearchTask"])["milvus.enrichment"] == "channel"
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
+from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.groups import GroupRegistry
-from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.spans.trace import ReferenceTrace
 from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -21,7 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from milvus_otel_processor.enrichment.attributes import Encoded
+    from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.groups import Group
 
 SERVER, CLIENT, INTERNAL = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_INTERNAL
@@ -134,7 +135,7 @@ def trace_of(*spans: Span, service: str = "standalone") -> Trace:
     """A trace of these spans, in this order: those of callers come from an application, the others from Milvus."""
     milvus, app = _group(service, node=1), _group("app")
     groups = [app if _is_callers(one) else milvus for one in spans]
-    return Trace(spans[0].trace_id, groups, [one.SerializeToString() for one in spans])
+    return ReferenceTrace(spans[0].trace_id, groups, [one.SerializeToString() for one in spans])
 
 
 def _is_callers(one: Span) -> bool:
@@ -172,7 +173,7 @@ def traces_of(requests: Iterable[bytes]) -> dict[bytes, Trace]:
                 groups, of_trace = parts[Span.FromString(raw).trace_id]
                 groups.append(group)
                 of_trace.append(raw)
-    return {trace_id: Trace(trace_id, groups, spans) for trace_id, (groups, spans) in parts.items()}
+    return {trace_id: ReferenceTrace(trace_id, groups, spans) for trace_id, (groups, spans) in parts.items()}
 
 
 def logs(*lines: str) -> bytes:

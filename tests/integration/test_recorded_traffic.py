@@ -13,8 +13,8 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.always_sample import AlwaysSample
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
+from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.groups import GroupRegistry, join
-from milvus_otel_processor.spans.trace import Trace
 from milvus_otel_processor.telemetry.counters import Snapshot
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
@@ -154,7 +154,7 @@ class TestBounds:
 
         def slow(_: AlwaysSample, trace: Trace) -> Decision:
             assert running is not None
-            waiting.append(len(running.service._buffer))
+            waiting.append(len(running.service._store))
             for _again in range(20):
                 trace.without_malformed()
             return Decision.SAMPLED

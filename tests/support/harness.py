@@ -1,19 +1,18 @@
 """The pipeline without its two ends: requests are put in by hand, kept spans are recorded, the clock is turned by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.pipeline.decider import Decider
-from milvus_otel_processor.pipeline.limits import limits_of
+from milvus_otel_processor.pipeline.contracts import Exporter
 from milvus_otel_processor.pipeline.pipeline import Pipeline
 from milvus_otel_processor.sampling.policies import Clock as Clocks
-from milvus_otel_processor.sampling.sampler import Sampler
+from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.spans.groups import Group
-from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.service.assemble import connect, make_store
+from milvus_otel_processor.spans.contract import Store, Trace
 from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -39,10 +38,29 @@ def sampling(*policies: Mapping[str, object], **settings: object) -> TailSamplin
     return TailSamplingSettings.model_validate({"policies": list(policies) or [ALWAYS], **settings})
 
 
-def enricher(telemetry: Telemetry, clock: Clock, buffer: Buffer) -> Enricher:
+def enricher(telemetry: Telemetry, clock: Clock, is_waiting: Callable[[bytes], bool] = lambda _: False) -> Enricher:
     """The built-in sources, and a catalogue that stays empty."""
-    waiting = buffer.entries.__contains__
-    return Enrichment(MilvusSettings(), telemetry, clock=clock, random=Random(0), is_waiting=waiting).enricher
+    return Enrichment(MilvusSettings(), telemetry, clock=clock, random=Random(0), is_waiting=is_waiting).enricher
+
+
+def pipeline_of(
+    settings: TailSamplingSettings | None,
+    make_enricher: Callable[[Store], Enricher | None],
+    *,
+    exporter: Exporter,
+    telemetry: Telemetry,
+    clock: Callable[[], float],
+    wait: float | None = None,
+) -> tuple[Pipeline, Store]:
+    """A pipeline, wired as in the service, around parts that the test makes itself."""
+    clocks = Clocks(clock, lambda: WALL_CLOCK_NS + int(clock() * 1e9))
+    rules = Rules(settings, clocks, telemetry.evaluation_errors)
+    gathering = wait if wait is not None else settings.decision_wait if settings is not None else 0.0
+    store = make_store(settings, rules, gathering)
+    pipeline = connect(
+        settings, rules, store, make_enricher(store), exporter=exporter, telemetry=telemetry, clock=clocks
+    )
+    return pipeline, store
 
 
 class RecordingExporter:
@@ -50,15 +68,15 @@ class RecordingExporter:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self.puts: list[list[tuple[Group, bytes]]] = []
+        self.puts: list[Trace] = []
 
-    def put(self, spans: list[tuple[Group, bytes]]) -> None:
-        self._telemetry.queued(len(spans))
-        self.puts.append(spans)
+    def put(self, trace: Trace) -> None:
+        self._telemetry.queued(len(trace))
+        self.puts.append(trace)
 
     @property
     def spans(self) -> list[bytes]:
-        return [span for put in self.puts for _, span in put]
+        return [span for trace in self.puts for span in trace.spans]
 
     @property
     def names(self) -> list[str]:
@@ -75,21 +93,10 @@ class Harness:
         self.clock = Clock()
         self.telemetry = Telemetry()
         self.exporter = RecordingExporter(self.telemetry)
-        self.buffer = Buffer(settings.decision_wait)
-        self.decider = Decider(
-            enricher=enricher(self.telemetry, self.clock, self.buffer) if enrich else None,
-            sampler=Sampler(settings, Clocks(self.clock, lambda: WALL_CLOCK_NS + int(self.clock.now * 1e9))),
-            cache_settings=settings.decision_cache,
+        self.pipeline, self.store = pipeline_of(
+            settings,
+            lambda store: enricher(self.telemetry, self.clock, store.__contains__) if enrich else None,
             exporter=self.exporter,
-            telemetry=self.telemetry,
-            clock=self.clock,
-        )
-        self.pipeline = Pipeline(
-            buffer=self.buffer,
-            limits=limits_of(settings),
-            wait_after_root=settings.decision_wait_after_root_received,
-            wait_after_complete=settings.decision_wait_after_complete,
-            decider=self.decider,
             telemetry=self.telemetry,
             clock=self.clock,
         )
@@ -105,7 +112,7 @@ class Harness:
 
     def decide_all(self) -> None:
         """Turn the clock until everything that waits now is due, and decide it."""
-        self.advance(self.settings.decision_wait + 2 * self.buffer.tick)
+        self.advance(self.settings.decision_wait + 2 * self.store.tick)
 
     def snapshot(self) -> Snapshot:
         return self.telemetry.snapshot()

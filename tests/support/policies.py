@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies import Clock as PolicyClock
 from milvus_otel_processor.sampling.policies import Evaluator, Policy
-from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.spans.contract import Trace
 from pydantic import TypeAdapter
 
 from tests.support.clock import Clock

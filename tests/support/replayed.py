@@ -8,11 +8,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.config import load_config
-from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.sampling.policies import Clock as Clocks
-from milvus_otel_processor.service.assemble import gathering_time, wire
-from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.service.assemble import assemble
 from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -22,7 +20,7 @@ from tests.support.clock import Clock
 
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.contract import Trace
 
     from tests.support.recordings import Recording
 
@@ -40,23 +38,12 @@ class Replayed:
         self.spans: dict[bytes, Span] = {}
         self.policies: dict[bytes, str] = {}
         self._sampling = sampling
-        buffer = Buffer(gathering_time(self))
-        self.enrichment = Enrichment(
-            self.milvus,
-            self.telemetry,
-            clock=self.clock,
-            random=Random(0),
-            is_waiting=buffer.entries.__contains__,
-            wait=lambda: buffer.wait,
+        clock = Clocks(self.clock, lambda: int(self.clock.now * 1e9))
+        self.pipeline, _, enrichment = assemble(
+            self, exporter=self, telemetry=self.telemetry, clock=clock, random=Random(0)
         )
-        self.pipeline = wire(
-            self,
-            buffer=buffer,
-            enricher=self.enrichment.enricher,
-            exporter=self,
-            telemetry=self.telemetry,
-            clock=Clocks(self.clock, lambda: int(self.clock.now * 1e9)),
-        )
+        assert enrichment is not None
+        self.enrichment = enrichment
 
     milvus = MilvusSettings()
 
@@ -74,9 +61,9 @@ class Replayed:
             or (not span.parent_span_id and span.name.startswith(("/v1/", "/v2/", "Proxy-")))
         ]
 
-    def put(self, spans: list[tuple[Group, bytes]]) -> None:
+    def put(self, trace: Trace) -> None:
         """Take kept spans, as an exporter does."""
-        for _, raw in spans:
+        for raw in trace.spans:
             span = Span.FromString(raw)
             self.spans[span.span_id] = span
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.groups import Group, GroupRegistry
-from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.spans.trace import ReferenceTrace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -75,7 +76,29 @@ def trace_from(*requests: bytes) -> Trace:
         for group, found in registry.split(one):
             groups += [group] * len(found)
             spans += found
-    return Trace(trace_id(1), groups, spans)
+    return ReferenceTrace(trace_id(1), groups, spans)
+
+
+def with_id(trace: Trace, trace_id: bytes) -> Trace:
+    """The trace under another id; its spans say nothing of that."""
+    return ReferenceTrace(trace_id, list(trace.groups), list(trace.spans))
+
+
+def with_more(trace: Trace, more: bytes) -> Trace:
+    """The trace as it would be had its last span come with these bytes behind it."""
+    return ReferenceTrace(trace.id, list(trace.groups), [*trace.spans[:-1], trace.spans[-1] + more])
+
+
+def with_span(trace: Trace, more: Span) -> Trace:
+    """The trace with one span more, of the group of its first."""
+    spans = [*trace.spans, more.SerializeToString()]
+    return ReferenceTrace(trace.id, [*trace.groups, trace.groups[0]], spans)
+
+
+def together(*traces: Trace) -> Trace:
+    """One trace of the spans of several, with the id of the first."""
+    groups = [group for trace in traces for group in trace.groups]
+    return ReferenceTrace(traces[0].id, groups, [span for trace in traces for span in trace.spans])
 
 
 def trace_of(*spans: Span, resource: Attributes | None = None) -> Trace:

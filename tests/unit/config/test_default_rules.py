@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.sampling.sampler import Sampler
+from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.groups import Group, GroupRegistry
-from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.spans.trace import ReferenceTrace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 MS = 1_000_000
@@ -56,7 +57,7 @@ def trace(root: str, *children: str, service: str = "standalone", error: bool = 
     if error:
         spans[-1].status.code = spans[-1].status.STATUS_CODE_ERROR
     ((group, raw),) = GroupRegistry().split(request.SerializeToString())
-    return Trace(UNLUCKY, [group] * len(raw), list(raw))
+    return ReferenceTrace(UNLUCKY, [group] * len(raw), list(raw))
 
 
 def verdict(sampler: Sampler, it: Trace) -> tuple[str, str | None]:
@@ -91,11 +92,11 @@ def test_errors_and_slow_requests_are_kept_and_a_share_of_the_rest(sampler: Samp
     assert verdict(sampler, trace(SEARCH, error=True)) == ("sampled", "errors")
     assert verdict(sampler, trace(SEARCH, ms=1000)) == ("not_sampled", None)
     assert verdict(sampler, trace(SEARCH, ms=1001)) == ("sampled", "slow")
-    shares = [verdict(sampler, Trace(bytes([n % 256, n // 256] * 8), *_parts())) for n in range(2000)]
+    shares = [verdict(sampler, ReferenceTrace(bytes([n % 256, n // 256] * 8), *_parts())) for n in range(2000)]
     kept = sum(share == ("sampled", "one-in-ten") for share in shares)
     assert 140 < kept < 260
 
 
 def _parts() -> tuple[list[Group], list[bytes]]:
     it = trace(SEARCH)
-    return it.groups, it.spans
+    return list(it.groups), list(it.spans)

@@ -4,15 +4,14 @@ from collections import Counter
 
 import pytest
 from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.schema import DecodeError
-from milvus_otel_processor.spans.store import Buffer
-from milvus_otel_processor.spans.trace import Trace
 from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.support.clock import Clock
 from tests.support.harness import enricher
-from tests.support.spans import attributes_of, span, trace_of
+from tests.support.spans import attributes_of, span, trace_of, with_more
 
 SEARCH = {
     "db.system.name": "milvus",
@@ -28,7 +27,7 @@ OPENLIT = {"db.system.name": "milvus", "db.operation.name": "SEARCH", "db.collec
 def built_in(counts: Counter[str]) -> Enricher:
     telemetry = Telemetry()
     telemetry.enriched_spans = counts
-    return enricher(telemetry, Clock(), Buffer(1.0))
+    return enricher(telemetry, Clock())
 
 
 def enriched(*spans: Span) -> tuple[Trace, Counter[str]]:
@@ -195,8 +194,7 @@ class TestWhatALateSpanGets:
 
 
 def test_a_malformed_span_is_named_so_that_the_others_can_go_on() -> None:
-    trace = trace_of(span(1, 1, attributes=SEARCH), span(1, 2, 1))
-    trace.spans[1] += b"\x4a\x7f"
+    trace = with_more(trace_of(span(1, 1, attributes=SEARCH), span(1, 2, 1)), b"db.namespace\x4a\x7f")
     with pytest.raises(DecodeError):
         built_in(Counter()).enrich(trace)
 

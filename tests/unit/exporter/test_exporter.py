@@ -12,6 +12,7 @@ import grpc
 import pytest
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.spans.groups import Group
+from milvus_otel_processor.spans.trace import ReferenceTrace
 from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
 from pydantic import ValidationError
 
@@ -38,6 +39,10 @@ SPAN = span().SerializeToString()
 GRACE = 10.0
 
 
+def trace(spans: list[bytes]) -> ReferenceTrace:
+    return ReferenceTrace(bytes(16), [GROUP] * len(spans), spans)
+
+
 class RecordedPauses(Event):
     """Instead of the pauses between tries: keeps how long they were to be, and waits for none of them."""
 
@@ -61,7 +66,7 @@ class Exporting:
         self.exporter._giving_up = self.pauses
 
     def put(self, count: int = 1, span: bytes = SPAN) -> None:
-        self.exporter.put([(GROUP, span)] * count)
+        self.exporter.put(trace([span] * count))
 
     def stop(self, grace: float = GRACE) -> Snapshot:
         self.exporter.stop(grace)
@@ -140,7 +145,7 @@ class TestBatches:
             otlp_sink(max_message_mib=1) as sink,
             exporting(sink.endpoint, sending_queue=batches(max_size_mib=1)) as out,
         ):
-            out.exporter.put([(GROUP, SPAN), (GROUP, huge), (GROUP, SPAN)])
+            out.exporter.put(trace([SPAN, huge, SPAN]))
             after = out.settled()
         assert (after.exported_spans, after.lost_spans) == (2, {"rejected": 1})
 
@@ -153,7 +158,7 @@ class TestSpansThatThePeerRefuses:
         refused = span(name="refused").SerializeToString()
         with peer() as server, exporting(server.endpoint) as out:
             server.refuses = b"refused"
-            out.exporter.put([(GROUP, refused if number in bad else SPAN) for number in range(100)])
+            out.exporter.put(trace([refused if number in bad else SPAN for number in range(100)]))
             after = out.settled()
         assert (after.exported_spans, after.lost_spans) == (100 - len(bad), {"rejected": len(bad)})
         assert out.pauses.pauses == []
@@ -202,7 +207,7 @@ class TestTheQueue:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with peer() as server, exporting(server.endpoint, sending_queue={"num_consumers": 1} | batches()) as out:
-            monkeypatch.setattr("milvus_otel_processor.exporter.exporter.join", lambda _: 1 / 0)
+            monkeypatch.setattr(out.exporter, "_join_traces", lambda _: 1 / 0)
             out.put(3)
             assert out.settled().lost_spans == {"failed": 3}
             monkeypatch.undo()

@@ -80,7 +80,7 @@ def test_every_span_is_in_one_place_at_every_moment(
             last = payload if action == "receive" else last
             _ingest(harness, last)
         assert_accounted(harness.snapshot())
-        assert harness.snapshot().waiting_traces == len(harness.buffer) <= num_traces
+        assert harness.snapshot().waiting_traces == len(harness.store) <= num_traces
     harness.decide_all()
     after = harness.snapshot()
     assert_accounted(after)

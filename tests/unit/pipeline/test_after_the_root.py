@@ -37,7 +37,7 @@ class TestAfterTheRoot:
         harness.put(span(1, 2, parent=1))
         harness.advance(9)
         harness.put(span(1, 1))
-        harness.advance(1 + harness.buffer.tick)
+        harness.advance(1 + harness.store.tick)
         assert len(harness.exporter.spans) == 2
 
     def test_a_trace_is_decided_once(self, harness: Harness) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 from hypothesis import HealthCheck, given, settings
 from milvus_otel_processor.spans.attributes import span_attribute
-from milvus_otel_processor.spans.groups import join
+from milvus_otel_processor.spans.groups import join_traces
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
@@ -34,7 +34,7 @@ def test_any_valid_request_comes_out_with_the_same_spans_resources_and_scopes(re
     harness = Harness()
     assert harness.pipeline.ingest(request) == 0
     harness.pipeline.drain()
-    out = [group for put in harness.exporter.puts for group in grouped_spans(join(put))]
+    out = [group for put in harness.exporter.puts for group in grouped_spans(join_traces([put]))]
     assert all(span.endswith(POLICY) for _, _, span in out)
     assert _canonical(out, len(POLICY)) == _canonical(grouped_spans(request), 0)
     assert_accounted(harness.snapshot())
@@ -46,7 +46,7 @@ def test_what_the_exporter_sends_is_a_valid_request(request: bytes) -> None:
     harness = Harness(enrich=True)
     harness.pipeline.ingest(request)
     harness.pipeline.drain()
-    sent = ExportTraceServiceRequest.FromString(join(pair for put in harness.exporter.puts for pair in put))
+    sent = ExportTraceServiceRequest.FromString(join_traces(harness.exporter.puts))
     found = [span for groups in sent.resource_spans for scope in groups.scope_spans for span in scope.spans]
     assert len(found) == len(grouped_spans(request))
     assert all(_policy(span) == "everything" for span in found)

@@ -55,7 +55,7 @@ class TestTooManyTraces:
         harness.put(span(3))
         harness.advance(9.9)
         assert len(harness.exporter.spans) == 2
-        harness.advance(0.2 + harness.buffer.tick)
+        harness.advance(0.2 + harness.store.tick)
         assert len(harness.exporter.spans) == 3
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.always_sample import AlwaysSample
+from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.schema import DecodeError
-from milvus_otel_processor.spans.trace import Trace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.support.harness import ALWAYS, ERRORS, NEVER, Harness, assert_accounted, drop_roots, sampling
@@ -24,7 +24,7 @@ def test_a_trace_is_decided_when_its_wait_is_over_and_not_before() -> None:
     harness.put(span(1, 1))
     harness.advance(9.99)
     assert harness.exporter.spans == []
-    harness.advance(0.01 + harness.buffer.tick)
+    harness.advance(0.01 + harness.store.tick)
     assert harness.exporter.names == ["request"]
 
 
@@ -33,7 +33,7 @@ def test_the_wait_counts_from_the_first_span() -> None:
     harness.put(span(1, 1))
     harness.advance(9)
     harness.put(span(1, 2, parent=1))
-    harness.advance(1 + harness.buffer.tick)
+    harness.advance(1 + harness.store.tick)
     assert len(harness.exporter.spans) == 2
 
 

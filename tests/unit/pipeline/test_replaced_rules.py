@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.service.assemble import rewire, wire
-from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.service.assemble import assemble
 from milvus_otel_processor.telemetry.counters import Amount, Telemetry
 
 from tests.support.harness import ERRORS, drop_roots
@@ -18,7 +17,7 @@ from tests.unit.replay.recordings import request, span
 
 if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.settings import MilvusSettings
-    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.contract import Trace
 
 ALL = {"name": "all", "type": "always_sample"}
 NO_HEARTBEATS = drop_roots("heartbeat", name="no-heartbeats")
@@ -38,17 +37,15 @@ class Running:
         self.now = 0.0
         self.telemetry = Telemetry()
         self.kept: list[bytes] = []
-        self.buffer = Buffer(tail_sampling.decision_wait)
-        self.clock = Clock(lambda: self.now, lambda: int(self.now * 1e9))
-        self.pipeline = wire(
-            self, buffer=self.buffer, enricher=None, exporter=self, telemetry=self.telemetry, clock=self.clock
-        )
+        clock = Clock(lambda: self.now, lambda: int(self.now * 1e9))
+        self.assembled = assemble(self, exporter=self, telemetry=self.telemetry, clock=clock)
+        self.pipeline, self.store, _ = self.assembled
 
     def replace(self, tail_sampling: TailSamplingSettings) -> None:
-        rewire(self.pipeline, tail_sampling, self.telemetry, self.clock)
+        self.assembled.replace_rules(tail_sampling)
 
-    def put(self, spans: list[tuple[Group, bytes]]) -> None:
-        self.kept += [span for _, span in spans]
+    def put(self, trace: Trace) -> None:
+        self.kept += trace.spans
 
     def ingest(self, *traces: int, **fields: Any) -> None:
         self.pipeline.ingest(request(*(span(trace, **fields) for trace in traces)))
@@ -129,7 +126,7 @@ def test_a_shorter_wait_holds_for_what_waits() -> None:
     running.ingest(2)
     assert running.at(6.9) == {}
     assert running.at(7.1)[("sampled", "all")].traces >= 1
-    assert running.at(7.1 + running.buffer.tick) == {("sampled", "all"): Amount(2, 2)}
+    assert running.at(7.1 + running.store.tick) == {("sampled", "all"): Amount(2, 2)}
 
 
 def test_a_longer_wait_holds_for_what_comes() -> None:

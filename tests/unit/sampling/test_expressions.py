@@ -1,9 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from milvus_otel_processor.sampling.expressions import Searcher, compiled
+from milvus_otel_processor.sampling.expressions import compiled
 
 from tests.support.policies import samples
 from tests.support.spans import span, trace_of
@@ -40,23 +38,3 @@ def test_each_byte_that_is_not_utf_8_is_one_character() -> None:
     assert compiled("^a.{3}b$")(b"a\xff\xe2\x82b")
     assert not compiled("^a.b$")(b"a\xe2\x82b")
     assert compiled("^a.b$")("aäb".encode())
-
-
-def test_texts_are_found_as_they_are_bytes_and_all() -> None:
-    texts = Searcher([b"a.b", b"\xff\x00", "ä".encode()])
-    assert texts.any_in(b"xa.by")
-    assert not texts.any_in(b"axb")
-    assert texts.any_in(b"\xff\x00")
-    assert not texts.any_in(b"\xff")
-    assert texts.any_in("händler".encode())
-
-
-letters = st.text("ab", min_size=1, max_size=4).map(str.encode)
-
-
-@given(texts=st.sets(letters, min_size=1, max_size=6), found=st.text("abc", max_size=30).map(str.encode))
-def test_all_texts_are_found_also_where_they_overlap(texts: set[bytes], found: bytes) -> None:
-    searcher = Searcher(texts)
-    there = {text for text in texts if text in found}
-    assert searcher.any_in(found) is bool(there)
-    assert searcher.all_in(found) == there

@@ -6,7 +6,7 @@ from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.needles import Needles, literal_of, of_values
 from milvus_otel_processor.sampling.prefilter import Candidate, Prefilter
 from milvus_otel_processor.sampling.sampler import Sampler
-from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.spans.contract import Trace
 
 from tests.support.harness import sampling
 from tests.support.policies import entry

@@ -3,9 +3,10 @@
 from itertools import permutations
 
 import pytest
-from milvus_otel_processor.sampling.decision import ASK, Decision, Verdict
+from milvus_otel_processor.sampling.decision import Decision, Verdict
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
+from milvus_otel_processor.spans.contract import ASK
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tests.support.harness import ALWAYS, ERRORS, NEVER, drop_roots, sampling

@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from milvus_otel_processor.spans.attributes import Value, find, span_attribute, text
+from milvus_otel_processor.spans.attributes import Encoded, Value, span_attribute
 from milvus_otel_processor.spans.schema import DecodeError
+from milvus_otel_processor.spans.schema import attributes_of as schema_attributes
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.support.spans import attributes_of, span
@@ -29,26 +30,31 @@ def test_a_lone_surrogate_becomes_a_replacement_instead_of_an_error() -> None:
     assert attributes_of(span_attribute("k", "\ud800")) == {"k": "?"}
 
 
-def test_an_attribute_is_found_by_its_whole_key() -> None:
-    serialized = span(attributes={"key": "a", "key2": "b"}).SerializeToString()
-    found = find(serialized, b"key2")
-    assert found is not None
-    assert found.string_value == b"b"
-    assert find(serialized, b"ke") is None
+def missing(attributes: dict[str, Value], serialized: bytes) -> dict[str, object]:
+    return attributes_of(Encoded(attributes.items()).missing(serialized))
+
+
+def test_a_span_is_missing_what_it_has_under_no_key() -> None:
+    serialized = span(attributes={"key2": "b"}).SerializeToString()
+    assert missing({"key": 1}, serialized) == {"key": 1}  # "key" is in the span's bytes, and no key of it
+    assert missing({"key": 1, "key2": 2}, serialized) == {"key": 1}
+    assert missing({"key2": 2}, serialized) == {}
+    assert missing({"other": 1, "more": 2}, serialized) == {"other": 1, "more": 2}
+
+
+def test_what_is_not_known_is_not_written() -> None:
+    encoded = Encoded([("a", None), ("b", 1)])
+    assert attributes_of(encoded.all) == {"b": 1}
+    assert [key for key, _ in encoded.attributes] == [b"b"]
 
 
 def test_of_several_with_one_key_the_first_is_found() -> None:
     serialized = span_attribute("k", "first") + span_attribute("k", "second")
-    assert text(serialized, b"k") == "first"
-
-
-@pytest.mark.parametrize("value", ["", 7, True, b"x", None], ids=repr)
-def test_what_is_not_a_non_empty_text_is_none(value: object) -> None:
-    assert text(span(attributes={"k": value}).SerializeToString(), b"k") is None
+    assert schema_attributes(serialized)[b"k"].string_value == b"first"
 
 
 def test_a_malformed_span_is_an_error_only_where_it_has_to_be_read() -> None:
     malformed = Span(name="k").SerializeToString() + b"\x4a\x7f"
-    assert find(malformed, b"other") is None
+    assert missing({"other": 1}, malformed) == {"other": 1}
     with pytest.raises(DecodeError):
-        find(malformed, b"k")
+        missing({"k": 1}, malformed)

@@ -3,25 +3,13 @@
 from itertools import permutations
 
 import pytest
-from milvus_otel_processor.spans.schema import DecodeError, HeadView
-from milvus_otel_processor.spans.span import extent, is_root, root_name, status_search, trace_id
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from milvus_otel_processor.spans.span import is_root, is_trace_id, trace_id_and_root_name, well_formed
 
-from tests.support.spans import span, span_id
+from tests.support.spans import span, span_id, trace_id
 from tests.support.wire import delimited
 
 TRACE = b"0123456789abcdef"
 FIELDS = [delimited(1, TRACE), delimited(2, b"span-id!"), delimited(5, b"name")]
-
-
-@pytest.mark.parametrize("order", list(permutations(FIELDS)))
-def test_the_trace_id_is_found_wherever_it_stands(order: tuple[bytes, ...]) -> None:
-    assert trace_id(b"".join(order)) == TRACE
-
-
-def test_a_malformed_span_has_no_trace_id() -> None:
-    with pytest.raises(DecodeError):
-        trace_id(b"\x12\x7f")
 
 
 @pytest.mark.parametrize(("parent", "root"), [(b"", True), (bytes(8), True), (span_id(1), False), (b"\0", False)])
@@ -44,65 +32,42 @@ def test_a_root_is_known_whatever_the_order_of_its_fields(
     order: tuple[bytes, ...], parent: list[bytes], expected: bytes | None
 ) -> None:
     for at in range(len(order) + 1):
-        assert root_name(b"".join([*order[:at], *parent, *order[at:]])) == expected
+        assert trace_id_and_root_name(b"".join([*order[:at], *parent, *order[at:]])) == (TRACE, expected)
 
 
-def test_a_malformed_span_is_no_root() -> None:
-    whole = span(name="root").SerializeToString()
-    assert root_name(whole[:17]) is None
-    assert root_name(whole[:29]) is None
-    assert root_name(b"\x12\x7f") is None
+def test_a_malformed_span_is_no_root_and_counts_to_the_trace_that_it_begins_with() -> None:
+    whole = span(7, name="root").SerializeToString()
+    assert trace_id_and_root_name(whole[:29]) == (trace_id(7), None)
+    assert trace_id_and_root_name(whole + b"\xff") == (trace_id(7), None)
+    assert trace_id_and_root_name(b"\x12\x7f") == (b"", None)
+    assert not is_trace_id(trace_id_and_root_name(whole[:17])[0])
 
 
-def test_a_name_that_is_too_long_for_one_byte_of_length_is_read_whole() -> None:
-    for length in (0, 1, 127, 128, 300):
-        name = "n" * length
-        assert root_name(span(name=name).SerializeToString()) == name.encode()
+def test_of_two_trace_ids_the_last_counts() -> None:
+    assert trace_id_and_root_name(delimited(1, bytes(16)) + delimited(1, TRACE)) == (TRACE, b"")
 
 
-def test_a_parent_that_stands_far_behind_the_name_is_seen() -> None:
-    whole = span(name="child", attributes={"key": "x" * 200}).SerializeToString()
-    assert root_name(whole + delimited(4, b"parent!!")) is None
+@pytest.mark.parametrize("text", [b"", bytes(16), b"x" * 15, b"x" * 17])
+def test_a_trace_id_is_16_bytes_that_are_not_all_zero(text: bytes) -> None:
+    assert not is_trace_id(text)
+    assert is_trace_id(TRACE)
 
 
-class TestStatusSearch:
-    def test_a_status_is_found_in_every_form_that_a_number_may_have(self) -> None:
-        surely_not = status_search([2])
-        for number in (b"\x02", b"\x82\x00", b"\x82\x80\x80\x80\x10"):
-            failed = delimited(15, b"\x18" + number)
-            assert HeadView.FromString(failed).status.code == 2
-            assert surely_not(failed) is not None
-
-    def test_other_codes_are_not_found(self) -> None:
-        ok = span(status=Status.STATUS_CODE_OK).SerializeToString()
-        assert status_search([2])(ok) is None
-        assert status_search([1, 2])(ok) is not None
-        assert status_search([1, 2])(span().SerializeToString()) is None
-
-
-class TestExtent:
-    BASE = 1_700_000_000_000_000_000
-
-    def joined(self, *times: tuple[int, int], kind: int = Span.SPAN_KIND_SERVER, text: str = "") -> bytes:
-        spans = []
-        for start, end in times:
-            one = span(kind=kind, attributes={"text": text})
-            one.start_time_unix_nano, one.end_time_unix_nano = start, end
-            spans.append(one.SerializeToString())
-        return b"".join(spans)
-
-    def test_it_is_the_time_from_the_earliest_start_to_the_latest_end(self) -> None:
-        base = self.BASE
-        assert extent(self.joined((base + 5, base + 9), (base + 2, base + 7), (base + 6, base + 8)), 3) == 7
-        assert extent(self.joined((base + 5, base + 1)), 1) == -4
-
-    def test_times_that_do_not_stand_where_encoders_put_them_are_left_to_the_decoder(self) -> None:
-        base = self.BASE
-        assert extent(self.joined((1, 2)), 1) is None
-        assert extent(self.joined((base, base), kind=Span.SPAN_KIND_UNSPECIFIED), 1) is None
-        assert extent(self.joined((base, base), (0, base)), 2) is None
-        assert extent(b"", 0) is None
-
-    def test_what_looks_like_times_within_a_text_is_left_to_the_decoder(self) -> None:
-        base = self.BASE
-        assert extent(self.joined((base, base + 1), text="0\2" + "9" + "\x17" * 8 + "A" + "\x17" * 8), 1) is None
+@pytest.mark.parametrize(
+    ("more", "good"),
+    [
+        (b"", True),
+        (delimited(2, b"1234567"), False),
+        (delimited(4, b"12345678"), True),
+        (delimited(4, b"1"), False),
+        (delimited(13, delimited(1, TRACE) + delimited(2, b"12345678")), True),
+        (delimited(13, delimited(1, b"short")), False),
+        (delimited(9, delimited(2, b"\x0a\x7f")), False),
+        (delimited(11, b"\xff"), False),
+        (b"\xf8\x07\x01", True),
+    ],
+)
+def test_a_well_formed_span_is_valid_to_the_last_attribute_and_its_ids_have_their_lengths(
+    more: bytes, good: bool
+) -> None:
+    assert well_formed(span().SerializeToString() + more) is good

@@ -7,11 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from milvus_otel_processor.enrichment.facts import MILVUS
-from milvus_otel_processor.spans.attributes import span_attribute
-from milvus_otel_processor.spans.schema import AttributesView
+from milvus_otel_processor.spans.attributes import Encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.facts import Facts
@@ -90,25 +89,6 @@ ATTRIBUTES = (*NAMES, *FAILURE, *DETAILS)
 
 _OPT_IN = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.opt_in)
 _FAILURE = frozenset(attribute.name for attribute in FAILURE)
-
-
-class Encoded:
-    """Attributes: each as its key and as the bytes that add it to a span."""
-
-    def __init__(self, values: Iterable[tuple[str, Value | Sequence[Value] | None]]) -> None:
-        self.attributes = [(key.encode(), span_attribute(key, value)) for key, value in values if value is not None]
-        self.all = b"".join(attribute for _, attribute in self.attributes)
-        self._keys = frozenset(key for key, _ in self.attributes)
-
-    def missing(self, span: bytes) -> bytes:
-        """Return the attributes that a serialized span does not have yet: what has one is not overwritten."""
-        return self.without({pair.key for pair in AttributesView.FromString(span).attributes})
-
-    def without(self, keys: set[bytes]) -> bytes:
-        """Return the attributes less those with one of these keys."""
-        if self._keys.isdisjoint(keys):
-            return self.all
-        return b"".join(attribute for key, attribute in self.attributes if key not in keys)
 
 
 class Selection:

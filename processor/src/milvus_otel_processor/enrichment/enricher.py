@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts, filled
 from milvus_otel_processor.enrichment.requests import DB_SYSTEM, SERVICE, find_requests, is_milvus
 from milvus_otel_processor.enrichment.sources.channel import MARK
-from milvus_otel_processor.spans.schema import AttributesView
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Sequence
 
-    from milvus_otel_processor.enrichment.attributes import Encoded, Writer, Written
+    from milvus_otel_processor.enrichment.attributes import Writer, Written
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.enrichment.sources.base import KnownSource
     from milvus_otel_processor.enrichment.sources.channel import ChannelSource
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.attributes import Encoded
+    from milvus_otel_processor.spans.contract import Trace
 
     Known = tuple[Facts, Collection | None, str]
 
@@ -130,57 +130,48 @@ class Enricher:
         ]
 
     def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
-        spans, own, names = trace.spans, request.span, written.subtree
-        has = {pair.key for pair in AttributesView.FromString(spans[own]).attributes}
+        own, names = request.span, written.subtree
+        has = trace.attributes(own).keys()
         at_own = (written.own if request.parent is None else names).without(has)
+        below = [index for index in request.spans if index != own]
         # Milvus gives its own spans no such attributes; where something else does, it gives them to the request's span as well.
         free = names.without(has) is names.all
-        unchanged = 0
         if free and request.only_milvus:
-            before, block = spans[own], names.all
-            for index in request.spans:
-                spans[index] += block
-            spans[own] = before + at_own
+            trace.append(below, names.all)
+            unchanged = 0
         else:
-            groups = trace.groups
-            for index in request.spans:
-                if index == own:
-                    missing = at_own
-                else:
-                    missing = names.all if free and is_milvus(groups[index]) else names.missing(spans[index])
-                spans[index] += missing
-                unchanged += not missing
-        trace.appended()
+            unchanged = trace.append_missing(below, names) + (not at_own)
+        trace.append((own,), at_own)
         self._spans[known[2]] += len(request.spans) - unchanged
         if known[0].error_type is not None and request.server is not None:
             self._mark_failed(trace, request.server, known[0].error_message, written.failure)
 
     def _mark_failed(self, trace: Trace, server: int, message: str | None, failure: Encoded) -> None:
-        trace.append(server, failure.missing(trace.spans[server]))
+        trace.append_missing((server,), failure)
         if trace.heads[server].status.code == _UNSET:
             trace.set_error(server, message or "")
 
     def _enrich_detached(self, trace: Trace) -> Encoded | None:
         """Enrich Milvus' work outside of requests, whose spans name the channel that it is for."""
         assert self._channels is not None
-        facts = self._channels.of_spans(trace.spans)
+        facts = self._channels.of_spans(trace, range(len(trace)))
         if facts is None or facts.collection is None:
             return None
         collection = self._resolve(facts.namespace, facts.collection)
         names = self._writer.written(facts, collection, self._channels.name).subtree
-        self._append(trace, range(len(trace.spans)), names, self._channels.name)
+        self._append(trace, range(len(trace)), names, self._channels.name)
         return names
 
     def _write_to_orphans(self, trace: Trace, requests: Sequence[Request], names: Encoded) -> None:
         """Give the names to Milvus' own spans whose way up to their request is broken, where there is but one answer."""
         inside = {index for request in requests for index in request.spans}
-        orphans = [index for index, group in enumerate(trace.groups) if index not in inside and is_milvus(group)]
+        of_milvus = frozenset(group for group in trace.distinct_groups if is_milvus(group))
+        orphans = [index for index in trace.places(of_milvus) if index not in inside]
         self._append(trace, orphans, names, ORPHANS)
 
     def _append(self, trace: Trace, places: Sequence[int], names: Encoded, source: str) -> None:
-        for index in places:
-            trace.append(index, names.missing(trace.spans[index]))
         if places:
+            trace.append_missing(places, names)
             self._spans[source] += len(places)
 
 

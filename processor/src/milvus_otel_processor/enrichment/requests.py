@@ -6,15 +6,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import MILVUS
-from milvus_otel_processor.spans.schema import AttributesView
-from milvus_otel_processor.spans.span import NO_PARENT, PARENT_THIRD, SPAN_ID_SECOND
+from milvus_otel_processor.spans.span import NO_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from milvus_otel_processor.spans.contract import Head, Trace
     from milvus_otel_processor.spans.groups import Group
-    from milvus_otel_processor.spans.schema import Head
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.schema import AnyValue
 
 SERVICE = b"milvus.proto.milvus.MilvusService"
 """The gRPC service that Milvus offers to its clients; what its parts ask each other goes to other services."""
@@ -61,24 +60,22 @@ def find_requests(trace: Trace) -> list[Request]:
 
     Raises DecodeError where a span that it has to look into is malformed.
     """
-    spans, heads = trace.spans, trace.heads
-    of_others = {group for group in trace.distinct_groups if not is_milvus(group)}
-    foreign = [index for index, group in enumerate(trace.groups) if group in of_others] if of_others else []
+    heads = trace.heads
+    of_others = frozenset(group for group in trace.distinct_groups if not is_milvus(group))
+    foreign = trace.places(of_others) if of_others else ()
     found: dict[int, Request] = {}
-    for index, span in enumerate(spans):
-        # Most spans are Milvus' steps on the way, which are no calls: to look into those would cost the most.
-        if SERVICE not in span:
-            continue
+    # Most spans are Milvus' steps on the way, which are no calls: to look into those would cost the most.
+    for index in trace.holding(SERVICE):
         head = heads[index]
         if head.kind == _INTERNAL:
             continue
         method = method_of_name(head.name)
         if method is None and head.kind >= _SERVER and _PARTS not in head.name:
-            method = _method_of_attributes(span)
+            method = _method_of_attributes(trace.attributes(index))
         if method is not None:
             found[index] = Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
     for index in foreign:
-        if index not in found and _is_of_milvus(spans[index]):
+        if index not in found and _is_of_milvus(trace, index):
             found[index] = Request(None, client=index)
     if not found:
         return []
@@ -107,7 +104,7 @@ def _single(heads: Sequence[Head], found: dict[int, Request]) -> Request | None:
     return None
 
 
-def _fill(trace: Trace, request: Request, foreign: list[int]) -> bool:
+def _fill(trace: Trace, request: Request, foreign: Sequence[int]) -> bool:
     """Give all that Milvus did to the one request that there is; return False where others have spans below it, too."""
     heads = trace.heads
     for index in foreign:
@@ -143,26 +140,29 @@ def method_of_name(name: bytes) -> str | None:
     return method.decode("utf-8", "replace") or None if not before or before[-1:] in b"/." else None
 
 
-def _method_of_attributes(span: bytes) -> str | None:
-    texts = {pair.key: pair.value.string_value for pair in AttributesView.FromString(span).attributes}
-    method = texts.get(_RPC_METHOD, b"")
+def _method_of_attributes(attributes: dict[bytes, AnyValue]) -> str | None:
+    method = _text(attributes, _RPC_METHOD)
     if b"/" in method:  # newer conventions: the whole path
         return method_of_name(method)
-    if method and texts.get(_RPC_SERVICE) == SERVICE:
+    if method and _text(attributes, _RPC_SERVICE) == SERVICE:
         return method.decode("utf-8", "replace")
     return None
 
 
-def _is_of_milvus(span: bytes) -> bool:
-    if DB_SYSTEM not in span or _MILVUS not in span:
-        return False
-    texts = {pair.key: pair.value.string_value for pair in AttributesView.FromString(span).attributes}
-    return next((texts[key] for key in _SYSTEM_KEYS if key in texts), None) == _MILVUS
+def _text(attributes: dict[bytes, AnyValue], key: bytes) -> bytes:
+    return attributes[key].string_value if key in attributes else b""
+
+
+def _is_of_milvus(trace: Trace, index: int) -> bool:
+    systems = (trace.attribute(index, key) for key in _SYSTEM_KEYS)
+    system = next((value for value in systems if value is not None), None)
+    return system is not None and system.string_value == _MILVUS
 
 
 def _connect(trace: Trace, found: dict[int, Request]) -> list[Request]:
     """Give each span to its nearest request, join the two spans of one call, and find what each call was made for."""
-    ids, parents = _ids(trace)
+    heads = trace.heads
+    ids, parents = [head.span_id for head in heads], [head.parent_span_id for head in heads]
     place = {span_id: index for index, span_id in enumerate(ids)}
     for no_id in NO_PARENT:
         place.pop(no_id, None)  # else a span that lacks its id would be the parent of every root
@@ -190,20 +190,6 @@ def _connect(trace: Trace, found: dict[int, Request]) -> list[Request]:
 
 def _calls(parent: Request, request: Request) -> bool:
     return parent.client is not None and parent.server is None and parent.method == request.method
-
-
-def _ids(trace: Trace) -> tuple[list[bytes], list[bytes]]:
-    """Return the ids of all spans, and those of their parents: from where encoders put them, else decoded."""
-    ids, parents = [], []
-    for index, span in enumerate(trace.spans):
-        if span[28:30] == PARENT_THIRD and span[18:20] == SPAN_ID_SECOND:
-            ids.append(span[20:28])
-            parents.append(span[30:38])
-        else:
-            head = trace.heads[index]
-            ids.append(head.span_id)
-            parents.append(head.parent_span_id)
-    return ids, parents
 
 
 def _owners(parents: list[bytes], place: dict[bytes, int], found: dict[int, Request]) -> dict[int, Request | None]:

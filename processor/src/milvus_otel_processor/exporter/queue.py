@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.exporter.settings import QueueSettings
-    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.contract import Trace
 
-    Spans = list[tuple[Group, bytes]]
+    Batch = list[Trace]
 
 
 _BYTES_PER_SPAN = 128  # its object, the pair that it is in, and that one's place in a list
@@ -29,8 +29,9 @@ class SpanQueue:
     def __init__(self, settings: QueueSettings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._clock = clock
-        self._ready: deque[Spans] = deque()
-        self._gathering: Spans = []
+        self._ready: deque[Batch] = deque()
+        self._gathering: Batch = []
+        self._gathered = 0
         self._flush_at = 0.0
         self._held = 0
         self.bytes = 0
@@ -38,18 +39,19 @@ class SpanQueue:
         self._closed = False
         self._changed = Condition()
 
-    def put(self, spans: Spans) -> bool:
-        """Take spans over; tell whether they were, which they are not once the queue is closed. Never waits for room."""
+    def put(self, trace: Trace) -> bool:
+        """Take a trace over; tell whether it was, which it is not once the queue is closed. Never waits for room."""
         with self._changed:
             if self._closed:
                 return False
-            self._held += len(spans)
-            self.bytes += _size(spans)
+            self._held += len(trace)
+            self.bytes += _memory([trace])
             if not self._gathering:
                 self._flush_at = self._clock() + self._settings.batch.flush_timeout
                 self._changed.notify_all()
-            self._gathering += spans
-            if len(self._gathering) >= self._settings.batch.min_size:
+            self._gathering.append(trace)
+            self._gathered += len(trace)
+            if self._gathered >= self._settings.batch.min_size:
                 self._flush()
             return True
 
@@ -62,7 +64,7 @@ class SpanQueue:
     def _has_room(self) -> bool:
         return self._held < self._settings.queue_size
 
-    def take(self) -> Spans | None:
+    def take(self) -> Batch | None:
         """Wait for a batch and return it, or None when the queue is closed and empty."""
         with self._changed:
             while not self._ready:
@@ -77,11 +79,11 @@ class SpanQueue:
                 self._changed.wait(wait)
             return self._ready.popleft()
 
-    def done(self, spans: Spans) -> None:
+    def done(self, batch: Batch) -> None:
         """Make room again: a batch that was taken is sent, or lost."""
         with self._changed:
-            self._held -= len(spans)
-            self.bytes -= _size(spans)
+            self._held -= sum(map(len, batch))
+            self.bytes -= _memory(batch)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -93,19 +95,19 @@ class SpanQueue:
     def clear(self) -> int:
         """Forget what waits and return how many spans that was."""
         with self._changed:
-            dropped = sum(map(len, self._ready)) + len(self._gathering)
-            self.bytes -= sum(map(_size, self._ready)) + _size(self._gathering)
+            dropped = sum(len(trace) for batch in self._ready for trace in batch) + self._gathered
+            self.bytes -= sum(map(_memory, self._ready)) + _memory(self._gathering)
             self._ready.clear()
-            self._gathering = []
+            self._gathering, self._gathered = [], 0
             self._held -= dropped
             self._changed.notify_all()
             return dropped
 
     def _flush(self) -> None:
         self._ready.append(self._gathering)
-        self._gathering = []
+        self._gathering, self._gathered = [], 0
         self._changed.notify_all()
 
 
-def _size(spans: Spans) -> int:
-    return sum(len(span) for _, span in spans) + len(spans) * _BYTES_PER_SPAN
+def _memory(batch: Batch) -> int:
+    return sum(trace.size + len(trace) * _BYTES_PER_SPAN for trace in batch)

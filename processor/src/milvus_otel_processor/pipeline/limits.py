@@ -15,13 +15,6 @@ BYTES_PER_TRACE = 190
 _MIB = 1 << 20
 _UNBOUNDED = 1 << 62
 
-NUM_TRACES, MAX_MEMORY, TRACE_SIZE = "num_traces", "max_memory_mib", "maximum_trace_size_bytes"
-"""The limits by the names of their settings: the reasons in the counter of early decisions."""
-MEMORY_LIMIT = "memory_limit"
-"""Likewise where all the memory that there is was used up, and refusing requests did not help."""
-SETTLED = "sample_on_first_match"
-"""Likewise the reason that is no limit: nothing that is still to come could change the decision."""
-
 
 class Limits(NamedTuple):
     """The most that may wait; sizes are in bytes."""

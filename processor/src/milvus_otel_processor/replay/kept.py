@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from milvus_otel_processor.spans.groups import join
+from milvus_otel_processor.spans.groups import join_traces
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 _SPANS_PER_MESSAGE = 8192  # what the Collector's batch processor makes
@@ -20,20 +20,23 @@ class KeptSpans:
     def __init__(self, telemetry: Telemetry, file: IO[bytes] | None = None) -> None:
         self._telemetry = telemetry
         self._file = file
-        self._batch: list[tuple[Group, bytes]] = []
+        self._batch: list[Trace] = []
+        self._spans = 0
 
-    def put(self, spans: list[tuple[Group, bytes]]) -> None:
-        """Take spans over. Raises OSError where the file cannot be written."""
-        self._telemetry.queued(len(spans))
-        self._telemetry.exported(len(spans))
+    def put(self, trace: Trace) -> None:
+        """Take the spans of a trace over. Raises OSError where the file cannot be written."""
+        self._telemetry.queued(len(trace))
+        self._telemetry.exported(len(trace))
         if self._file is not None:
-            self._batch += spans
-            if len(self._batch) >= _SPANS_PER_MESSAGE:
+            self._batch.append(trace)
+            self._spans += len(trace)
+            if self._spans >= _SPANS_PER_MESSAGE:
                 self.flush()
 
     def flush(self) -> None:
         """Write what has not been written. Raises OSError where the file cannot be written."""
         if self._file is not None and self._batch:
-            request = join(self._batch)
+            request = join_traces(self._batch)
             self._file.write(len(request).to_bytes(_SIZE_BYTES, "big") + request)
             self._batch.clear()
+            self._spans = 0

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from milvus_otel_processor.pipeline.decider import LATE_NOT_SAMPLED, LATE_SAMPLED
+from milvus_otel_processor.pipeline.late import NOT_SAMPLED, SAMPLED
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.telemetry.counters import Amount
@@ -103,7 +103,7 @@ class Report:
                 | self._shares(row.amount)
                 for row in self.shadow_rows
             ],
-            "late_spans": {key: counted.late_spans.get(key, 0) for key in (LATE_SAMPLED, LATE_NOT_SAMPLED)},
+            "late_spans": {key: counted.late_spans.get(key, 0) for key in (SAMPLED, NOT_SAMPLED)},
             "early_decisions": counted.early_decisions,
             "enriched_spans": counted.enriched_spans,
             "access_log_lines": counted.access_log_lines,
@@ -154,8 +154,8 @@ class Report:
     def _besides(self) -> Iterator[tuple[str, int]]:
         """Yield what became of spans that no decision over their trace counts, and of those that a decision did not help."""
         counted = self._counted
-        yield "late, kept with their trace", counted.late_spans.get(LATE_SAMPLED, 0)
-        yield "late, not kept as their trace", counted.late_spans.get(LATE_NOT_SAMPLED, 0)
+        yield "late, kept with their trace", counted.late_spans.get(SAMPLED, 0)
+        yield "late, not kept as their trace", counted.late_spans.get(NOT_SAMPLED, 0)
         for reason, spans in counted.refused_spans.items():
             yield f"refused: {reason}", spans
         for reason, spans in counted.lost_spans.items():

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.replay.clock import arrivals
 from milvus_otel_processor.replay.kept import KeptSpans
 from milvus_otel_processor.replay.recording import RecordingError
 from milvus_otel_processor.sampling.policies import Clock
-from milvus_otel_processor.service.assemble import gathering_time, wire
+from milvus_otel_processor.service.assemble import assemble
 from milvus_otel_processor.spans.schema import DecodeError
-from milvus_otel_processor.spans.store import Buffer
 from milvus_otel_processor.telemetry.counters import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.service.assemble import Processors
     from milvus_otel_processor.telemetry.counters import Snapshot
@@ -53,31 +49,14 @@ class _Run:
     def __init__(self, config: Processors, out: IO[bytes] | None) -> None:
         self._telemetry = Telemetry()
         self._kept = KeptSpans(self._telemetry, out)
-        self._buffer = Buffer(gathering_time(config))
         self._start_ns = 0
         self._now = 0.0  # seconds after that
         self._clock = Clock(lambda: self._now, lambda: self._start_ns + int(self._now * _NANOSECONDS))
-        enrichment = self._enrichment(config.milvus) if config.milvus is not None else None
+        self._pipeline, self._store, enrichment = assemble(
+            config, exporter=self._kept, telemetry=self._telemetry, clock=self._clock
+        )
+        # Enrichment is never started, so that Milvus is not asked.
         self._access_log = enrichment.access_log if enrichment is not None else None
-        self._pipeline = wire(
-            config,
-            buffer=self._buffer,
-            enricher=enrichment.enricher if enrichment is not None else None,
-            exporter=self._kept,
-            telemetry=self._telemetry,
-            clock=self._clock,
-        )
-
-    def _enrichment(self, settings: MilvusSettings) -> Enrichment:
-        # Never started, so that Milvus is not asked.
-        return Enrichment(
-            settings,
-            self._telemetry,
-            clock=self._clock.monotonic,
-            random=Random(),  # noqa: S311 - no secret
-            is_waiting=self._buffer.entries.__contains__,
-            wait=lambda: self._buffer.wait,
-        )
 
     def advance_to(self, time_ns: int) -> None:
         """Let the time go on to this one, nanoseconds since 1970."""
@@ -87,8 +66,8 @@ class _Run:
 
     def advance(self, until: float) -> None:
         """Let the time go on to `until`, in the steps of a running processor, as long as there is something to decide."""
-        while self._telemetry.waiting_traces and self._now + self._buffer.tick < until:
-            self._now += self._buffer.tick
+        while self._telemetry.waiting_traces and self._now + self._store.tick < until:
+            self._now += self._store.tick
             self._pipeline.tick()
         self._now = max(self._now, until)
         self._pipeline.tick()
@@ -104,7 +83,7 @@ class _Run:
 
     def finish(self) -> Outcome:
         seconds = self._now
-        self.advance(self._now + self._buffer.wait + 2 * self._buffer.tick)
+        self.advance(self._now + self._store.wait + 2 * self._store.tick)
         self._pipeline.drain()
         self._kept.flush()
         return Outcome(self._telemetry.snapshot(), seconds)

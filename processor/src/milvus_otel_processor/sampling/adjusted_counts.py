@@ -15,11 +15,9 @@ from milvus_otel_processor.sampling.thresholds import (
     randomness_of_text,
     to_text,
 )
-from milvus_otel_processor.spans.attributes import trace_state_field
-from milvus_otel_processor.spans.schema import ContextView
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _OT, _OT_MEMBER = b"ot", b"ot="
 _RANDOMNESS, _THRESHOLD = b"rv", b"th"
@@ -52,7 +50,7 @@ def read_incoming(trace: Trace) -> None:
     trace.randomness, trace.incoming_threshold = None, ALWAYS
     if not trace.may_hold(_OT_MEMBER):
         return
-    states = {ContextView.FromString(span).trace_state for span in trace.spans if _OT_MEMBER in span}
+    states = {head.trace_state for head in trace.heads}
     found = [_read_or_none(state) for state in sorted(states)]
     random = [state.randomness for state in found if state is not None and state.randomness is not None]
     thresholds = [state.threshold for state in found if state is not None and state.threshold is not None]
@@ -61,16 +59,22 @@ def read_incoming(trace: Trace) -> None:
         trace.incoming_threshold = max(thresholds, default=ALWAYS)
 
 
-def with_threshold(span: bytes, threshold: int) -> bytes:
-    """Return a serialized span whose trace state says the threshold, by appending what changes and nothing else.
+def set_threshold(trace: Trace, threshold: int) -> int:
+    """Let the trace state of each span say the threshold; return how many stay as they are because theirs is not valid.
 
     A threshold that is there and higher stays, for a probability cannot be raised afterwards. UNKNOWN takes away what is
-    there. Raises InvalidTraceStateError where the span's trace state is not valid: it is then not ours to rewrite.
+    there. A trace state that is not valid is not ours to rewrite.
     """
-    before = ContextView.FromString(span).trace_state
-    after = _updated(before, threshold)
-    # trace_state is not a repeated field: of two the last one counts.
-    return span if after == before else span + trace_state_field(after)
+    invalid = 0
+    for index, head in enumerate(trace.heads):
+        try:
+            after = _updated(head.trace_state, threshold)
+        except InvalidTraceStateError:
+            invalid += 1
+        else:
+            if after != head.trace_state:
+                trace.set_trace_state(index, after)
+    return invalid
 
 
 @lru_cache(maxsize=_REMEMBERED)

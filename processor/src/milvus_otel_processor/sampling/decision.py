@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 
 class Decision(Enum):
@@ -28,9 +28,6 @@ class Verdict(NamedTuple):
 
 NOT_SAMPLED = Verdict(Decision.NOT_SAMPLED, None)
 """No policy sampled the trace."""
-
-ASK: Final = "ask"
-"""What a root span's name tells where it settles nothing, and rules that look at such names have to be asked about its trace."""
 
 
 def answers(*, invert_match: bool) -> tuple[Decision, Decision]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from milvus_otel_processor.sampling.expressions import Searcher
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milvus_otel_processor.sampling.needles import Needles
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
-    from milvus_otel_processor.spans.trace import Trace
 
 R = TypeVar("R")
 
@@ -50,21 +48,19 @@ class Prefilter(Generic[R]):
 
     def rules(self, trace: Trace) -> list[R]:
         """Return the rules that may match the trace, in their order."""
-        if self._searcher is None:
+        if not self._texts:
             return self._all
         self._looks += 1
         if self._looks >= _LOOKS:
             self._learn()
-            if self._searcher is None:
+            if not self._texts:
                 return self._all
-        joined = trace.joined
-        at = trace.distinct_groups, self._present(joined) if self._searcher.any_in(joined) else _NOTHING
+        at = trace.distinct_groups, self._present(trace)
         plan = self._plans.get(at)
         return self._plan(*at) if plan is None else plan
 
-    def _present(self, joined: bytes) -> frozenset[bytes]:
-        assert self._searcher is not None
-        present = self._searcher.all_in(joined)
+    def _present(self, trace: Trace) -> frozenset[bytes]:
+        present = trace.present(self._texts)
         for text in present:
             self._hits[text] += 1
         return present
@@ -98,7 +94,7 @@ class Prefilter(Generic[R]):
         self._looks = 0
         self._hits = dict.fromkeys(texts, 0)
         worth = sum(chosen is not None for chosen in self._chosen) >= _FEWEST
-        self._searcher = Searcher(texts) if worth else None
+        self._texts = texts if worth else _NOTHING
 
     def _choose(self, needles: Needles | None) -> frozenset[bytes] | None:
         sets = needles.sets if needles is not None else ()

@@ -7,17 +7,18 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from milvus_otel_processor.sampling.adjusted_counts import read_incoming
-from milvus_otel_processor.sampling.decision import ASK, NOT_SAMPLED, Decision, Verdict
+from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
 from milvus_otel_processor.sampling.policies.drop import Drop
 from milvus_otel_processor.sampling.prefilter import Candidate, Prefilter
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, UNKNOWN
+from milvus_otel_processor.spans.contract import ASK
 
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _log = logging.getLogger(__name__)
 

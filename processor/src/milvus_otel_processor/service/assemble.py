@@ -1,24 +1,31 @@
-"""Puts the steps between receiver and exporter together: gather, enrich, decide."""
+"""Puts the steps between receiver and exporter together, for the service, for replay and for tests: hold, enrich, decide."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.pipeline.decider import Decider
+from milvus_otel_processor.pipeline.early import EarlyDecisions
+from milvus_otel_processor.pipeline.judge import Judge
+from milvus_otel_processor.pipeline.late import LateSpans
 from milvus_otel_processor.pipeline.limits import limits_of
+from milvus_otel_processor.pipeline.outlet import Outlet
 from milvus_otel_processor.pipeline.pipeline import Pipeline
-from milvus_otel_processor.sampling.sampler import Sampler
-from milvus_otel_processor.sampling.settings import DecisionCacheSettings
+from milvus_otel_processor.sampling.rules import Rules
+from milvus_otel_processor.spans.contract import StoreSettings
+from milvus_otel_processor.spans.store import ReferenceStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.enrichment.enricher import Enricher
     from milvus_otel_processor.enrichment.settings import MilvusSettings
-    from milvus_otel_processor.pipeline.decider import Exporter
+    from milvus_otel_processor.pipeline.contracts import Exporter
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.store import Buffer
+    from milvus_otel_processor.spans.contract import Store
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 
@@ -34,6 +41,108 @@ class Processors(Protocol):
         """The `tail_sampling` processor, if it takes part."""
 
 
+class Assembled(NamedTuple):
+    """A pipeline, with the parts of it that others work with."""
+
+    pipeline: Pipeline
+    store: Store
+    enrichment: Enrichment | None
+
+    def replace_rules(self, sampling: TailSamplingSettings) -> None:
+        """Give the pipeline, which samples and may be running, other rules."""
+        self.pipeline.replace_rules(
+            sampling, limits_of(sampling), lambda rules: _store_settings(sampling, rules, sampling.decision_wait)
+        )
+
+
+def assemble(
+    config: Processors,
+    *,
+    exporter: Exporter,
+    telemetry: Telemetry,
+    clock: Clock,
+    random: Random | None = None,
+    wait_for_room: Callable[[float], bool] = lambda _: True,
+) -> Assembled:
+    """Return the pipeline that these settings describe, in front of what takes kept spans.
+
+    `random` is what refreshes of the catalogue are spread by. `wait_for_room` waits that many seconds at the most until the
+    exporter has room for more, and tells whether it has. Raises SourceError where a source of the user's own cannot be had,
+    and OSError where a file of the TLS settings cannot be read.
+    """
+    sampling = config.tail_sampling
+    rules = Rules(sampling, clock, telemetry.evaluation_errors)
+    store = make_store(sampling, rules, gathering_time(config))
+    enrichment = None
+    if config.milvus is not None:
+        enrichment = Enrichment(
+            config.milvus,
+            telemetry,
+            clock=clock.monotonic,
+            random=random or Random(),  # noqa: S311 - no secret
+            is_waiting=store.__contains__,
+            wait=lambda: store.wait,
+        )
+    enricher = enrichment.enricher if enrichment is not None else None
+    pipeline = connect(
+        sampling,
+        rules,
+        store,
+        enricher,
+        exporter=exporter,
+        telemetry=telemetry,
+        clock=clock,
+        wait_for_room=wait_for_room,
+    )
+    return Assembled(pipeline, store, enrichment)
+
+
+def make_store(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> Store:
+    """Return the store that holds spans for these rules; traces wait for `wait` seconds."""
+    return ReferenceStore(_store_settings(sampling, rules, wait), rules.of_root)
+
+
+def connect(
+    sampling: TailSamplingSettings | None,
+    rules: Rules,
+    store: Store,
+    enricher: Enricher | None,
+    *,
+    exporter: Exporter,
+    telemetry: Telemetry,
+    clock: Clock,
+    wait_for_room: Callable[[float], bool] = lambda _: True,
+) -> Pipeline:
+    """Return the pipeline of these parts."""
+    outlet = Outlet(exporter, telemetry)
+    decider = Decider(
+        judge=Judge(enricher, rules),
+        rules=rules,
+        store=store,
+        outlet=outlet,
+        telemetry=telemetry,
+        clock=clock.monotonic,
+    )
+    return Pipeline(
+        store=store,
+        rules=rules,
+        decider=decider,
+        late=LateSpans(enricher, outlet, telemetry, clock.monotonic),
+        early=EarlyDecisions(
+            limits_of(sampling),
+            store=store,
+            rules=rules,
+            decider=decider,
+            telemetry=telemetry,
+            wait_for_room=wait_for_room,
+        ),
+        telemetry=telemetry,
+        clock=clock.monotonic,
+        observe=enricher.observe if enricher is not None else None,
+        wait_for_room=wait_for_room,
+    )
+
+
 def gathering_time(config: Processors) -> float:
     """Return how long traces are gathered: for sampling, else for enrichment alone, else not at all; seconds."""
     if config.tail_sampling is not None:
@@ -41,48 +150,15 @@ def gathering_time(config: Processors) -> float:
     return config.milvus.wait_duration if config.milvus is not None else 0.0
 
 
-def wire(
-    config: Processors,
-    *,
-    buffer: Buffer,
-    enricher: Enricher | None,
-    exporter: Exporter,
-    telemetry: Telemetry,
-    clock: Clock,
-    wait_for_room: Callable[[float], bool] = lambda _: True,
-) -> Pipeline:
-    """Return the pipeline that these settings describe, between what brings requests and what takes kept spans.
-
-    `wait_for_room` waits that many seconds at the most until the exporter has room for more, and tells whether it has.
-    """
-    sampling = config.tail_sampling
-    decider = Decider(
-        enricher=enricher,
-        sampler=Sampler(sampling, clock, telemetry.evaluation_errors) if sampling is not None else None,
-        cache_settings=sampling.decision_cache if sampling is not None else DecisionCacheSettings(),
-        exporter=exporter,
-        telemetry=telemetry,
-        clock=clock.monotonic,
-    )
-    return Pipeline(
-        buffer=buffer,
-        limits=limits_of(sampling),
-        wait_after_root=sampling.decision_wait_after_root_received if sampling is not None else 0.0,
-        wait_after_complete=sampling.decision_wait_after_complete if sampling is not None else 0.0,
-        decider=decider,
-        telemetry=telemetry,
-        clock=clock.monotonic,
-        wait_for_room=wait_for_room,
-    )
-
-
-def rewire(pipeline: Pipeline, sampling: TailSamplingSettings, telemetry: Telemetry, clock: Clock) -> None:
-    """Give a pipeline that samples, and may be running, other rules."""
-    pipeline.replace_rules(
-        Sampler(sampling, clock, telemetry.evaluation_errors),
-        sampling.decision_cache,
-        limits=limits_of(sampling),
-        wait=sampling.decision_wait,
+def _store_settings(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> StoreSettings:
+    if sampling is None:
+        return StoreSettings(wait)
+    return StoreSettings(
+        wait=wait,
         wait_after_root=sampling.decision_wait_after_root_received,
         wait_after_complete=sampling.decision_wait_after_complete,
+        sampled_cache_size=sampling.decision_cache.sampled_cache_size,
+        not_sampled_cache_size=sampling.decision_cache.non_sampled_cache_size,
+        asks_roots=rules.asks_roots,
+        tells_touched=rules.samples_early or limits_of(sampling).bounds_trace_size,
     )

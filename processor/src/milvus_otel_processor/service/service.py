@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
-from random import Random
 from threading import Event, Thread
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Protocol
 
-from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.memory.limiter import MemoryLimiter
@@ -17,8 +15,7 @@ from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import LOGS_SERVICE, TRACE_SERVICE, logs, traces
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.service.admission import Admission
-from milvus_otel_processor.service.assemble import Processors, gathering_time, rewire, wire
-from milvus_otel_processor.spans.store import Buffer
+from milvus_otel_processor.service.assemble import Assembled, Processors, assemble
 from milvus_otel_processor.telemetry import metrics
 from milvus_otel_processor.telemetry.counters import Telemetry
 
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from wsgiref.simple_server import WSGIServer
 
-    from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
     from milvus_otel_processor.receiver.settings import ReceiverSettings
@@ -82,18 +78,8 @@ class Service:
             self._exporter = OtlpExporter(config.exporter, self.telemetry, clock=clock)
         except OSError as error:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
-        self._clock = Clock(clock, time_ns)
-        self._buffer = Buffer(gathering_time(config))
-        self._enrichment = self._enrich(config.milvus, clock) if config.milvus is not None else None
-        self._pipeline = wire(
-            config,
-            buffer=self._buffer,
-            enricher=self._enrichment.enricher if self._enrichment is not None else None,
-            exporter=self._exporter,
-            telemetry=self.telemetry,
-            clock=self._clock,
-            wait_for_room=self._exporter.wait_for_room,
-        )
+        self._assembled = self._assemble(config, Clock(clock, time_ns))
+        self._pipeline, self._store, self._enrichment = self._assembled
         access_log = self._enrichment.access_log if self._enrichment is not None else None
         services = {TRACE_SERVICE: traces(self._pipeline.ingest)}
         if access_log is not None:
@@ -134,7 +120,7 @@ class Service:
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
-        rewire(self._pipeline, sampling, self.telemetry, self._clock)
+        self._assembled.replace_rules(sampling)
         self._drops_pending = sampling.drop_pending_traces_on_shutdown
 
     def stop(self, grace_seconds: float) -> None:
@@ -154,16 +140,14 @@ class Service:
             server.shutdown()
             server.server_close()
 
-    def _enrich(self, settings: MilvusSettings, clock: Callable[[], float]) -> Enrichment:
-        waiting = self._buffer.entries
+    def _assemble(self, config: Configuration, clock: Clock) -> Assembled:
         try:
-            return Enrichment(
-                settings,
-                self.telemetry,
+            return assemble(
+                config,
+                exporter=self._exporter,
+                telemetry=self.telemetry,
                 clock=clock,
-                random=Random(),  # noqa: S311 - no secret
-                is_waiting=waiting.__contains__,
-                wait=lambda: self._buffer.wait,
+                wait_for_room=self._exporter.wait_for_room,
             )
         except SourceError as error:
             raise StartError(str(error)) from None
@@ -171,7 +155,7 @@ class Service:
             raise StartError(f"processors.milvus.tls: cannot read {error.filename}: {error.strerror}") from None
 
     def _tick(self) -> None:
-        while not self._stopping.wait(self._buffer.tick):
+        while not self._stopping.wait(self._store.tick):
             try:
                 self._pipeline.tick()
                 self._relieve()
@@ -181,7 +165,7 @@ class Service:
 
     def _relieve(self) -> None:
         """Decide the oldest traces early where senders are refused for memory, and waiting on would not give any back."""
-        patience = min(self._buffer.wait, _LONGEST_PATIENCE) + _PATIENCE
+        patience = min(self._store.wait, _LONGEST_PATIENCE) + _PATIENCE
         if self._admission.seconds_refusing() > patience:
             self._pipeline.decide_oldest(lambda: self._limiter.used > self._limiter.budget * _RELIEVED)
 

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.spans.schema import AttributesView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from milvus_otel_processor.spans.schema import AnyValue
+    from collections.abc import Collection, Iterable, Sequence
 
 Value = str | bool | int | float
 """What an attribute that we write can hold; a list of them makes an array."""
@@ -72,20 +70,25 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def find(span: bytes, key: bytes) -> AnyValue | None:
-    """Return the value of the span's attribute with this key, the first if there are several, or None.
+class Encoded:
+    """Attributes that are to be added to spans: each as its key, and as the bytes that add it."""
 
-    Raises DecodeError where the span is not valid protobuf. A span that does not hold the key's bytes is not decoded.
-    """
-    if key not in span:
-        return None
-    for pair in AttributesView.FromString(span).attributes:
-        if pair.key == key:
-            return pair.value
-    return None
+    def __init__(self, values: Iterable[tuple[str, Value | Sequence[Value] | None]]) -> None:
+        self.attributes = [(key.encode(), span_attribute(key, value)) for key, value in values if value is not None]
+        self.all = b"".join(attribute for _, attribute in self.attributes)
+        self._keys = frozenset(key for key, _ in self.attributes)
 
+    def missing(self, span: bytes) -> bytes:
+        """Return the attributes that a serialized span does not have yet: what has one is not overwritten.
 
-def text(span: bytes, key: bytes) -> str | None:
-    """Return the span's attribute with this key if it is a non-empty string, or None."""
-    value = find(span, key)
-    return value.string_value.decode("utf-8", "replace") or None if value is not None else None
+        A span that does not hold the bytes of a key is not decoded. Raises DecodeError where one has to be and cannot.
+        """
+        if not any(key in span for key in self._keys):
+            return self.all
+        return self.without({pair.key for pair in AttributesView.FromString(span).attributes})
+
+    def without(self, keys: Collection[bytes]) -> bytes:
+        """Return the attributes less those with one of these keys."""
+        if self._keys.isdisjoint(keys):
+            return self.all
+        return b"".join(attribute for key, attribute in self.attributes if key not in keys)

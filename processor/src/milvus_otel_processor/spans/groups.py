@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.spans.schema import RequestView, ResourceSpansView, ResourceView, ScopeSpansView, ScopeView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.schema import AnyValue, ResourceSpans
 
 _KNOWN_GROUPS_LIMIT = 4096
+_KNOWN_BYTES_LIMIT = 4 << 20
 
 
 class Group:
@@ -37,15 +39,28 @@ class Group:
         return self._attributes
 
 
+def make_group(resource: bytes, scope: bytes) -> Group:
+    """Return the group of these envelopes. Raises DecodeError where one is malformed.
+
+    Malformed ones are refused here: in a request that goes out they would take other senders' spans with them.
+    """
+    ResourceView.FromString(resource)
+    ScopeView.FromString(scope)
+    return Group(resource, scope)
+
+
 class GroupRegistry:
     """One Group object for each distinct resource and scope, so that what is decoded of it is decoded once.
 
-    Bounded: a source that changes its resource with every request starts the registry anew now and then.
+    Bounded, in groups and in bytes: a source that changes its resource with every request starts the registry anew now and then.
     """
 
-    def __init__(self, limit: int = _KNOWN_GROUPS_LIMIT) -> None:
+    def __init__(self, limit: int = _KNOWN_GROUPS_LIMIT, size_limit: int = _KNOWN_BYTES_LIMIT) -> None:
         self._groups: dict[tuple[bytes, bytes], Group] = {}
         self._limit = limit
+        self._size_limit = size_limit
+        self.size = 0
+        """The bytes of the resources and scopes that are known now."""
 
     def split(self, request: bytes) -> list[tuple[Group, list[bytes]]]:
         """Cut a serialized ExportTraceServiceRequest into groups of serialized spans.
@@ -67,12 +82,13 @@ class GroupRegistry:
     def _group(self, resource: bytes, scope: bytes) -> Group:
         group = self._groups.get((resource, scope))
         if group is None:
-            # Malformed ones are refused here: in a request that goes out they would take other senders' spans with them.
-            ResourceView.FromString(resource)
-            ScopeView.FromString(scope)
-            if len(self._groups) >= self._limit:
+            group = make_group(resource, scope)
+            size = len(resource) + len(scope)
+            if len(self._groups) >= self._limit or self.size + size > self._size_limit:
                 self._groups.clear()
-            group = self._groups[resource, scope] = Group(resource, scope)
+                self.size = 0
+            self._groups[resource, scope] = group
+            self.size += size
         return group
 
 
@@ -85,6 +101,11 @@ def join(spans: Iterable[tuple[Group, bytes]]) -> bytes:
     for resource, by_scope in by_resource.items():
         request.resource_spans.append(_resource_spans(resource, by_scope))
     return request.SerializeToString()
+
+
+def join_traces(traces: Sequence[Trace]) -> bytes:
+    """Serialize an ExportTraceServiceRequest that holds the spans of these traces."""
+    return join(pair for trace in traces for pair in zip(trace.groups, trace.spans, strict=True))
 
 
 def joined_size(spans: Iterable[tuple[Group, bytes]]) -> int:

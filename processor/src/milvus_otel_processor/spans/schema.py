@@ -74,11 +74,9 @@ if TYPE_CHECKING:
         kind: int
         start_time_unix_nano: int
         end_time_unix_nano: int
-        status: Status
-
-    class Context(_Message, Protocol):
         trace_state: bytes
         flags: int
+        status: Status
 
     class Event(_Message, Protocol):
         time_unix_nano: int
@@ -93,7 +91,7 @@ if TYPE_CHECKING:
         trace_id: bytes
         span_id: bytes
 
-    class Span(Head, Attributes, Context, Protocol):
+    class Span(Head, Attributes, Protocol):
         dropped_attributes_count: int
         events: Sequence[Event]
         dropped_events_count: int
@@ -176,14 +174,15 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
     "Head": [
         ("trace_id", 1, "bytes"),
         ("span_id", 2, "bytes"),
+        ("trace_state", 3, "bytes"),
         ("parent_span_id", 4, "bytes"),
         ("name", 5, "bytes"),
         ("kind", 6, "int32"),
         ("start_time_unix_nano", 7, "fixed64"),
         ("end_time_unix_nano", 8, "fixed64"),
         ("status", 15, "Status"),
+        ("flags", 16, "fixed32"),
     ],
-    "Context": [("trace_state", 3, "bytes"), ("flags", 16, "fixed32")],
     "Event": [
         ("time_unix_nano", 1, "fixed64"),
         ("name", 2, "bytes"),
@@ -271,13 +270,11 @@ ResourceView = cast("type[Resource]", _view("Resource"))
 ScopeView = cast("type[Scope]", _view("Scope"))
 """A ScopeSpans of which only the scope's attributes are looked at."""
 HeadView = cast("type[Head]", _view("Head"))
-"""The fields of a Span that nearly every trace is decided by: ids, name, kind, times, status."""
+"""What a Span says of itself without its attributes, events and links: ids, name, kind, times, status, trace state, flags."""
 AttributesView = cast("type[Attributes]", _view("Attributes9"))
 """A Span of which only the attributes are looked at."""
 SpanView = cast("type[Span]", _view("Span"))
 """A whole Span, decoded to the bottom: what proves that it is well formed."""
-ContextView = cast("type[Context]", _view("Context"))
-"""The W3C trace state and flags of a Span."""
 EventsView = cast("type[Events]", _view("Events"))
 """A Span of which only the events are looked at."""
 ResourceHeaderView = cast("type[ResourceHeader]", _view("ResourceHeader"))
@@ -291,10 +288,23 @@ ResponseView = cast("type[Response]", _view("Response"))
 LogsRequestView = cast("type[LogsRequest]", _view("LogsRequest"))
 """An ExportLogsServiceRequest of which only the bodies of the records are looked at."""
 
+
+def attributes_of(span: bytes) -> dict[bytes, AnyValue]:
+    """Return the attributes of a serialized span by key; of a key that comes twice the first counts, as in the Collector."""
+    found: dict[bytes, AnyValue] = {}
+    for pair in AttributesView.FromString(span).attributes:
+        found.setdefault(pair.key, pair.value)
+    return found
+
+
+def events_of(span: bytes) -> Sequence[Event]:
+    """Return the events of a serialized span."""
+    return EventsView.FromString(span).events
+
+
 __all__ = [
     "AnyValueView",
     "AttributesView",
-    "ContextView",
     "DecodeError",
     "EventsView",
     "HeadView",
@@ -308,4 +318,6 @@ __all__ = [
     "ScopeSpansView",
     "ScopeView",
     "SpanView",
+    "attributes_of",
+    "events_of",
 ]

@@ -1,127 +1,205 @@
-"""Holds spans by trace id until their trace is due."""
+"""The reference store: spans by trace id in plain Python, until their trace is due."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.spans.contract import ASK, Arrived
+from milvus_otel_processor.spans.decision_cache import DecisionCache
+from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
+from milvus_otel_processor.spans.schedule import Schedule
+from milvus_otel_processor.spans.span import is_trace_id, trace_id_and_root_name
+from milvus_otel_processor.spans.trace import ReferenceTrace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from milvus_otel_processor.spans.contract import OfRoot, StoreSettings, Trace
+    from milvus_otel_processor.spans.groups import Group
 
 Entry = list[Any]
 """A trace that waits: the group and the bytes of its first span, then of its second, and so on. One flat list costs the least."""
 
-_TICKS_PER_WAIT = 50
-_SHORTEST_TICK, _LONGEST_TICK = 0.02, 0.5
+_ROOT_NAMES_REMEMBERED = 4096
+_LONGEST_NAME_REMEMBERED = 1024  # bytes
+_NOT_SAMPLED = object()  # what the decision cache holds of a trace that was not kept
 
 
-class Buffer:
-    """Traces in the order of their arrival, each due `wait` seconds after its first span.
+class _Counts:
+    """What comes of the request under way."""
 
-    Knows no clock and no lock: the caller tells the time, in seconds that never run backwards, and serializes the calls.
-    Traces that arrive in the same tick are due together, so a trace waits up to one tick (`tick` seconds) longer.
-    """
+    def __init__(self) -> None:
+        self.spans = 0
+        self.refused = 0
+        self.late_not_sampled = 0
+        self.late: list[tuple[object, ReferenceTrace]] = []
+        self.settled: dict[int, _Settled] = {}
 
-    def __init__(self, wait: float) -> None:
-        self.wait = wait
-        self.tick = _tick(wait)
-        self.entries: dict[bytes, Entry] = {}
-        self._ticks: deque[tuple[float, deque[bytes]]] = deque()
-        self._hurried: deque[tuple[float, bytes]] = deque()
-        self._quiet: deque[tuple[float, bytes, int]] = deque()
-        self._newest: deque[bytes] = deque()
-        self._newest_due = float("-inf")
+
+class _Settled(NamedTuple):
+    verdict: object
+    traces: int = 0
+    spans: int = 0
+
+
+class ReferenceStore:
+    """Traces in the order of their arrival; see `spans.contract.Store`."""
+
+    def __init__(self, settings: StoreSettings, of_root: OfRoot) -> None:
+        self._settings = settings
+        self._ask_of_root = of_root
+        self._of_root = lru_cache(maxsize=_ROOT_NAMES_REMEMBERED)(of_root)
+        self._groups = GroupRegistry()
+        self._schedule = Schedule(settings.wait)
+        self._waiting: dict[bytes, Entry] = {}
+        self._decisions: DecisionCache[object, object] = DecisionCache(
+            settings.sampled_cache_size, settings.not_sampled_cache_size
+        )
+        self._asked: set[bytes] = set()
+        self._touched: dict[bytes, None] = {}
+        self.spans = 0
+        self.size = 0
+
+    @property
+    def group_size(self) -> int:
+        return self._groups.size
+
+    @property
+    def wait(self) -> float:
+        return self._schedule.wait
+
+    @property
+    def tick(self) -> float:
+        return self._schedule.tick
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self._waiting)
 
-    def arrivals(self, now: float) -> deque[bytes]:
-        """Return the queue to which the id of each trace that is put into `entries` now has to be appended."""
-        if now + self.wait > self._newest_due:
-            self._newest = deque()
-            self._newest_due = now + self.wait + self.tick
-            self._ticks.append((self._newest_due, self._newest))
-        return self._newest
+    def __contains__(self, trace_id: bytes) -> bool:
+        return trace_id in self._waiting
 
-    def hurry(self, trace_id: bytes, due: float) -> None:
-        """Make a trace due at `due` if that is sooner; calls come in the order of `due`."""
-        self._hurried.append((due, trace_id))
+    def configure(self, settings: StoreSettings, now: float) -> None:
+        self._settings = settings
+        self._of_root.cache_clear()
+        self._schedule.change_wait(settings.wait, now)
+        self._decisions.resize(settings.sampled_cache_size, settings.not_sampled_cache_size)
+        self._asked = set(self._waiting)
 
-    def watch(self, trace_id: bytes, arrived: int, now: float, quiet: float) -> None:
-        """Make a trace due when it is complete and nothing of it arrives for `quiet` seconds; calls come in the order of `now`.
+    def ingest(self, request: bytes, now: float) -> Arrived:
+        counts = _Counts()
+        self._touched.clear()
+        for group, spans in self._groups.split(request):
+            counts.spans += len(spans)
+            for span in spans:
+                self._take_in(group, span, now, counts)
+        return Arrived(
+            spans=counts.spans,
+            refused=counts.refused,
+            settled=list(counts.settled.values()),
+            late=counts.late,
+            late_not_sampled=counts.late_not_sampled,
+        )
 
-        `arrived` is how many of its spans are there now.
-        """
-        self._quiet.append((now + quiet, trace_id, arrived))
+    def _take_in(self, group: Group, span: bytes, now: float, counts: _Counts) -> None:
+        trace_id, root_name = trace_id_and_root_name(span)
+        entry = self._waiting.get(trace_id)
+        if entry is None:
+            decision = self._decisions.get(trace_id)
+            if decision is _NOT_SAMPLED:
+                counts.late_not_sampled += 1
+                return
+            if decision is not None:
+                counts.late.append((decision, ReferenceTrace(trace_id, [group], [span])))
+                return
+            if not is_trace_id(trace_id):
+                counts.refused += 1
+                return
+        if root_name is not None and self._settings.asks_roots and self._settles(trace_id, root_name, counts):
+            return
+        if entry is None:
+            self._waiting[trace_id] = [group, span]
+            self._schedule.arrivals(now).append(trace_id)
+        else:
+            entry += (group, span)
+        self.spans += 1
+        self.size += len(span)
+        if self._settings.tells_touched:
+            self._touched[trace_id] = None
+        if root_name is not None and self._settings.wait_after_root:
+            self._schedule.hurry(trace_id, now + self._settings.wait_after_root)
+        if self._settings.wait_after_complete and (entry is None or root_name is not None):
+            self._watch(trace_id, now)
 
-    def take_finished(self, now: float, quiet: float, limit: int) -> list[Trace]:
-        """Remove and return watched traces that are complete and were quiet for `quiet` seconds, `limit` at the most.
+    def _settles(self, trace_id: bytes, root_name: bytes, counts: _Counts) -> bool:
+        """Tell whether a root span of this name settles the decision over its trace; the trace is then gone."""
+        ask = self._of_root if len(root_name) <= _LONGEST_NAME_REMEMBERED else self._ask_of_root
+        verdict = ask(root_name)
+        if verdict is None:
+            return False
+        if verdict == ASK:
+            self._asked.add(trace_id)
+            return False
+        waiting = len(self._remove(trace_id)) if trace_id in self._waiting else 0
+        self._decisions.put_not_sampled(trace_id, _NOT_SAMPLED)
+        _, traces, spans = counts.settled.get(id(verdict), _Settled(verdict))
+        counts.settled[id(verdict)] = _Settled(verdict, traces + 1, spans + waiting + 1)
+        return True
 
-        One that went on to grow is watched on; one that is quiet and not complete waits for its time.
-        """
-        taken: list[Trace] = []
-        while self._quiet and self._quiet[0][0] <= now and len(taken) < limit:
-            _, trace_id, arrived = self._quiet.popleft()
-            entry = self.entries.get(trace_id)
-            if entry is None:
-                continue
-            if len(entry) // 2 > arrived:
-                self.watch(trace_id, len(entry) // 2, now, quiet)
-                continue
-            trace = trace_of(trace_id, entry)
-            if trace.complete:
-                del self.entries[trace_id]
-                taken.append(trace)
-        return taken
+    def _watch(self, trace_id: bytes, now: float) -> None:
+        spans = len(self._waiting[trace_id]) // 2
+        self._schedule.watch(trace_id, spans, now + self._settings.wait_after_complete)
 
-    def take(self, trace_id: bytes) -> Trace:
-        """Remove and return a trace that waits. Raises KeyError where it does not."""
-        return trace_of(trace_id, self.entries.pop(trace_id))
+    def touched(self) -> list[ReferenceTrace]:
+        return [self._trace(trace_id) for trace_id in self._touched if trace_id in self._waiting]
 
-    def change_wait(self, wait: float, now: float) -> None:
-        """Let traces wait `wait` seconds from now on; those that wait already do so no longer than that from now."""
-        self.wait = wait
-        self.tick = _tick(wait)
-        self._newest_due = float("-inf")
-        latest = now + wait
-        self._ticks = deque((min(due, latest), ids) for due, ids in self._ticks)
-        self._hurried = deque((min(due, latest), trace_id) for due, trace_id in self._hurried)
+    def take_larger_than(self, size: int) -> list[Trace]:
+        large = [trace.id for trace in self.touched() if trace.size > size]
+        return [self._remove(trace_id) for trace_id in large]
+
+    def take(self, trace_id: bytes) -> ReferenceTrace:
+        return self._remove(trace_id)
 
     def take_due(self, now: float, limit: int) -> list[Trace]:
-        """Remove and return traces that are due, the oldest first, about `limit` at the most."""
-        taken: list[Trace] = []
-        while self._hurried and self._hurried[0][0] <= now and len(taken) < limit:
-            self._take(self._hurried.popleft()[1], taken)
-        while self._ticks and self._ticks[0][0] <= now and len(taken) < limit:
-            self._take_from_oldest_tick(taken, limit)
-        return taken
+        due = self._remove_each(self._schedule.due(now), limit)
+        return due + self._remove_each(self._finished(now), limit - len(due))
 
     def take_oldest(self, limit: int) -> list[Trace]:
-        """Remove and return the oldest traces, due or not, `limit` at the most."""
-        taken: list[Trace] = []
-        while self._ticks and len(taken) < limit:
-            self._take_from_oldest_tick(taken, limit)
-        return taken
+        return self._remove_each(self._schedule.oldest(), limit)
 
-    def _take_from_oldest_tick(self, taken: list[Trace], limit: int) -> None:
-        ids = self._ticks[0][1]
-        if ids is self._newest:
-            self._newest_due = float("-inf")  # what arrives from now on starts a tick of its own
-        while ids and len(taken) < limit:
-            self._take(ids.popleft(), taken)
-        if not ids:
-            self._ticks.popleft()
+    def _finished(self, now: float) -> Iterator[bytes]:
+        """Give out watched traces that are complete. One that went on to grow is watched on; the others wait for their time."""
+        for trace_id, spans in self._schedule.quiet(now):
+            entry = self._waiting.get(trace_id)
+            if entry is not None and len(entry) // 2 > spans:
+                self._watch(trace_id, now)
+            elif entry is not None and self._trace(trace_id).complete:
+                yield trace_id
 
-    def _take(self, trace_id: bytes, taken: list[Trace]) -> None:
-        # A trace that was decided early is not there any more.
-        entry = self.entries.pop(trace_id, None)
-        if entry is not None:
-            taken.append(trace_of(trace_id, entry))
+    def remember(self, trace_id: bytes, kept: object | None) -> None:
+        if kept is None:
+            self._decisions.put_not_sampled(trace_id, _NOT_SAMPLED)
+        else:
+            self._decisions.put_sampled(trace_id, kept)
 
+    def _trace(self, trace_id: bytes) -> ReferenceTrace:
+        entry = self._waiting[trace_id]
+        return ReferenceTrace(trace_id, entry[::2], entry[1::2], asked=trace_id in self._asked)
 
-def _tick(wait: float) -> float:
-    return min(max(wait / _TICKS_PER_WAIT, _SHORTEST_TICK), _LONGEST_TICK)
+    def _remove(self, trace_id: bytes) -> ReferenceTrace:
+        trace = self._trace(trace_id)
+        del self._waiting[trace_id]
+        self._asked.discard(trace_id)
+        self.spans -= len(trace)
+        self.size -= trace.size
+        return trace
 
+    def _remove_each(self, trace_ids: Iterable[bytes], limit: int) -> list[Trace]:
+        # A trace that was decided early is scheduled still, and not there any more.
+        waiting = (trace_id for trace_id in trace_ids if trace_id in self._waiting)
+        return [self._remove(trace_id) for trace_id in islice(waiting, limit)]
 
-def trace_of(trace_id: bytes, entry: Entry) -> Trace:
-    """Return the trace that an entry holds."""
-    return Trace(trace_id, entry[::2], entry[1::2])
+    @staticmethod
+    def join(traces: Sequence[Trace]) -> bytes:
+        return join_traces(traces)

@@ -50,9 +50,9 @@ class Tally:
         self.traces = 0
         self.spans = 0
 
-    def add(self, spans: int) -> None:
-        """Count one trace of so many spans."""
-        self.traces += 1
+    def add(self, spans: int, traces: int = 1) -> None:
+        """Count one trace, or several, of so many spans together."""
+        self.traces += traces
         self.spans += spans
 
 

@@ -4,7 +4,7 @@ import pytest
 from milvus_otel_processor.sampling.ottl.compiler import compile_condition
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
 from milvus_otel_processor.sampling.ottl.errors import OttlError
-from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.spans.contract import Trace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.support.spans import any_value, encoded, pairs, span, trace_from

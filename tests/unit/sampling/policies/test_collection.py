@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from milvus_otel_processor.spans.schema import DecodeError
-from milvus_otel_processor.spans.trace import Trace
+from milvus_otel_processor.spans.trace import ReferenceTrace
 
 from tests.support.policies import samples
 from tests.support.spans import span, trace_id, trace_of
@@ -99,6 +99,6 @@ def test_the_order_of_the_spans_changes_nothing() -> None:
 
 def test_a_malformed_span_is_no_answer() -> None:
     whole = trace_of(span(1, attributes=request("products")))
-    broken = Trace(trace_id(1), whole.groups, [whole.spans[0] + b"\x4a\x7f"])
+    broken = ReferenceTrace(trace_id(1), list(whole.groups), [whole.spans[0] + b"\x4a\x7f"])
     with pytest.raises(DecodeError):
         samples(broken, "collection", {"names": ["products"]})

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from tests.support.clock import Clock
 from tests.support.policies import samples
-from tests.support.spans import span, trace_of
+from tests.support.spans import span, trace_of, with_id
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 
 class Policy:
@@ -32,8 +32,7 @@ class Policy:
 
 def on(collection: str, number: int = 1, **attributes: object) -> Trace:
     trace = trace_of(span(number, attributes={"db.collection.name": collection, **attributes}))
-    trace.id = Random(number).randbytes(16)
-    return trace
+    return with_id(trace, Random(number).randbytes(16))
 
 
 def test_each_collection_has_its_share() -> None:
@@ -130,8 +129,7 @@ def test_a_route_that_comes_every_twenty_seconds_is_kept_each_time_beside_a_freq
     for number in range(600 * 50):
         routes = ["/frequent", *(["/rare"] if number % 1000 == 500 else [])]
         for route in routes:
-            trace = trace_of(span(attributes={"http.route": route}))
-            trace.id = random.randbytes(16)
+            trace = with_id(trace_of(span(attributes={"http.route": route})), random.randbytes(16))
             kept[route] += policy.samples(trace)
         policy.clock.advance(0.02)
     assert kept["/rare"] == 30

@@ -2,11 +2,11 @@
 
 import pytest
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.fnv import fnv1a
 from milvus_otel_processor.sampling.policies.probabilistic import Probabilistic, ProbabilisticSettings, threshold
+from milvus_otel_processor.spans.fnv import fnv1a
 
 from tests.support.policies import samples
-from tests.support.spans import span, trace_of
+from tests.support.spans import span, trace_of, with_id
 
 HASHES = [
     ("default-hash-seed", "00000000000000000000000000000001", 0xE19535EED1BBAA8A),
@@ -56,8 +56,7 @@ def test_the_threshold_is_the_collectors(percentage: float, expected: int) -> No
 def test_a_trace_is_sampled_when_its_hash_is_not_above_the_threshold(
     salt: str, trace_id: str, hash_: int, percentage: int
 ) -> None:
-    trace = trace_of(span())
-    trace.id = bytes.fromhex(trace_id)
+    trace = with_id(trace_of(span()), bytes.fromhex(trace_id))
     settings = {"sampling_percentage": percentage, "hash_salt": "" if salt == "default-hash-seed" else salt}
     assert samples(trace, "probabilistic", settings) is (hash_ <= dict(THRESHOLDS)[percentage])
 
@@ -72,8 +71,7 @@ def test_a_hash_that_is_the_threshold_is_sampled() -> None:
 
 def test_none_of_a_hundred_and_all_of_them() -> None:
     for number in range(1, 200):
-        trace = trace_of(span(number))
-        trace.id = number.to_bytes(16, "big")
+        trace = with_id(trace_of(span(number)), number.to_bytes(16, "big"))
         assert not samples(trace, "probabilistic", {"sampling_percentage": 0})
         assert samples(trace, "probabilistic", {"sampling_percentage": 100})
 
@@ -81,7 +79,7 @@ def test_none_of_a_hundred_and_all_of_them() -> None:
 def test_the_share_is_about_what_was_asked_for() -> None:
     kept = 0
     for number in range(2000):
-        trace = trace_of()
-        trace.id = (number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128)).to_bytes(16, "big")
+        trace_id = (number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128)).to_bytes(16, "big")
+        trace = with_id(trace_of(), trace_id)
         kept += samples(trace, "probabilistic", {"sampling_percentage": 10})
     assert 140 < kept < 260

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _CHANNEL_MARK, _EXCEPTION = b"-dml_", b"exception.message"
 _channel = re.compile(rb"-dml_\d+_(\d{1,19})v\d+").findall
@@ -70,12 +70,12 @@ class Evidence(NamedTuple):
         ids: set[int] = set()
         messages: set[str] = set()
         if len(catalogue) and trace.may_hold(_CHANNEL_MARK):
-            ids = {int(one) for place in request.spans for one in _channel(trace.spans[place])}
+            ids = {int(one) for place in request.spans for one in _channel(trace.span(place))}
         if trace.may_hold(_EXCEPTION):
             messages = {
                 message
                 for place in request.spans
-                if _EXCEPTION in trace.spans[place]
+                if _EXCEPTION in trace.span(place)
                 for message in _messages(trace, place)
             }
         missing = {found for message in messages for found in _not_found(message)}

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.spans.schema import Head
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Head, Trace
 
 _MILLISECOND = 1_000_000
 _TOLERANCE = 100 * _MILLISECOND  # between Milvus' line and its span of one request, with the same trace id
@@ -78,7 +77,7 @@ class AccessLogSource:
 
     def _without_trace_id(self, trace: Trace, request: Request, server: int) -> Facts | None:
         """Return what the lines say that may be this call's, where they agree."""
-        call = self._store.call(trace.heads[server].span_id) or call_of(trace.spans[server])
+        call = self._store.call(trace.heads[server].span_id) or call_of(trace.span(server))
         candidates = self._store.candidates(call) if call is not None else ()
         if not candidates:
             return None

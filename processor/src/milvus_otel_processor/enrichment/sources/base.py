@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 
 class Source(Protocol):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.enrichment.facts import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 MARK = b"-dml_"
 """What is in every channel's name, as long as `msgChannel.chanNamePrefix` of milvus.yaml is what it comes with."""
@@ -38,13 +38,14 @@ class ChannelSource:
             return {}
         found = {}
         for place, request in enumerate(requests):
-            facts = self.of_spans(trace.spans[index] for index in request.spans)
+            facts = self.of_spans(trace, request.spans)
             if facts is not None:
                 found[place] = facts
         return found
 
-    def of_spans(self, spans: Iterable[bytes]) -> Facts | None:
-        """Return the collection whose channels these spans name, if it is one alone and the catalogue knows it."""
-        ids = {int(match) for span in spans if MARK in span for match in _CHANNEL.findall(span)}
+    def of_spans(self, trace: Trace, places: Collection[int]) -> Facts | None:
+        """Return the collection whose channels the spans at these places name, if it is one alone and the catalogue knows it."""
+        marked = [trace.span(index) for index in trace.holding(MARK) if index in places]
+        ids = {int(match) for span in marked for match in _CHANNEL.findall(span)}
         collection = self._catalogue.by_id(ids.pop()) if len(ids) == 1 else None
         return Facts(collection.name, collection.namespace) if collection is not None else None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts
-from milvus_otel_processor.spans.schema import AttributesView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.schema import AnyValue
 
 _COLLECTION = b"db.collection.name"  # OpenTelemetry's conventions; this project's client, openlit
 _OPERATION_COLLECTION = (
@@ -37,15 +37,15 @@ class ClientSource:
         found = {}
         for place, request in enumerate(requests):
             if request.method is None and request.client is not None:
-                facts = _facts(trace.spans[request.client])
+                facts = _facts(trace.attributes(request.client))
                 if facts is not None:
                     found[place] = facts
         return found
 
 
-def _facts(span: bytes) -> Facts | None:
+def _facts(attributes: dict[bytes, AnyValue]) -> Facts | None:
     """Return what the span says; None where that is nothing, or where its attribute for the collection holds no name."""
-    texts = {pair.key: pair.value.string_value for pair in AttributesView.FromString(span).attributes}
+    texts = {key: value.string_value for key, value in attributes.items()}
     keys = (_COLLECTION, *filter(_names_collection, texts))
     collection = _first(texts, keys)
     if collection == _NOT_KNOWN or (collection is None and any(key in texts for key in keys)):

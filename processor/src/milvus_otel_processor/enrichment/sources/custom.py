@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.enrichment.sources.base import Source
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _log = logging.getLogger(__name__)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.spans.schema import ContextView, SpanView
+from milvus_otel_processor.spans.schema import SpanView
 
 if TYPE_CHECKING:
+    from milvus_otel_processor.spans.contract import Head, Trace
     from milvus_otel_processor.spans.groups import Group
-    from milvus_otel_processor.spans.schema import AnyValue, Context, Event, Head, Span
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.schema import AnyValue, Event, Span
 
 
 class SpanContext:
     """One span of a trace. Each part is decoded when a condition first asks for it."""
 
-    __slots__ = ("_context", "_span", "index", "trace")
+    __slots__ = ("_span", "index", "trace")
 
     def __init__(self, trace: Trace, index: int = 0) -> None:
         self.trace = trace
@@ -24,12 +24,11 @@ class SpanContext:
     def move(self, index: int) -> None:
         """Go to the span at this place: one context, moved, costs less than one for each span."""
         self.index = index
-        self._context: Context | None = None
         self._span: Span | None = None
 
     @property
     def head(self) -> Head:
-        """The span's ids, name, kind, times and status."""
+        """The span's ids, name, kind, times, status, trace state and flags."""
         return self.trace.heads[self.index]
 
     @property
@@ -44,20 +43,13 @@ class SpanContext:
 
     def attribute(self, key: bytes) -> AnyValue | None:
         """Return the value of one attribute, or None; attributes are not decoded where its key cannot be among them."""
-        return self.attributes.get(key) if key in self.trace.spans[self.index] else None
-
-    @property
-    def context(self) -> Context:
-        """The span's trace state and flags."""
-        if self._context is None:
-            self._context = ContextView.FromString(self.trace.spans[self.index])
-        return self._context
+        return self.trace.attribute(self.index, key)
 
     @property
     def span(self) -> Span:
         """All of the span."""
         if self._span is None:
-            self._span = SpanView.FromString(self.trace.spans[self.index])
+            self._span = SpanView.FromString(self.trace.span(self.index))
         return self._span
 
 

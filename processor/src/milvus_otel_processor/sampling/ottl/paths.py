@@ -57,7 +57,7 @@ _SPAN: dict[str, Getter] = {
     "span_id.string": lambda at: (at.head.span_id or bytes(8)).hex().encode(),
     "parent_span_id": lambda at: SpanId(at.head.parent_span_id or bytes(8)),
     "parent_span_id.string": lambda at: (at.head.parent_span_id or bytes(8)).hex().encode(),
-    "trace_state": lambda at: at.context.trace_state,
+    "trace_state": lambda at: at.head.trace_state,
     "name": lambda at: at.head.name,
     "kind": lambda at: at.head.kind,
     "kind.string": lambda at: _kind(at.head.kind),
@@ -74,7 +74,7 @@ _SPAN: dict[str, Getter] = {
     "dropped_links_count": lambda at: at.span.dropped_links_count,
     "status.code": lambda at: at.head.status.code,
     "status.message": lambda at: at.head.status.message,
-    "flags": lambda at: at.context.flags,
+    "flags": lambda at: at.head.flags,
 }
 _EVENT: dict[str, Getter] = {
     "time_unix_nano": lambda at: int64(at.event.time_unix_nano),
@@ -174,7 +174,7 @@ TRACE_STATE = "span.trace_state"
 
 def trace_state_member(at: Any, key: bytes) -> bytes | None:
     """Return a member of the trace state, empty if there is none; None where the trace state is not valid."""
-    members = tracestate.parse(at.context.trace_state)
+    members = tracestate.parse(at.head.trace_state)
     return None if members is None else members.get(key, b"")
 
 

@@ -11,7 +11,7 @@ from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Ev
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 
 class AlwaysSample(Evaluator):

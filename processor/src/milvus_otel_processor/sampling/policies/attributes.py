@@ -10,20 +10,17 @@ from milvus_otel_processor.sampling.decision import answers
 from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.policies.base import Evaluator
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
-from milvus_otel_processor.spans.trace import field_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.sampling.decision import Decision
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue
-    from milvus_otel_processor.spans.trace import Trace
 
 _ANSWERS_REMEMBERED = 4096
 _COMBINATIONS_REMEMBERED = 1024
-_MOST_LUCK = 16
-"""How often a value that was thought to be the usual one may be wrong in a row before it is not tried any more."""
 
 
 _ENRICHED = ("db.", "milvus.", "error.", "enduser.")
@@ -43,8 +40,6 @@ class Attribute:
         self.key = key.encode()
         self._matches_resource = matches_resource
         self._matches_span = matches_span
-        self._usual = b""
-        self._luck = _MOST_LUCK
         self._on_a_resource: dict[frozenset[Group], bool] = {}
         self._may_match = lru_cache(maxsize=_ANSWERS_REMEMBERED)(self._matches_encoded)
 
@@ -56,24 +51,10 @@ class Attribute:
             on_a_resource = self._ask_resources(groups)
         if on_a_resource:
             return True
-        if self._usual and self._all_are_usual(trace.joined):
-            return False
         candidates = trace.values_behind(self.key)
         if candidates is not None and not any(map(self._may_match, candidates)):
-            if len(candidates) == 1 and self._luck >= 0:
-                self._usual = field_of(self.key, *candidates)
             return False
         return any(map(self._matches_span, trace.span_values(self.key)))
-
-    def _all_are_usual(self, joined: bytes) -> bool:
-        """Tell whether the key is followed everywhere by the value that did not match last: mostly there is but one."""
-        answer = joined.count(self.key) == joined.count(self._usual)
-        if answer:
-            self._luck = min(self._luck + 1, _MOST_LUCK)
-        else:
-            self._luck -= 1
-            self._usual = b""
-        return answer
 
     def _ask_resources(self, groups: frozenset[Group]) -> bool:
         if len(self._on_a_resource) >= _COMBINATIONS_REMEMBERED:

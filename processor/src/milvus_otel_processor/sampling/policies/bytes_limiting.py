@@ -12,12 +12,11 @@ from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Ev
 from milvus_otel_processor.sampling.policies.rate_limiting import BURST_SECONDS
 from milvus_otel_processor.sampling.policies.token_bucket import TokenBucket
 from milvus_otel_processor.settings import Settings
-from milvus_otel_processor.spans.groups import joined_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 
 class BytesLimitingSettings(Settings):
@@ -46,8 +45,7 @@ class BytesLimiting(Evaluator):
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED, and take the tokens, where there is one for each byte."""
-        size = joined_size(zip(trace.groups, trace.spans, strict=True))
-        return Decision.SAMPLED if self._bucket.take(size) else Decision.NOT_SAMPLED
+        return Decision.SAMPLED if self._bucket.take(trace.request_size) else Decision.NOT_SAMPLED
 
 
 class BytesLimitingPolicy(PolicySettings):

@@ -17,7 +17,7 @@ from milvus_otel_processor.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _WILDCARDS = {"*": ".*", "?": "."}
 _LIKE_AN_EXPRESSION = re.compile(r"^\^|\$$|\.\*|\.\+|[\[\]|\\]")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _NANOSECONDS = 1_000_000_000
 _PERCENT = 100
@@ -89,7 +89,7 @@ class Composite(Evaluator):
                 share.spans = 0
         for share in self._shares:
             if share.evaluator.evaluate(trace) is Decision.SAMPLED:
-                spans = share.spans + len(trace.spans)
+                spans = share.spans + len(trace)
                 if spans > share.spans_per_second or spans > self._total:
                     return Decision.NOT_SAMPLED
                 share.spans = spans

@@ -19,8 +19,8 @@ from milvus_otel_processor.settings import Duration, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.schema import AnyValue
-    from milvus_otel_processor.spans.trace import Trace
 
 _VALUES_LIMIT = 16
 """Different values of one attribute that count in the key of a trace."""

@@ -13,7 +13,7 @@ from milvus_otel_processor.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _NANOSECONDS_PER_MS = 1_000_000
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.schema import AnyValue
-    from milvus_otel_processor.spans.trace import Trace
 
 COLLECTION, NAMESPACE = b"db.collection.name", b"db.namespace"
 ALIAS = b"milvus.collection.alias"
@@ -23,13 +23,10 @@ def milvus_spans(trace: Trace, key: bytes) -> Iterator[dict[bytes, bytes]]:
 
     Numbers are given as text, what is neither text nor number as an empty one. Raises DecodeError at a malformed span.
     """
-    if not trace.may_hold(key):
-        return
-    for index, span in enumerate(trace.spans):
-        if key in span:
-            texts = {name: _text(value) for name, value in trace.attributes(index).items()}
-            if key in texts and texts.get(_SYSTEM, texts.get(_OLDER_SYSTEM)) == _MILVUS:
-                yield texts
+    for index in trace.holding(key):
+        texts = {name: _text(value) for name, value in trace.attributes(index).items()}
+        if key in texts and texts.get(_SYSTEM, texts.get(_OLDER_SYSTEM)) == _MILVUS:
+            yield texts
 
 
 def _text(value: AnyValue) -> bytes:

@@ -26,7 +26,7 @@ from milvus_otel_processor.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 
 class OttlConditionSettings(Settings):
@@ -76,7 +76,7 @@ class OttlCondition(Evaluator):
             if self._span and not self._asks_events:
                 return self._of_spans(trace)
             at = SpanContext(trace)
-            for index in range(len(trace.spans)):
+            for index in range(len(trace)):
                 at.move(index)
                 if (self._span and self._span.hold(at)) or self._holds_for_an_event(trace, index):
                     return Decision.SAMPLED
@@ -86,7 +86,7 @@ class OttlCondition(Evaluator):
 
     def _of_spans(self, trace: Trace) -> Decision:
         at, hold = SpanContext(trace), self._span.hold
-        for index in trace.root_indexes if self._span.root_only else range(len(trace.spans)):
+        for index in trace.root_indexes if self._span.root_only else range(len(trace)):
             at.move(index)
             if hold(at):
                 return Decision.SAMPLED

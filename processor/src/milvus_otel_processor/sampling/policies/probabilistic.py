@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.fnv import fnv1a
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.thresholds import of_probability
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.fnv import fnv1a
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _DEFAULT_SALT = "default-hash-seed"  # the Collector's
 _MAX_UINT64 = (1 << 64) - 1
@@ -60,7 +60,7 @@ class Probabilistic(Evaluator):
         """
         if trace.randomness is not None:
             return Decision.SAMPLED if trace.randomness >= self._opentelemetry_threshold else Decision.NOT_SAMPLED
-        return Decision.SAMPLED if fnv1a(trace.id, self._basis) <= self._threshold else Decision.NOT_SAMPLED
+        return Decision.SAMPLED if trace.id_hash(self._basis) <= self._threshold else Decision.NOT_SAMPLED
 
     def threshold(self, trace: Trace) -> int:  # noqa: ARG002
         """Return the threshold of `sampling_percentage`."""

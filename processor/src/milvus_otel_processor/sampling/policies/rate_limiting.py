@@ -15,7 +15,7 @@ from milvus_otel_processor.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 BURST_SECONDS = 2
 """How many seconds' worth of the rate a burst may be where nothing else is said, as in the Collector."""
@@ -44,7 +44,7 @@ class RateLimiting(Evaluator):
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED, and take the tokens, where there is one for each span."""
-        return Decision.SAMPLED if self._bucket.take(len(trace.spans)) else Decision.NOT_SAMPLED
+        return Decision.SAMPLED if self._bucket.take(len(trace)) else Decision.NOT_SAMPLED
 
 
 class RateLimitingPolicy(PolicySettings):

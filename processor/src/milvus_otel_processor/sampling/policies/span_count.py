@@ -14,7 +14,7 @@ from milvus_otel_processor.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 
 class SpanCountSettings(Settings):
@@ -36,7 +36,7 @@ class SpanCount(Evaluator):
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the number of spans is within the bounds, both included."""
-        return Decision.SAMPLED if self._least <= len(trace.spans) <= self._greatest else Decision.NOT_SAMPLED
+        return Decision.SAMPLED if self._least <= len(trace) <= self._greatest else Decision.NOT_SAMPLED
 
 
 class SpanCountPolicy(PolicySettings):

@@ -15,7 +15,7 @@ from milvus_otel_processor.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _CACHE_SIZE = 4096  # of answers: names of spans are few, but some hold a collection's id
 

@@ -10,12 +10,11 @@ from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
-from milvus_otel_processor.spans.span import status_search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
@@ -35,18 +34,11 @@ class StatusCode(Evaluator):
 
     def __init__(self, settings: StatusCodeSettings) -> None:
         self.lasting = "UNSET" not in settings.status_codes  # what is known later may make it an ERROR
-        self._codes = codes = frozenset(_CODES[code] for code in settings.status_codes)
-        self._search = status_search(codes) if 0 not in codes else None  # what is unset is not written
+        self._codes = frozenset(_CODES[code] for code in settings.status_codes)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a span has one of the statuses; a span without a status counts as UNSET."""
-        if self._search is not None and self._search(trace.joined) is None:
-            return Decision.NOT_SAMPLED
-        codes = self._codes
-        for head in trace.heads:
-            if head.status.code in codes:
-                return Decision.SAMPLED
-        return Decision.NOT_SAMPLED
+        return Decision.SAMPLED if trace.has_status(self._codes) else Decision.NOT_SAMPLED
 
 
 class StatusCodePolicy(PolicySettings):

@@ -9,10 +9,9 @@ from pydantic import Field
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
-from milvus_otel_processor.spans.schema import ContextView
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _FLAGS_TAG = b"\x85\x01"  # field 16, fixed32
 _SAMPLED = 0x01
@@ -26,10 +25,8 @@ class TraceFlags(Evaluator):
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a span has the flag; a span without flags has not."""
-        for span in trace.spans:
-            if _FLAGS_TAG in span and ContextView.FromString(span).flags & _SAMPLED:
-                return Decision.SAMPLED
-        return Decision.NOT_SAMPLED
+        sampled = any(head.flags & _SAMPLED for head in trace.heads)
+        return Decision.SAMPLED if sampled else Decision.NOT_SAMPLED
 
 
 class TraceFlagsPolicy(PolicySettings):

@@ -12,12 +12,11 @@ from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
-from milvus_otel_processor.spans.schema import ContextView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.spans.trace import Trace
+    from milvus_otel_processor.spans.contract import Trace
 
 _MEMBER_LIMIT = 256  # of key and value together, in bytes; a longer value matches nothing, as in the Collector
 
@@ -44,11 +43,10 @@ class TraceState(Evaluator):
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a value is one of those asked for; a trace state that is not valid has none."""
         if trace.may_hold(self._key):
-            for span in trace.spans:
-                if self._key in span:
-                    members = tracestate.parse(ContextView.FromString(span).trace_state)
-                    if members and members.get(self._key) in self._values:
-                        return Decision.SAMPLED
+            for state in {head.trace_state for head in trace.heads}:
+                members = tracestate.parse(state)
+                if members and members.get(self._key) in self._values:
+                    return Decision.SAMPLED
         return Decision.NOT_SAMPLED
 
 

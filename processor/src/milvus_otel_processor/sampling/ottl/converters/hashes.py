@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.sampling.fnv import fnv1a
 from milvus_otel_processor.sampling.ottl.coercion import bytes_like, string
 from milvus_otel_processor.sampling.ottl.converters.base import Converter, converter
 from milvus_otel_processor.sampling.ottl.values import int64
+from milvus_otel_processor.spans.fnv import fnv1a
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,40 @@
+"""What is sent as one request, and can be cut in halves where that is too large, or refused for one of its spans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from milvus_otel_processor.spans.groups import join
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.groups import Group
+
+
+class Part(NamedTuple):
+    """Some spans: how many they are, the request that they make, and each of them under its resource and scope."""
+
+    spans: int
+    request: Callable[[], bytes]
+    pairs: Callable[[], list[tuple[Group, bytes]]]
+
+    def halves(self) -> tuple[Part, Part]:
+        """Return the second half and the first one."""
+        pairs = self.pairs()
+        half = len(pairs) // 2
+        return _of_pairs(pairs[half:]), _of_pairs(pairs[:half])
+
+
+def of_traces(traces: Sequence[Trace], join_traces: Callable[[Sequence[Trace]], bytes]) -> Part:
+    """Return the part that these traces are; only where it has to be cut are its spans looked at one by one."""
+
+    def pairs() -> list[tuple[Group, bytes]]:
+        return [pair for trace in traces for pair in zip(trace.groups, trace.spans, strict=True)]
+
+    return Part(sum(map(len, traces)), lambda: join_traces(traces), pairs)
+
+
+def _of_pairs(pairs: list[tuple[Group, bytes]]) -> Part:
+    return Part(len(pairs), lambda: join(pairs), lambda: pairs)

@@ -1,0 +1,71 @@
+"""The rules in force: the sampler of a `tail_sampling` block, which can be replaced while it is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from milvus_otel_processor.sampling.decision import Decision, Verdict
+from milvus_otel_processor.sampling.sampler import Sampler
+from milvus_otel_processor.spans.schema import DecodeError
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from milvus_otel_processor.sampling.policies import Clock
+    from milvus_otel_processor.sampling.settings import TailSamplingSettings
+    from milvus_otel_processor.spans.contract import Trace
+
+PASSED = Verdict(Decision.SAMPLED, None)
+"""The verdict over every trace where no sampling is configured."""
+
+
+class Rules:
+    """Answers for the sampler of the settings; without settings every trace is passed on. Calls are serialized by the caller."""
+
+    def __init__(self, settings: TailSamplingSettings | None, clock: Clock, evaluation_errors: Counter[str]) -> None:
+        self._clock = clock
+        self._evaluation_errors = evaluation_errors
+        self.replace(settings)
+
+    def replace(self, settings: TailSamplingSettings | None) -> None:
+        """Go by other settings from now on."""
+        sampler = Sampler(settings, self._clock, self._evaluation_errors) if settings is not None else None
+        self._sampler = sampler
+        # Where decisions are not remembered, spans behind their root would be taken for a trace of their own.
+        remembers = settings is not None and settings.decision_cache.non_sampled_cache_size > 0
+        self.asks_roots = sampler is not None and sampler.seals and remembers
+        """Whether the name of a root span can settle a verdict at once, so that all of them are asked about."""
+        self.samples_early = sampler is not None and sampler.samples_early
+        """Whether a trace can be sampled for good before all of it has arrived."""
+        self.reads_enrichment = sampler is None or sampler.reads_enrichment
+        """Whether a verdict may depend on attributes that enrichment writes, or is to keep the trace in any case."""
+
+    def of_root(self, name: bytes) -> Verdict | Literal["ask"] | None:
+        """Return the verdict that a root span of this name settles; ASK where rules have to be asked, None where it tells nothing.
+
+        The verdict is the same object each time.
+        """
+        return self._sampler.of_root(name) if self._sampler is not None else None
+
+    def sampled_for_good(self, trace: Trace) -> bool:
+        """Tell whether what there is of a trace settles that it is sampled."""
+        try:
+            return self._sampler is not None and self._sampler.sampled_for_good(trace)
+        except DecodeError:
+            return False
+
+    def decide(self, trace: Trace) -> Verdict:
+        """Return the verdict over a trace. Raises DecodeError at a malformed span."""
+        if self._sampler is None:
+            return PASSED
+        return self._sampler.decide(trace, roots_were_asked=self.asks_roots and not trace.asked)
+
+    def shadow_verdicts(self, trace: Trace, verdict: Verdict) -> list[Verdict]:
+        """Return what policies with `mode: shadow` would have decided over a trace with this verdict."""
+        sampler = self._sampler
+        if sampler is None or not sampler.has_shadows or verdict.decision is Decision.DROPPED:
+            return []
+        try:
+            return sampler.shadow_verdicts(trace)
+        except DecodeError:
+            return sampler.shadow_verdicts(trace.without_malformed())
