@@ -51,6 +51,41 @@ TEXTS = (
     "aaaaaaaaaaaaaaaa!",
     "ß",
 )
+PARSED = (
+    '{"a": 1, "b": [1, 2.5, null], "c": {"d": "\\u00e4"}}',
+    "[3, 1, 2]",
+    '{"a": "x", "a": "y"}',
+    "{}",
+    "[]",
+    '"text"',
+    "{",
+    '{"a": 1e400}',
+    'user=shop op="drop table" n=5',
+    "a:1;b:2;c",
+    "k='it is' z=\\\\x",
+    "0x1F",
+    "-0b101",
+    "0755",
+    "1_000",
+    "zz",
+    "99999999999999999999",
+    "aGFsbG8=",
+    "aGFsbG8",
+    "_-8=",
+    "not base64!",
+    "10.1.2.3",
+    "::ffff:192.168.0.1",
+    "2001:db8::1",
+    "10.1.2.300",
+    "4539 1488 0343 6467",
+    "8273123273520569",
+    "someName_withHTTPCode 404-x.y",
+    "SCREAMING_SNAKE",
+    "JSONData",
+    " überGröße2 ",
+    "GET /items/42?x=1",
+)
+"""Texts that converters read: JSON, pairs, numbers, base64, addresses, numbers with a check digit, joined words."""
 SERVICES = ("shop", "milvus", "segcore", "händler")
 TRACE_STATES = (
     "",
@@ -164,9 +199,21 @@ def _makers(random: Random) -> dict[str, Callable[[], object]]:
         "flag": lambda: random.random() < 0.3,
         "ratio": lambda: random.choice((0.0, -0.5, 0.25, 1.0, 1e300, 1e-7, 123456789.0)),
         "blob": lambda: random.choice((b"\x00\xff", b"", b"\x80\x01", b"missing!", random.randbytes(5))),
-        "tags": lambda: random.choice((["a", "b"], [], [1, 2.5, None], ["x", [True]], [b"\x00\xff"])),
+        "tags": lambda: random.choice(
+            (
+                ["a", "b"],
+                [],
+                [1, 2.5, None],
+                ["x", [True]],
+                [b"\x00\xff"],
+                ["b", "C", "a"],
+                [10, 9, 2.5],
+                [{"k": "x", "v": 1}],
+            )
+        ),
         "meta": lambda: random.choice(({"a": 1}, {}, {"a": {"b": ["c"]}}, {"b": "x", "a": 2.0})),
         "nothing": lambda: None,
+        "parsed": lambda: random.choice(PARSED),
     }
 
 

@@ -100,6 +100,27 @@ def test_the_message_says_what_to_write_instead(condition: str, hint: str | None
     assert (hint or "there is no path span.latency_ms") in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ('Any(attributes["tags"], 1)', "the converter Any is not there: it takes a lambda"),
+        ('URL(attributes["url.full"])["url.path"] == "/a"', "the converter URL is not there: it takes addresses apart"),
+        ('ConvertCase(name, "title") == "a"', "'title' is not known, expected lower, upper, snake or camel"),
+        ('ConvertCase(name, attributes["case"]) == "a"', "to_case has to be written as it is"),
+        ('Sort(attributes["tags"], "up")[0] == 1', "'up' is not known, expected asc or desc"),
+        ('Decode(name, "latin1") == "a"', "there is no encoding 'latin1'; there is base64,"),
+        ('IsInCIDR(name, ["10.0.0.0"])', "is no network, expected one such as 10.0.0.0/8"),
+        ('ParseKeyValue(name, "=", "=")["a"] == "b"', "cannot be the same"),
+        ('ParseKeyValue(name, "")["a"] == "b"', "a delimiter cannot be empty"),
+        ('ExtractPatterns(name, "(a")["a"] == "b"', "is not a regular expression"),
+    ],
+)
+def test_what_a_converter_cannot_take_is_named(condition: str, reason: str) -> None:
+    with pytest.raises(CompileError) as raised:
+        compile_condition(condition, "span", lambda: 0)
+    assert reason in str(raised.value)
+
+
 def test_in_conditions_about_events_the_hint_names_their_own_attributes() -> None:
     with pytest.raises(CompileError) as raised:
         compile_condition("span.attributes.a == 1", "spanevent", lambda: 0)

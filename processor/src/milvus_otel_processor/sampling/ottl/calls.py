@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from milvus_otel_processor.sampling.ottl.converters import CONVERTERS
+from milvus_otel_processor.sampling.ottl.converters import CONVERTERS, LEFT_OUT
 from milvus_otel_processor.sampling.ottl.errors import CompileError, OttlError
 from milvus_otel_processor.sampling.ottl.hints import of_name
 from milvus_otel_processor.sampling.ottl.nodes import Literal, Operand
@@ -25,11 +25,7 @@ def call(name: str, given: Given, *, context: str, time_ns: Callable[[], int]) -
 
     Raises CompileError, saying what there is, where there is no such converter or the arguments are not its own.
     """
-    converter = CONVERTERS.get(name)
-    if converter is None:
-        raise CompileError(f"there is no converter {name}{of_name(name, CONVERTERS)}")
-    if converter.gets == "span" and context != "span":
-        raise CompileError(f"{name} stands in span conditions alone; here, ask for span.parent_span_id")
+    converter = _converter(name, context)
     function = converter.function
     arguments = _bound(name, converter.parameters, given)
     if converter.gets == "now":
@@ -44,6 +40,17 @@ def call(name: str, given: Given, *, context: str, time_ns: Callable[[], int]) -
         except OttlError:
             pass  # no error before a span asks, as in the Collector
     return Operand(_closure(function, [(argument.get, parameter.coerce) for argument, parameter in arguments]), True)
+
+
+def _converter(name: str, context: str) -> Converter:
+    if name in LEFT_OUT:
+        raise CompileError(f"the converter {name} is not there: it {LEFT_OUT[name]}")
+    converter = CONVERTERS.get(name)
+    if converter is None:
+        raise CompileError(f"there is no converter {name}{of_name(name, CONVERTERS)}")
+    if converter.gets == "span" and context != "span":
+        raise CompileError(f"{name} stands in span conditions alone; here, ask for span.parent_span_id")
+    return converter
 
 
 class _Folded(Literal):
@@ -84,6 +91,8 @@ def _signature(name: str, parameters: tuple[Parameter, ...]) -> str:
 
 def _coerced(name: str, argument: Operand, parameter: Parameter) -> Value:
     """Return an argument that was written as a literal as the function gets it, None for any other."""
+    if parameter.literal and not isinstance(argument, Literal):
+        raise CompileError(f"{name}: {parameter.name} has to be written as it is, not to be looked up")
     if not isinstance(argument, Literal) or argument.is_converter:
         return None
     try:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _INT = re.compile(rb"[+-]?\d+")
 _DOUBLE = re.compile(rb"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
+_UNDERSCORE = re.compile(rb"(?<!\d)_|_(?!\d)")
+"""An underscore that is not between two digits."""
 _TRUTHS = {
     **dict.fromkeys((b"1", b"t", b"T", b"TRUE", b"true", b"True"), True),
     **dict.fromkeys((b"0", b"f", b"F", b"FALSE", b"false", b"False"), False),
@@ -105,6 +107,8 @@ def double_like(value: Value) -> float | None:
     if value is None:
         return None
     if isinstance(value, bytes):
+        if b"_" in value and not _UNDERSCORE.search(value):  # Go takes them between digits
+            value = value.replace(b"_", b"")
         if not _DOUBLE.fullmatch(value):
             raise OttlError(f"{value.decode('utf-8', 'replace')!r} is not a number")
         number = float(value)

@@ -18,6 +18,8 @@ class Parameter(NamedTuple):
     name: str
     coerce: Coercion
     optional: bool = False
+    literal: bool = False
+    """Whether it has to be written as a literal, as in the Collector."""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.sampling.expressions import compiled
-from milvus_otel_processor.sampling.ottl.coercion import any_value, boolean, integer, string, string_like
+from milvus_otel_processor.sampling.ottl.coercion import a_list, any_value, boolean, integer, string, string_like
 from milvus_otel_processor.sampling.ottl.converters.base import Converter, Parameter, converter
 from milvus_otel_processor.sampling.ottl.errors import OttlError
 from milvus_otel_processor.sampling.text import decoded
@@ -69,12 +70,14 @@ def _split(target: bytes, delimiter: bytes) -> list[bytes]:
     return [character.encode() for character in decoded(target)]
 
 
-def _lower(target: bytes) -> bytes:
+def lower(target: bytes) -> bytes:
+    """Return the text in lower case."""
     # One character for one, as Go does it; Python's own lower() makes two of İ.
     return "".join(_single(character, character.lower()) for character in decoded(target)).encode()
 
 
-def _upper(target: bytes) -> bytes:
+def upper(target: bytes) -> bytes:
+    """Return the text in upper case."""
     return "".join(_single(character, character.upper()) for character in decoded(target)).encode()
 
 
@@ -89,6 +92,51 @@ def _trim(target: bytes, replacement: bytes | None = None) -> bytes:
     return decoded(target).strip(decoded(characters)).encode()
 
 
+def _is_in_cidr(target: bytes, networks: list[Value]) -> bool:
+    """Tell whether the text is an address in one of the networks; False where it is no address."""
+    found = _address(target)
+    return found is not None and any(found in _network(network) for network in networks)
+
+
+def _address(text: bytes) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ip_address("" if b"%" in text else text.decode())
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+
+
+def _network(text: Value) -> IPv4Network | IPv6Network:
+    if b"/" in string(text):
+        try:
+            return ip_network(text.decode(), strict=False)
+        except ValueError:
+            pass
+    raise OttlError(f"IsInCIDR: {text!r} is no network, expected one such as 10.0.0.0/8")
+
+
+def _check_networks(_: bytes | None, networks: list[Value] | None) -> None:
+    try:
+        for network in networks or ():
+            _network(network)
+    except OttlError as error:
+        raise ValueError(str(error)) from None
+
+
+def _is_valid_luhn(target: bytes | None) -> bool:
+    """Tell whether the last digit is the check digit of those before, as in numbers of credit cards."""
+    if target is None:
+        raise OttlError("IsValidLuhn: expected a text but got nil")
+    digits = target.replace(b" ", b"")
+    if not digits:
+        return False
+    if not digits.isdigit():
+        raise OttlError(f"IsValidLuhn: {target!r} holds something else than digits")
+    numbers = [digit - ord("0") for digit in reversed(digits)]
+    doubled = [sum(divmod(2 * number, 10)) for number in numbers[1::2]]
+    return (sum(numbers[::2]) + sum(doubled)) % 10 == 0
+
+
 _TARGET = ("target", string)
 
 CONVERTERS = {
@@ -98,6 +146,8 @@ CONVERTERS = {
     "IsMatch": Converter(
         _is_match, (Parameter("target", string_like), Parameter("pattern", string)), check=_check_pattern
     ),
+    "IsInCIDR": Converter(_is_in_cidr, (Parameter(*_TARGET), Parameter("networks", a_list)), check=_check_networks),
+    "IsValidLuhn": converter(_is_valid_luhn, ("target", string_like)),
     "Split": converter(_split, _TARGET, ("delimiter", string)),
     "Substring": Converter(
         _substring,
@@ -108,8 +158,8 @@ CONVERTERS = {
             Parameter("utf8_safe", boolean, optional=True),
         ),
     ),
-    "ToLowerCase": converter(_lower, _TARGET),
-    "ToUpperCase": converter(_upper, _TARGET),
+    "ToLowerCase": converter(lower, _TARGET),
+    "ToUpperCase": converter(upper, _TARGET),
     "Trim": Converter(_trim, (Parameter(*_TARGET), Parameter("replacement", string, optional=True))),
     "TrimPrefix": converter(bytes.removeprefix, _TARGET, ("prefix", string)),
     "TrimSuffix": converter(bytes.removesuffix, _TARGET, ("suffix", string)),

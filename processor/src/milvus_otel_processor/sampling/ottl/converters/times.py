@@ -48,6 +48,17 @@ def _unix(seconds: int, nanoseconds: int | None = None) -> Time:
     return Time(int64(seconds * _SECOND + (nanoseconds or 0)))
 
 
+_YEAR_1 = 62_135_596_800 * _SECOND  # nanoseconds from the year 1, where Go's zero time is, to 1970
+
+
+def _truncate(moment: Time, length: Duration) -> Time:
+    """Round down to a multiple of the duration, counted from the year 1; one of 0 or less changes nothing."""
+    return moment if length <= 0 else Time(moment - (moment + _YEAR_1) % length)
+
+
+_YEAR_1 = 62_135_596_800 * _SECOND  # nanoseconds from the year 1, where Go's zero time is, to 1970
+
+
 CONVERTERS = {
     "Duration": converter(_duration, ("duration", string)),
     "Hours": _share(_HOUR),
@@ -57,6 +68,7 @@ CONVERTERS = {
     "Microseconds": _whole(_MICRO),
     "Nanoseconds": _whole(1),
     "Now": Converter(Time, gets="now"),
+    "TruncateTime": converter(_truncate, ("time", time), ("duration", duration)),
     "Unix": Converter(_unix, (Parameter("seconds", integer), Parameter("nanoseconds", integer, optional=True))),
     "UnixSeconds": converter(lambda moment: moment // _SECOND, ("time", time)),
     "UnixMilli": converter(lambda moment: moment // _MILLI, ("time", time)),
