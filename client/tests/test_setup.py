@@ -79,6 +79,83 @@ assert len(first._active_span_processor._span_processors) == 1
     assert receiver.service_names() == {"shop"}
 
 
+def _warnings(code: str, milvus: FakeMilvus, **environment: str) -> list[str]:
+    """What the client warns of, line by line."""
+    listen = """
+import logging, sys
+logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+"""
+    lines = _run(listen + code, milvus, **environment).splitlines()
+    return [line for line in lines if line.startswith("WARNING milvus_otel_client")]
+
+
+_OTHERS = """milvus_otel_client.setup("shop", endpoint="http://other:4317", rpc_spans=False, exit_timeout=1,
+    resource_attributes={"a": "b"}, headers={"authorization": "secret"}, metrics=False)"""
+
+
+def test_arguments_that_an_earlier_setup_leaves_no_use_for_are_named_in_one_line(milvus: FakeMilvus) -> None:
+    code = f"""
+import milvus_otel_client
+for _ in range(2):  # the same again is nothing to tell
+    milvus_otel_client.setup("shop", exit_timeout=0)
+{_OTHERS}
+"""
+    (line,) = _warnings(code, milvus)
+    assert line.endswith(
+        ": milvus_otel_client.setup: arguments that are not used: rpc_spans (pymilvus is instrumented already); "
+        "endpoint, headers, resource_attributes, exit_timeout (an earlier setup has set a provider)"
+    )
+
+
+def test_arguments_that_the_applications_provider_leaves_no_use_for_are_named_in_one_line(milvus: FakeMilvus) -> None:
+    code = f"""
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+import milvus_otel_client
+{_OTHERS}
+assert milvus_otel_client.flush()
+"""
+    (line,) = _warnings(code, milvus)
+    assert line.endswith(
+        ": milvus_otel_client.setup: arguments that are not used: "
+        "service_name, endpoint, headers, resource_attributes, exit_timeout (the application has set a provider)"
+    )
+
+
+def test_an_endpoint_that_the_variables_leave_no_use_for_is_named(milvus: FakeMilvus) -> None:
+    code = """
+import milvus_otel_client
+milvus_otel_client.setup("shop", endpoint="http://other:4317")
+"""
+    (line,) = _warnings(code, milvus, OTEL_TRACES_EXPORTER="none")
+    assert line.endswith("not used: endpoint (OTEL_TRACES_EXPORTER or the protocol has no use for it)")
+
+
+def test_eight_threads_that_set_up_at_once_do_it_once(milvus: FakeMilvus, receiver: Receiver) -> None:
+    code = f"""
+import threading
+import milvus_otel_client
+from opentelemetry import trace
+together = threading.Barrier(8)
+providers = set()
+def set_up():
+    together.wait()
+    providers.add(milvus_otel_client.setup("shop", endpoint="http://{receiver.endpoint}"))
+threads = [threading.Thread(target=set_up) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+(provider,) = providers
+assert len(provider._active_span_processor._span_processors) == 1
+names = [thread.name for thread in threading.enumerate()]
+assert names.count("OtelBatchSpanRecordProcessor") == names.count("milvus-otel-export") == 1, names
+"""
+    assert _run(code + _SEARCH, milvus).split() == ["2"]
+    assert _names(receiver) == ["connect", "search c"]
+
+
 def test_setup_leaves_a_provider_that_is_there_as_it_is(milvus: FakeMilvus) -> None:
     code = """
 import milvus_otel_client
