@@ -68,6 +68,7 @@ class World:
         self.catalogue = Catalogue()
         self.clock = Clock()
         self.counts: Counter[str] = Counter()
+        self.told: list[int] = []
         self.refresher = Refresher(
             CatalogueSettings.model_validate({"randomization_factor": 0.0, **settings}),
             self.catalogue,
@@ -75,6 +76,7 @@ class World:
             clock=self.clock,
             random=Random(1),
             counts=self.counts,
+            on_read=lambda: self.told.append(len(self.catalogue)),
         )
 
     def step(self, seconds: float = 0.0) -> float:
@@ -249,3 +251,17 @@ def test_the_thread_reads_by_itself_and_stops() -> None:
     finally:
         world.refresher.stop(5)
     assert not world.refresher._thread.is_alive()
+
+
+def test_who_waits_for_the_catalogue_is_told_when_all_of_a_listing_has_been_read() -> None:
+    world = World([PRODUCTS, IN_SHOP], interval="60s")
+    world.milvus.refusal = Refusal("unavailable", "down")
+    world.step()
+    assert world.told == []
+    world.milvus.refusal = None
+    world.step(5)
+    assert world.told == [2]
+    world.step(1)
+    assert world.told == [2]
+    world.step(60)
+    assert world.told == [2, 2]

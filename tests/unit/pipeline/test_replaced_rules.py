@@ -39,7 +39,7 @@ class Running:
         self.kept: list[bytes] = []
         clock = Clock(lambda: self.now, lambda: int(self.now * 1e9))
         self.assembled = assemble(self, exporter=self, telemetry=self.telemetry, clock=clock)
-        self.pipeline, self.store, _ = self.assembled
+        self.pipeline, self.store, _, _ = self.assembled
 
     def replace(self, tail_sampling: TailSamplingSettings) -> None:
         self.assembled.replace_rules(tail_sampling)

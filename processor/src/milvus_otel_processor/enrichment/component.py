@@ -18,9 +18,10 @@ from milvus_otel_processor.enrichment.sources.client import ClientSource
 from milvus_otel_processor.enrichment.sources.custom import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from random import Random
 
+    from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
     from milvus_otel_processor.enrichment.sources.base import KnownSource
     from milvus_otel_processor.telemetry.counters import Telemetry
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Enrichment:
     """Owns what enrichment keeps: the lines of the access log, the catalogue, and the thread that reads it.
 
-    `is_waiting` tells whether a trace waits for its decision, and `wait` for how long traces do; seconds.
+    `is_waiting` tells whether a trace waits for its decision, and `wait` for how long traces do; seconds. `on_catalogue` is called
+    in another thread with all collections when they have been read.
 
     `enricher` works on traces; `access_log` takes in log requests, and is None where it is not among the sources. Raises
     SourceError where a source of the user's own cannot be had, and OSError where a file of the TLS settings cannot be read.
@@ -44,6 +46,7 @@ class Enrichment:
         random: Random,
         is_waiting: Callable[[bytes], bool],
         wait: Callable[[], float] = lambda: 0.0,
+        on_catalogue: Callable[[Sequence[Collection]], object] = lambda _: None,
     ) -> None:
         self.catalogue = Catalogue()
         counts = telemetry.access_log_lines
@@ -85,6 +88,7 @@ class Enrichment:
             clock=clock,
             random=random,
             counts=telemetry.catalogue_refreshes,
+            on_read=lambda: on_catalogue(self.catalogue.all()),
         )
         self._reads = settings.catalogue.enabled
 

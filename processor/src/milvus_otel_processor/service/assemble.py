@@ -14,6 +14,7 @@ from milvus_otel_processor.pipeline.limits import limits_of
 from milvus_otel_processor.pipeline.outlet import Outlet
 from milvus_otel_processor.pipeline.pipeline import Pipeline
 from milvus_otel_processor.sampling.rules import Rules
+from milvus_otel_processor.service.rule_collections import RuleCollections
 from milvus_otel_processor.spans.contract import StoreSettings
 from milvus_otel_processor.spans.store import ReferenceStore
 
@@ -47,9 +48,11 @@ class Assembled(NamedTuple):
     pipeline: Pipeline
     store: Store
     enrichment: Enrichment | None
+    collections: RuleCollections
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Give the pipeline, which samples and may be running, other rules."""
+        self.collections.replace(sampling)
         self.pipeline.replace_rules(
             sampling, limits_of(sampling), lambda rules: _store_settings(sampling, rules, sampling.decision_wait)
         )
@@ -73,6 +76,7 @@ def assemble(
     sampling = config.tail_sampling
     rules = Rules(sampling, clock, telemetry.evaluation_errors)
     store = make_store(sampling, rules, gathering_time(config))
+    collections = RuleCollections(sampling, telemetry.missing_collections)
     enrichment = None
     if config.milvus is not None:
         enrichment = Enrichment(
@@ -82,6 +86,7 @@ def assemble(
             random=random or Random(),  # noqa: S311 - no secret
             is_waiting=store.__contains__,
             wait=lambda: store.wait,
+            on_catalogue=collections.check,
         )
     enricher = enrichment.enricher if enrichment is not None else None
     pipeline = connect(
@@ -94,7 +99,7 @@ def assemble(
         clock=clock,
         wait_for_room=wait_for_room,
     )
-    return Assembled(pipeline, store, enrichment)
+    return Assembled(pipeline, store, enrichment, collections)
 
 
 def make_store(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> Store:

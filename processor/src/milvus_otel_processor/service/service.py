@@ -79,7 +79,7 @@ class Service:
         except OSError as error:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
         self._assembled = self._assemble(config, Clock(clock, time_ns))
-        self._pipeline, self._store, self._enrichment = self._assembled
+        self._pipeline, self._store, self._enrichment, _ = self._assembled
         access_log = self._enrichment.access_log if self._enrichment is not None else None
         services = {TRACE_SERVICE: traces(self._pipeline.ingest)}
         if access_log is not None:

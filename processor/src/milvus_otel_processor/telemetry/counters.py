@@ -84,6 +84,7 @@ class Snapshot:
     access_log_lines: dict[str, int] = field(default_factory=dict)
     catalogue_refreshes: dict[str, int] = field(default_factory=dict)
     source_failures: dict[str, int] = field(default_factory=dict)
+    missing_collections: dict[str, int] = field(default_factory=dict)
     exported_spans: int = 0
     lost_spans: dict[str, int] = field(default_factory=dict)
     retries: int = 0
@@ -115,6 +116,7 @@ class Telemetry:
         self.access_log_lines: Counter[str] = Counter()
         self.catalogue_refreshes: Counter[str] = Counter()
         self.source_failures: Counter[str] = Counter()
+        self.missing_collections: dict[str, int] = {}
         self.waiting_traces = 0
         self.waiting_spans = 0
         self.waiting_bytes = 0
@@ -180,6 +182,7 @@ class Telemetry:
                 access_log_lines=dict(self.access_log_lines),
                 catalogue_refreshes=dict(self.catalogue_refreshes),
                 source_failures=dict(self.source_failures),
+                missing_collections=dict(self.missing_collections),
                 exported_spans=self._exported_spans,
                 lost_spans=_by_value(self._lost_spans),
                 retries=self._retries,

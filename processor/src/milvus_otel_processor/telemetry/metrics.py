@@ -144,6 +144,13 @@ METRICS = (
         lambda now: _by(now.source_failures),
     ),
     Description(
+        "processor_missing_collections",
+        _GAUGE,
+        ("policy",),
+        "Collections that a policy names and Milvus does not have, as far as its user sees; once the catalogue is read.",
+        lambda now: _by(now.missing_collections),
+    ),
+    Description(
         "processor_decided_traces",
         _COUNTER,
         ("decision", "policy"),

@@ -59,13 +59,17 @@ class Refresher:
         clock: Callable[[], float],
         random: Random,
         counts: Counter[str],
+        on_read: Callable[[], object] = lambda: None,
     ) -> None:
+        """Make it; `on_read` is called in its thread when all that a listing named has been read."""
         self._settings = settings
         self._catalogue = catalogue
         self._connect = connect
         self._clock = clock
         self._random = random
         self._counts = counts
+        self._on_read = on_read
+        self._is_read = True
         self._source: Source | None = None
         self._listed: dict[int, tuple[str, str]] = {}
         self._read_at: dict[int, float] = {}
@@ -95,6 +99,7 @@ class Refresher:
                 self._list(self._source)
             self._read_what_is_asked_for(self._source)
             self._read_what_is_new(self._source)
+            self._tell()
         except Refusal as refusal:
             pause = self._failed(refusal)
         else:
@@ -136,6 +141,7 @@ class Refresher:
         self._confirmed_at = self._clock()
         self._next_listing = self._confirmed_at + self._spread(self._settings.interval)
         self._counts[REFRESHED] += 1
+        self._is_read = False
 
     def _read_what_is_asked_for(self, source: Source) -> None:
         if self._catalogue.take_changes():
@@ -158,6 +164,11 @@ class Refresher:
             self._read_at.setdefault(new, began)  # gone meanwhile: the next listing says so too
             self._stopping.wait((self._clock() - began) * _REST_SHARE)
             self._read_what_is_asked_for(source)
+
+    def _tell(self) -> None:
+        if not self._is_read and self._listed.keys() <= self._read_at.keys():
+            self._is_read = True
+            self._on_read()
 
     def _namespaces(self, source: Source) -> list[str]:
         return self._settings.databases or source.namespaces()

@@ -122,6 +122,13 @@ class AskedAttribute(NamedTuple):
     """What the attribute has to be for the policy to match; None where it may be anything."""
 
 
+class AskedCollection(NamedTuple):
+    """A collection that a policy names; in both texts `*` and `?` may stand for others."""
+
+    name: str
+    database: str | None = None
+
+
 class PolicySettings(Settings):
     """The head of each entry under `policies`."""
 
@@ -162,6 +169,10 @@ class PolicySettings(Settings):
     def constant(self) -> bool | None:
         """Return whether every trace is sampled (by `drop`: dropped) or none is; None where that depends on the trace."""
         return None
+
+    def asked_collections(self) -> Iterator[AskedCollection]:
+        """Yield the collections that the policy itself, not those inside, names."""
+        yield from ()
 
     def asked(self) -> Iterator[AskedAttribute]:
         """Yield the attributes that the policy itself, not those inside, asks for."""

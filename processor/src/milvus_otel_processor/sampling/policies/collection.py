@@ -9,13 +9,13 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision, answers
 from milvus_otel_processor.sampling.policies import remarks
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedCollection, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import matcher
 from milvus_otel_processor.sampling.policies.milvus_spans import ALIAS, COLLECTION, NAMESPACE, milvus_spans
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from milvus_otel_processor.spans.contract import Trace
 
@@ -47,8 +47,8 @@ class Collection(Evaluator):
     """
 
     def __init__(self, settings: CollectionSettings) -> None:
-        self._named = _wildcards(settings.names)
-        self._in_database = _wildcards([settings.database]) if settings.database is not None else None
+        self._named = wildcards(settings.names)
+        self._in_database = wildcards([settings.database]) if settings.database is not None else None
         self._found, self._not_found = answers(invert_match=settings.invert_match)
 
     def evaluate(self, trace: Trace) -> Decision:
@@ -63,7 +63,8 @@ class Collection(Evaluator):
         return self._in_database is None or (name is not None and self._in_database(name))
 
 
-def _wildcards(patterns: list[str]) -> Callable[[bytes], bool]:
+def wildcards(patterns: Sequence[str]) -> Callable[[bytes], bool]:
+    """Return what tells whether a text is one of these, in which `*` stands for any text and `?` for any one character."""
     if not any("*" in pattern or "?" in pattern for pattern in patterns):
         return matcher(patterns, regex=False, cache_max_size=0)
     return matcher([_expression(pattern) for pattern in patterns], regex=True, cache_max_size=_CACHE_SIZE)
@@ -96,6 +97,11 @@ class CollectionPolicy(PolicySettings):
         """Return what follows where no name can match."""
         can_match = any(self.collection.names) and self.collection.database != ""
         return None if can_match else self.collection.invert_match
+
+    def asked_collections(self) -> Iterator[AskedCollection]:
+        """Yield each name."""
+        for name in filter(None, self.collection.names):
+            yield AskedCollection(name, self.collection.database)
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""

@@ -9,7 +9,14 @@ from pydantic import Field, model_validator
 from milvus_otel_processor.sampling.needles import of_values
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.attributes import AttributeEvaluator
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import (
+    SYSTEM_CLOCK,
+    AskedAttribute,
+    AskedCollection,
+    Clock,
+    Evaluator,
+    PolicySettings,
+)
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
 
@@ -92,6 +99,13 @@ class StringAttributePolicy(PolicySettings):
     def asked(self) -> Iterator[AskedAttribute]:
         """Yield the attribute."""
         yield AskedAttribute("string_attribute.key", self.string_attribute.key, "string")
+
+    def asked_collections(self) -> Iterator[AskedCollection]:
+        """Yield the values, where the attribute is the name of a collection and they are no expressions."""
+        string = self.string_attribute
+        if string.key == "db.collection.name" and not string.enabled_regex_matching:
+            for value in filter(None, string.values):
+                yield AskedCollection(value)
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:  # noqa: ARG002
         """Return the evaluator that these settings describe."""
