@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from milvus_otel_processor.enrichment.access_log.line import FORMAT, Line, parse
+from milvus_otel_processor.enrichment.access_log.line import FORMAT, Line, is_foreign, parse, split
 from ruamel.yaml import YAML
 
-from tests.enrichment.traces import MILLISECOND, START, TRACE_ID, line
+from tests.enrichment.traces import MILLISECOND, START, TRACE_ID, Bench, line
 
 TEXTS = st.text(alphabet=st.one_of(st.sampled_from("\t\n\r\"'[]{}\\ ,:%$"), st.characters()), max_size=40)
 
@@ -173,3 +173,90 @@ def test_the_stacks_milvus_writes_this_format() -> None:
 def test_the_documentation_shows_this_format() -> None:
     page = (Path(__file__).parents[2] / "docs" / "enrichment.md").read_text(encoding="utf-8")
     assert FORMAT.replace("\t", "\\t") in page
+
+
+UPSERT = (
+    "[2026/11/26 05:39:25.051 +00:00] [ACCESS] <Unknown: tcp-127.0.0.1:53206> Upsert [status: Successful] [code: 0] [sdk: "
+    "Python-3.0.2] [msg: ] [traceID: ] [timeCost: 1.198086ms] [database: default] [collection: products]"
+)
+"""A line of the formatter `upsert` that Milvus 2.6 comes with."""
+
+
+@pytest.mark.parametrize("glued", [line("Search"), UPSERT, '{"method": "Search"}'])
+@pytest.mark.parametrize("message", ["", "partition name p1 not found"])
+def test_a_line_that_another_one_is_glued_to_is_read_without_it(glued: str, message: str) -> None:
+    if glued[0] == "{" and message:
+        pytest.skip("nothing tells such a line from the rest of a message")
+    own = line(
+        "Insert", status="Failed" if message else "Successful", code="65535" if message else "0", message=message
+    )
+    first, second = split(f"{own}\n{glued}")
+    assert (first, second) == (own, glued)
+    assert parsed(first).facts.error_message == (message or None)
+
+
+def test_a_message_of_several_lines_stays_one() -> None:
+    own = line("Search", status="Failed", code="65535", message="stack trace:\n/a.go:51\n\t/b.go:12")
+    assert split(own) == [own]
+    assert parsed(own).facts.error_message == "stack trace:\n/a.go:51\n\t/b.go:12"
+
+
+def test_two_lines_glued_without_a_line_end_are_refused() -> None:
+    assert parse(line("Insert") + line("Search")) is None
+
+
+@pytest.mark.parametrize("text", [UPSERT, '{"method": "Search"}', "", "milvus: panic"])
+def test_a_line_of_another_format_is_foreign(text: str) -> None:
+    assert parse(text) is None
+    assert is_foreign(text)
+
+
+def test_a_line_that_was_cut_is_not_foreign() -> None:
+    for end in range(40, len(line("Search")) - 5):
+        assert parse(line("Search")[:end]) is None
+        assert not is_foreign(line("Search")[:end])
+
+
+def test_lines_of_another_format_and_cut_ones_are_counted_and_nothing_else_comes_of_them() -> None:
+    bench = Bench()
+    bench.log(UPSERT, f"{line('Insert')}\n{UPSERT}", line("Query")[:60], line("Search"))
+    assert bench.telemetry.access_log_lines == {"received": 2, "foreign": 2, "malformed": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "collection"),
+    [("[products]", "products"), ('["products"]', "products"), ("[a, b]", None), ("[]", None), ("old->new", "old")],
+)
+def test_the_collection_of_a_list_is_the_only_one_and_of_a_rename_the_old_one(
+    text: str, collection: str | None
+) -> None:
+    assert parsed(line("Flush", text)).facts.collection == collection
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "operation", "error"),
+    [
+        ("/v2/vectordb/entities/search", "Successful", "0", "Search", None),
+        ("/v2/vectordb/entities/query?x=1", "Failed", "1100", "Query", "1100"),
+        ("/v2/vectordb/entities/advanced_search", "Successful", "0", "HybridSearch", None),
+        ("/v2/vectordb/collections/has", "Failed", "100", "HasCollection", None),
+        ("/v2/vectordb/nothere", "HttpError404", "Unknown", "/v2/vectordb/nothere", "404"),
+        ("/v1/vector/collections", "Unknown", "200", "ShowCollections", None),
+        ("/v1/vector/search", "Failed", "65535", "Search", "65535"),
+        ("/v1/vector/insert", "Unknown", "Unknown", "Insert", None),
+    ],
+)
+def test_a_request_over_http_has_operation_and_failure_as_one_over_grpc(
+    path: str, status: str, code: str, operation: str, error: str | None
+) -> None:
+    found = parsed(line(path, peer="127.0.0.1", sdk="Restful", status=status, code=code))
+    assert found.method == path.partition("?")[0]
+    assert (found.facts.operation, found.facts.error_type) == (operation, error)
+    assert found.facts.status_code == (error if error != "404" else None)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v2/other", "v2/vectordb/entities/search", "/v2/vectordb/a b", "/v2/vectordb/../x;y"]
+)
+def test_what_is_no_path_of_milvus_is_no_method(path: str) -> None:
+    assert parse(line(path)) is None

@@ -32,14 +32,19 @@ PRODUCTS = Collection(
 
 
 def written() -> dict[str, Any]:
-    """The attributes of a failed request by an alias to a collection of which everything is known."""
+    """The attributes of a failed request by an alias to a collection of which everything is known, and of a question."""
     bench = Bench(MilvusSettings.model_validate({"attributes": {"request": {"include": ["*", "enduser.id"]}}}))
     bench.know(PRODUCTS)
     bench.log(line("Search", "live", partitions="[a]", user="root", status="Failed", code="65535", message="no"))
     trace = trace_of(served(1, "Search"))
     bench.enrich(trace)
     ((_, span),) = decoded(trace).items()
-    return attributes(span)
+    asked = Bench()
+    asked.log(line("HasCollection", "gone", status="Failed", code="100", message="collection not found"))
+    question = trace_of(served(1, "HasCollection"))
+    asked.enrich(question)
+    ((_, answered),) = decoded(question).items()
+    return attributes(span) | {"milvus.exists": attributes(answered)["milvus.exists"]}
 
 
 def test_the_page_holds_the_table_of_the_constants() -> None:

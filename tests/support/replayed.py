@@ -58,7 +58,8 @@ class Replayed:
             span
             for span in self.spans.values()
             if (span.kind == Span.SPAN_KIND_SERVER and span.name.startswith("milvus.proto.milvus.MilvusService/"))
-            or (not span.parent_span_id and span.name.startswith(("/v1/", "/v2/", "Proxy-")))
+            or span.name.startswith(("/v1/", "/v2/"))
+            or (not span.parent_span_id and span.name.startswith("Proxy-"))
         ]
 
     def put(self, trace: Trace) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-LINE_START_PATTERN = rb"^\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}\.\d{3} "
+LINE_START_PATTERN = rb"^\[?\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}\.\d{3} "
 FORCE_FLUSH_PERIOD_SECONDS = 0.25
 MAX_LOG_SIZE_BYTES = 256 << 10
 """These three are the Collector's settings of the same names."""

@@ -43,7 +43,12 @@ NAMES = (
 
 FAILURE = (
     Attribute("db.response.status_code", "string", "100", "Milvus' error code of a failed request."),
-    Attribute("error.type", "string", "100", "The same, as the conventions have it; makes a request a failed one."),
+    Attribute(
+        "error.type",
+        "string",
+        "100",
+        "The same, or gRPC's status where gRPC ended the request, such as `CANCELLED`; makes a request a failed one.",
+    ),
     Attribute(
         "milvus.error.message",
         "string",
@@ -54,6 +59,12 @@ FAILURE = (
 """How a request failed: also on Milvus' own span of it, whose status becomes ERROR."""
 
 DETAILS = (
+    Attribute(
+        "milvus.exists",
+        "boolean",
+        False,
+        "Set where the answer is that the collection, index or the like that was asked about is not there: no failure.",
+    ),
     Attribute("milvus.partitions", "string[]", ("_default",), "The partitions that the request names."),
     Attribute("milvus.sdk.version", "string", "Python-3.0.2", "The client's language and version, as Milvus knows it."),
     Attribute("enduser.id", "string", "root", "The Milvus user.", opt_in=True),
@@ -143,10 +154,11 @@ def _values(facts: Facts, collection: Collection | None, source: str) -> Mapping
         "db.collection.name": name,
         "db.operation.name": facts.operation,
         "milvus.collection.alias": facts.collection if facts.collection != name else None,
-        "milvus.enrichment": source,
+        "milvus.enrichment": source or None,
         "db.response.status_code": facts.status_code,
         "error.type": facts.error_type,
         "milvus.error.message": facts.error_message,
+        "milvus.exists": facts.exists,
         "milvus.partitions": facts.partitions or None,
         "milvus.sdk.version": facts.sdk_version,
         "enduser.id": facts.user,

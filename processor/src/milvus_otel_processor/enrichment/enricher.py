@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts, filled
-from milvus_otel_processor.enrichment.requests import DB_SYSTEM, SERVICE, find_requests, is_milvus
+from milvus_otel_processor.enrichment.grpc_status import grpc_error, grpc_may_have_failed
+from milvus_otel_processor.enrichment.requests import find_requests, is_milvus, may_hold_requests
 from milvus_otel_processor.enrichment.sources.channel import MARK
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Enricher:
         That is nothing unless all requests of the trace agree. An attribute that a span has is not overwritten. Raises
         DecodeError where a span that it has to look into is malformed; to enrich a trace a second time adds nothing.
         """
-        if not (trace.may_hold(SERVICE) or trace.may_hold(DB_SYSTEM)):
+        if not may_hold_requests(trace):
             return self._enrich_detached(trace) if self._channels is not None and trace.may_hold(MARK) else None
         requests = find_requests(trace)
         if not requests:
@@ -84,11 +85,13 @@ class Enricher:
 
     def enrich_late(self, trace: Trace) -> None:
         """Do the same with a span of a trace that is decided, where it is that of a request, and one may have failed."""
-        if trace.may_hold(SERVICE) and self.may_fail(trace):
+        if may_hold_requests(trace) and self.may_fail(trace):
             self.enrich(trace)
 
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether to enrich this trace may make one of its spans an ERROR; False is a sure no."""
+        if grpc_may_have_failed(trace):
+            return True
         for may_fail in self._may_fail:  # noqa: SIM110 - for every trace; a generator would cost as much as the answers
             if may_fail(trace):
                 return True
@@ -104,30 +107,39 @@ class Enricher:
 
     def _known(self, trace: Trace, requests: Sequence[Request]) -> list[Known | None]:
         facts, origins = [NOTHING] * len(requests), [""] * len(requests)
-        ambiguous: set[int] = set()
-        for source in self._sources:
-            if source is self._channels and all(one.collection is not None for one in facts):
-                continue
-            for place, more in source.facts(trace, requests).items():
-                if more.ambiguous:
-                    more = more._replace(ambiguous=None)  # noqa: PLW2901 - of no meaning to what is written
-                    ambiguous.add(place)
-                    if more == NOTHING:
-                        continue
-                if not origins[place] or (facts[place].collection is None and more.collection is not None):
-                    origins[place] = source.name
-                facts[place] = filled(facts[place], more)
+        ambiguous = self._ask_sources(trace, requests, facts, origins)
         if len(requests) > 1:
             _share(requests, facts, origins)
         for place, request in enumerate(requests):
             if request.parent is None:
                 self._requests[_outcome(facts[place], origins[place], ambiguous=place in ambiguous)] += 1
+            facts[place] = _with_grpc_error(facts[place], trace, request)
         return [
             (one, self._resolve(one.namespace, one.collection) if one.collection is not None else None, origin)
-            if origin
+            if one is not NOTHING
             else None
             for one, origin in zip(facts, origins, strict=True)
         ]
+
+    def _ask_sources(
+        self, trace: Trace, requests: Sequence[Request], facts: list[Facts], origins: list[str]
+    ) -> set[int]:
+        """Fill in what the sources know, and which of them told; return the places of requests that have several answers."""
+        ambiguous: set[int] = set()
+        for source in self._sources:
+            if source is self._channels and all(one.collection is not None for one in facts):
+                continue
+            for place, told in source.facts(trace, requests).items():
+                more = told
+                if told.ambiguous:
+                    ambiguous.add(place)
+                    more = told._replace(ambiguous=None)
+                    if more == NOTHING:
+                        continue
+                if not origins[place] or (facts[place].collection is None and more.collection is not None):
+                    origins[place] = source.name
+                facts[place] = filled(facts[place], more)
+        return ambiguous
 
     def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
         own, names = request.span, written.subtree
@@ -142,7 +154,8 @@ class Enricher:
         else:
             unchanged = trace.append_missing(below, names) + (not at_own)
         trace.append((own,), at_own)
-        self._spans[known[2]] += len(request.spans) - unchanged
+        if known[2]:
+            self._spans[known[2]] += len(request.spans) - unchanged
         if known[0].error_type is not None and request.server is not None:
             self._mark_failed(trace, request.server, known[0].error_message, written.failure)
 
@@ -173,6 +186,14 @@ class Enricher:
         if places:
             trace.append_missing(places, names)
             self._spans[source] += len(places)
+
+
+def _with_grpc_error(facts: Facts, trace: Trace, request: Request) -> Facts:
+    """Return the facts of a failed request where gRPC ended it with an error, and its line does not know that."""
+    if request.server is None or facts.error_type is not None:
+        return facts
+    status = grpc_error(trace, request.server)
+    return facts._replace(error_type=status, error_message=f"gRPC status {status}") if status is not None else facts
 
 
 def _outcome(facts: Facts, origin: str, *, ambiguous: bool) -> str:

@@ -27,6 +27,8 @@ class Facts(NamedTuple):
     status_code: str | None = None
     error_type: str | None = None
     error_message: str | None = None
+    exists: bool | None = None
+    """False where the answer is that what was asked for is not there."""
     extra: tuple[tuple[str, Value | tuple[Value, ...]], ...] | None = None
     """Attributes of a source's own, for the request's span: names and values."""
     ambiguous: bool | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.enrichment import rest
 from milvus_otel_processor.enrichment.facts import MILVUS
 from milvus_otel_processor.spans.span import NO_PARENT
 
@@ -29,11 +30,11 @@ _INTERNAL, _SERVER = 1, 2  # SpanKind
 
 
 class Request:
-    """One request: an operation of an instrumented client, or one gRPC call, as far as its spans have arrived.
+    """One request: an operation of an instrumented client, or one call over gRPC or HTTP, as far as its spans have arrived.
 
     `client` and `server` are the places in the trace of the caller's span and of Milvus' own, `method` is the gRPC method
-    (`Search`) or None for an operation. `parent` is the operation that a call was made for. `spans` are the places of all spans
-    whose nearest request it is, its own included.
+    (`Search`) or the path (`/v2/vectordb/entities/search`), or None for an operation. `parent` is the operation that a call was
+    made for. `spans` are the places of all spans whose nearest request it is, its own included.
     """
 
     __slots__ = ("client", "method", "only_milvus", "parent", "server", "spans")
@@ -66,14 +67,14 @@ def find_requests(trace: Trace) -> list[Request]:
     found: dict[int, Request] = {}
     # Most spans are Milvus' steps on the way, which are no calls: to look into those would cost the most.
     for index in trace.holding(SERVICE):
-        head = heads[index]
-        if head.kind == _INTERNAL:
-            continue
-        method = method_of_name(head.name)
-        if method is None and head.kind >= _SERVER and _PARTS not in head.name:
-            method = _method_of_attributes(trace.attributes(index))
-        if method is not None:
-            found[index] = Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
+        request = _call(trace, heads[index], index)
+        if request is not None:
+            found[index] = request
+    for mark in _rest_marks(trace):
+        for index in trace.holding(mark):
+            path = _path(heads[index])
+            if path is not None and index not in found and is_milvus(trace.groups[index]):
+                found[index] = Request(path, server=index)
     for index in foreign:
         if index not in found and _is_of_milvus(trace, index):
             found[index] = Request(None, client=index)
@@ -83,6 +84,40 @@ def find_requests(trace: Trace) -> list[Request]:
     if request is None or not _fill(trace, request, foreign):
         return _connect(trace, dict(sorted(found.items())))
     return [request]
+
+
+def _call(trace: Trace, head: Head, index: int) -> Request | None:
+    """Return the call that this is Milvus' own span of, or its caller's; None where it is neither."""
+    if head.kind == _INTERNAL:
+        return None
+    method = method_of_name(head.name)
+    if method is None and head.kind >= _SERVER and _PARTS not in head.name:
+        method = _method_of_attributes(trace.attributes(index))
+    if method is None:
+        return None
+    return Request(method, server=index) if head.kind == _SERVER else Request(method, client=index)
+
+
+def may_hold_requests(trace: Trace) -> bool:
+    """Tell whether the trace may hold a request of Milvus; False is a sure no."""
+    return trace.may_hold(SERVICE) or trace.may_hold(DB_SYSTEM) or bool(_rest_marks(trace))
+
+
+def _rest_marks(trace: Trace) -> tuple[bytes, ...]:
+    """Return which of the marks of requests over HTTP the trace may hold."""
+    marks = tuple(mark for mark in rest.PATHS if trace.may_hold(mark))
+    if marks or not trace.may_hold(rest.PROXY):
+        return marks
+    return (rest.PROXY,) if any(root.name.startswith(rest.PROXY) for root in trace.roots) else ()
+
+
+def _path(head: Head) -> str | None:
+    """Return the path of the request over HTTP that this is Milvus' own span of, or its name where it has no path; else None."""
+    if head.kind != _INTERNAL:
+        return None
+    if head.name.startswith(rest.PROXY):
+        return head.name.decode("utf-8", "replace") if head.parent_span_id in NO_PARENT else None
+    return rest.path_of_span(head.name)
 
 
 def _single(heads: Sequence[Head], found: dict[int, Request]) -> Request | None:

@@ -30,6 +30,11 @@ def span_attribute(key: str, value: Value | Sequence[Value]) -> bytes:
     return _delimited(_SPAN_ATTRIBUTES_TAG, pair)
 
 
+def int_value(value: int) -> bytes:
+    """Serialize an AnyValue that is this whole number, as `Trace.values_behind` returns it."""
+    return _any_value(value)
+
+
 def trace_state_field(trace_state: bytes) -> bytes:
     """Serialize `Span.trace_state`: bytes that, put behind a serialized span, replace what it has.
 

@@ -126,7 +126,8 @@ METRICS = (
         "processor_access_log_lines",
         _COUNTER,
         ("state",),
-        "Lines of Milvus' access log: `received`; `evicted` of these, too many to hold; `doubled`; `malformed`.",
+        "Lines of Milvus' access log: `received`; `evicted` of these, too many to hold; `doubled`; `malformed`, not whole; "
+        "`foreign`, of another format.",
         lambda now: _by(now.access_log_lines),
     ),
     Description(

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from milvus_otel_processor.enrichment.facts import Facts
+from milvus_otel_processor.enrichment.rest import operation_of, path_of
 from milvus_otel_processor.settings import parse_duration
 
 FIELDS = (
@@ -43,8 +44,25 @@ with it.
 
 _BEFORE_TEXTS, _TEXTS, _AFTER_TEXTS = 5, 5, 3  # fields; the cost is between the second and the third
 _UNKNOWN = frozenset(("", "Unknown"))  # Milvus' word for what a request does not have
+_HTTP_ERROR = "HttpError"
+_PROBES = {
+    "DescribeCollection": frozenset(("4", "100")),
+    "HasCollection": frozenset(("4", "100")),
+    "HasPartition": frozenset(("100", "200")),
+    "DescribeIndex": frozenset(("700",)),
+    "GetIndexState": frozenset(("700",)),
+    "GetIndexBuildProgress": frozenset(("700",)),
+    "DescribeAlias": frozenset(("1600",)),
+    "DescribeDatabase": frozenset(("800",)),
+}
+"""Methods that ask whether something is there, and the codes that say that it is not: no collection (4 is what Milvus until 2.2
+called it), partition, index, alias, database (Milvus' pkg/util/merr/errors.go)."""
 _SUCCESS = frozenset(("OK", "Successful"))  # until Milvus 2.3, and since
 _SHORT_UNITS = {"µs": 1e3, "ms": 1e6}
+_NO_CODES = frozenset(("Unknown", "200"))  # of REST requests: none is known, or HTTP's for success
+_START = re.compile(r"\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}\.\d{3} [^\t]*\t")
+_NEXT_LINE = re.compile(r"\n(?=\[?\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}\.\d{3} )|(?<=\tmsg=)\n")
+_MISSING = re.compile(r"not found|can't find", re.IGNORECASE)
 _METHOD = re.compile(r"\w+", re.ASCII)
 _CODE = re.compile(r"-?\d+", re.ASCII)
 _NAME = re.compile(
@@ -63,7 +81,7 @@ class Line:
     method: str
     peer: str
     trace_id: bytes | None
-    """16 bytes, or None where a client's `client_request_id` stands in its place."""
+    """16 bytes, or None where there is none, or a client's `client_request_id` stands in its place."""
     facts: Facts
     number: int = 0
     """Counts the lines in the order in which they came."""
@@ -71,6 +89,16 @@ class Line:
     """Whether the request has been found that it is about."""
     server: bytes | None = None
     """The id of Milvus' span of that request, where it has been found."""
+
+
+def split(text: str) -> list[str]:
+    """Return the lines that a log record holds: one, or several that whoever read them has glued together."""
+    return _NEXT_LINE.split(text) if "\n" in text else [text]
+
+
+def is_foreign(text: str) -> bool:
+    """Tell whether a text is no line of our format at all, rather than one that is not whole."""
+    return _START.match(text) is None
 
 
 def parse(text: str) -> Line | None:
@@ -84,7 +112,11 @@ def parse(text: str) -> Line | None:
     if not found or end is None or cost is None:
         return None
     facts = _facts(method, texts, answer)
-    return Line(end, cost, method, peer, _trace_id(trace_id), facts) if facts is not None else None
+    if facts is None:
+        return None
+    return Line(
+        end, cost, (path_of(method) or method) if method[:1] == "/" else method, peer, _trace_id(trace_id), facts
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -94,22 +126,41 @@ def _facts(method: str, texts: str, answer: str) -> Facts | None:
         return None
     user, sdk, namespace, partitions, collection = of_clients
     status, code, message = of_milvus
-    if not message.startswith(_MESSAGE_MARK):
+    path = path_of(method)
+    if not message.startswith(_MESSAGE_MARK) or _START.match(message, len(_MESSAGE_MARK)):
         return None
-    if not _METHOD.fullmatch(method) or not _CODE.fullmatch(code):
+    if path is None and not _METHOD.fullmatch(method):
         return None
-    failed = status not in _SUCCESS or code != "0"
+    if not _CODE.fullmatch(code) and (path is None or code not in _NO_CODES):
+        return None
+    operation = method if path is None else operation_of(path)
+    error, exists = _outcome(operation, status, code, message)
     return Facts(
-        collection=_name(collection),
+        collection=_collection(collection),
         namespace=_name(namespace),
-        operation=method,
+        operation=operation,
         partitions=_names(partitions),
         sdk_version=_text(sdk),
         user=_text(user),
-        status_code=code if failed else None,
-        error_type=code if failed else None,
-        error_message=_message(message.removeprefix(_MESSAGE_MARK)) if failed else None,
+        status_code=error if error is not None and _CODE.fullmatch(code) else None,
+        error_type=error,
+        error_message=_message(message.removeprefix(_MESSAGE_MARK)) if error is not None else None,
+        exists=exists,
     )
+
+
+def _outcome(operation: str, status: str, code: str, message: str) -> tuple[str | None, bool | None]:
+    """Return what failed, or None, and False where the answer is that what was asked for is not there.
+
+    Clients ask in this way whether something exists: for them it is an answer, not a failure.
+    """
+    if status.startswith(_HTTP_ERROR):
+        return status.removeprefix(_HTTP_ERROR), None
+    if operation in _PROBES and (code in _PROBES[operation] or (code == "0" and _MISSING.search(message))):
+        return None, False
+    if status == "Unknown" and code in {*_NO_CODES, "0"}:
+        return None, None
+    return (code, None) if status not in _SUCCESS or code not in {"0", "200"} else (None, None)
 
 
 def _trace_id(text: str) -> bytes | None:
@@ -120,6 +171,13 @@ def _trace_id(text: str) -> bytes | None:
     except ValueError:
         return None
     return trace_id if len(trace_id) == 16 else None  # fromhex skips spaces
+
+
+def _collection(text: str) -> str | None:
+    """Return the collection: of a list the only one, of a renamed one the name that it had."""
+    if text[:1] == "[" and text[-1:] == "]":
+        text = text[1:-1].strip('"')
+    return _name(text.partition("->")[0].strip())
 
 
 def _text(text: str) -> str | None:
@@ -135,7 +193,7 @@ def _name(text: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _names(text: str) -> tuple[str, ...] | None:
     listed = text[1:-1].split(" ") if text[:1] == "[" and text[-1:] == "]" else [text]
-    names = tuple(name.strip('",') for name in listed)  # newer versions write ["a", "b"]
+    names = tuple(name.strip('",') for name in listed)  # newer versions write ["a", "b"] and [a, b]
     return names if all(_name(name) for name in names) else None
 
 

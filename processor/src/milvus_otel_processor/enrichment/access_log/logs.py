@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.enrichment.access_log.line import parse
-from milvus_otel_processor.enrichment.access_log.store import MALFORMED
+from milvus_otel_processor.enrichment.access_log.line import is_foreign, parse, split
+from milvus_otel_processor.enrichment.access_log.store import FOREIGN, MALFORMED
 from milvus_otel_processor.spans.schema import LogsRequestView
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SHOWN = 200
+_WARNINGS = {
+    FOREIGN: "a line of the access log has another format than ours; later ones are only counted. Set proxy.accessLog.formatters "
+    "in milvus.yaml for `base`, `query`, `search` and, from Milvus 2.6 on, `upsert`: see docs/enrichment.md. line=%r",
+    MALFORMED: "a line of the access log is not whole; later ones are only counted. Set proxy.accessLog.cacheSize in milvus.yaml "
+    "to 0, and compare its formatters with docs/enrichment.md. line=%r",
+}
 _CHANGES = frozenset(
     (
         "AlterAlias",
@@ -61,33 +67,33 @@ class AccessLog:
         self._counts = counts
         self._own = own
         self._changed = changed
-        self._warned = False
+        self._warned: set[str] = set()
 
     def ingest(self, request: bytes) -> None:
         """Take in a serialized ExportLogsServiceRequest. Raises DecodeError where it is not valid protobuf.
 
-        A record that is not a line of our format is counted, and the first of them is logged.
+        What is not a whole line of our format is counted, and the first of its kind is logged. Of lines that were glued together
+        each counts.
         """
         lines = []
-        for body in _bodies(request):
-            line = parse(body)
+        for text in (text for body in _bodies(request) for text in split(body)):
+            line = parse(text)
             if line is None:
-                self._refuse(body)
+                self._refuse(text)
             elif line.trace_id != self._own:
                 lines.append(line)
-                if line.method in _CHANGES and line.facts.error_type is None:
+                if line.facts.operation in _CHANGES and line.facts.error_type is None:
                     self._changed(line.facts.namespace, line.facts.collection)
         self._store.add(lines)
 
-    def _refuse(self, body: str) -> None:
-        self._counts[MALFORMED] += 1
-        if not self._warned:
-            self._warned = True
-            _log.warning(
-                "a log record is not a whole line of the access log; later ones are only counted. Compare "
-                "proxy.accessLog.formatters.base.format in milvus.yaml with docs/enrichment.md: record=%r",
-                body[:_SHOWN],
-            )
+    def _refuse(self, text: str) -> None:
+        if not text:
+            return
+        kind = FOREIGN if is_foreign(text) else MALFORMED
+        self._counts[kind] += 1
+        if kind not in self._warned:
+            self._warned.add(kind)
+            _log.warning(_WARNINGS[kind], text[:_SHOWN])
 
 
 def _bodies(request: bytes) -> Iterator[str]:

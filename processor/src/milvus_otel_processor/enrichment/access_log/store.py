@@ -22,9 +22,10 @@ Key = tuple[int, int, str, bytes | None, str]
 
 _LINES_PER_TURN = 64  # taken in before the lock is given back, so that no decision waits for a whole request
 
-RECEIVED, DOUBLED, EVICTED, MALFORMED = "received", "doubled", "evicted", "malformed"
+RECEIVED, DOUBLED, EVICTED = "received", "doubled", "evicted"
+MALFORMED, FOREIGN = "malformed", "foreign"
 """What became of lines, in metrics: `received` counts those that were taken in, `evicted` those of them that had to go before
-their time because there were too many; `doubled` and `malformed` were not taken in."""
+their time because there were too many; `doubled`, `malformed` and, of another format, `foreign` ones were not taken in."""
 
 
 class Store:
@@ -112,6 +113,11 @@ class Store:
             if self._pool.call(call.span_id) is None:
                 self._pool.add_calls([call], self._clock())
             return self._pool.candidates(call)
+
+    def within(self, method: str, start: int, end: int) -> list[Line]:
+        """Return the lines without a trace id of this method whose time includes this one, to the millisecond."""
+        with self._lock:
+            return self._pool.within(method, start, end)
 
     def may_have_failed(self, trace_id: bytes) -> bool | None:
         """Tell whether a line of a failed request may be that of a call in this trace; None where none of its calls is known."""

@@ -127,6 +127,11 @@ class Connection:
         low, high = bisect_left(self._line_ends, call.start - MILLISECOND), bisect_right(self._line_ends, call.end)
         return [line for line in self.lines[low:high] if fit(call.start, call.end, line.end, line.cost)]
 
+    def within(self, start: int, end: int) -> list[Line]:
+        """Return the lines whose time includes this one, to the millisecond."""
+        low = bisect_left(self._line_ends, end - MILLISECOND)
+        return [line for line in self.lines[low:] if line.end - line.cost <= start]
+
     def _chance(self, at: int) -> float:
         """Return how likely a call meets a line of another at this time, that is, both have lost their own."""
         lines, calls, ends = len(self.lines), len(self.calls), self._line_ends

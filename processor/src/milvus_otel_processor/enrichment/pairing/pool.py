@@ -101,6 +101,11 @@ class Pool:
         """Return the lines that are not impossible for this call."""
         return self._of(call).fitting(call)
 
+    def within(self, method: str, start: int, end: int) -> list[Line]:
+        """Return the lines of this method, whatever their connection, whose time includes this one."""
+        found = self._methods.get(method)
+        return found.within(start, end) if found is not None else []
+
     def _of(self, call: Call) -> Connection:
         return self._method(call.method) if call.peer is None else self._connection(call.peer, call.method)
 

@@ -1,0 +1,49 @@
+"""The gRPC status of a call, which Milvus' own span of it has as an attribute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.enrichment.requests import SERVICE
+from milvus_otel_processor.spans.attributes import int_value
+
+if TYPE_CHECKING:
+    from milvus_otel_processor.spans.contract import Trace
+
+_KEY = b"rpc.grpc.status_code"
+_OK = frozenset((int_value(0),))
+_NAMES = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+"""By number (https://grpc.io/docs/guides/status-codes/)."""
+
+
+def grpc_may_have_failed(trace: Trace) -> bool:
+    """Tell whether gRPC ended a call in this trace with an error; False is a sure no."""
+    if not trace.may_hold(SERVICE):
+        return False
+    values = trace.values_behind(_KEY)
+    return values is None or not values <= _OK
+
+
+def grpc_error(trace: Trace, server: int) -> str | None:
+    """Return the name of the status with which gRPC ended the call of this span of Milvus' own; None where that is OK."""
+    value = trace.attribute(server, _KEY)
+    code = value.int_value if value is not None else 0
+    return _NAMES[code] if 0 < code < len(_NAMES) else None
