@@ -18,7 +18,10 @@ class Refused(Enum):
     MALFORMED_REQUEST = "malformed_request"
     MEMORY_LIMIT = "memory_limit"
     READ_TIMEOUT = "read_timeout"
+    RECOVERING = "recovering"
     SHUTDOWN = "shutdown"
+    STORAGE_FAILED = "storage_failed"
+    STORAGE_FULL = "storage_full"
     TOO_LARGE = "too_large"
     UNAUTHENTICATED = "unauthenticated"
 
