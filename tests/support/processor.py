@@ -11,6 +11,7 @@ from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service.service import Service
+from milvus_otel_processor.storage.settings import FileStorageSettings
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -30,6 +31,7 @@ class Configuration:
     milvus: MilvusSettings | None = None
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     memory_limiter: MemoryLimiterSettings = field(default_factory=MemoryLimiterSettings)
+    file_storage: FileStorageSettings | None = None
 
 
 def receiver_settings(endpoint: str = "127.0.0.1:0", **settings: object) -> ReceiverSettings:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from milvus_otel_processor.exporter.batch import Batch
 from milvus_otel_processor.exporter.queue import SpanQueue
 from milvus_otel_processor.exporter.settings import QueueSettings
 from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.trace import ReferenceTrace
+from milvus_otel_processor.storage.segments import Place, Segment
 
 from tests.support.clock import Clock
 
@@ -21,7 +24,7 @@ def spans(*names: str) -> ReferenceTrace:
 def taken(waiting: SpanQueue) -> list[str] | None:
     """The names in the next batch."""
     batch = waiting.take()
-    return None if batch is None else [span.decode() for trace in batch for span in trace.spans]
+    return None if batch is None else [span.decode() for trace in batch.traces for span in trace.spans]
 
 
 def queue(clock: Callable[[], float], size: int = 100, min_size: int = 3) -> SpanQueue:
@@ -117,7 +120,7 @@ def test_every_span_is_given_out_once_whatever_the_threads_do() -> None:
     def take_all() -> list[bytes]:
         taken: list[bytes] = []
         while (batch := waiting.take()) is not None:
-            taken += [span for trace in batch for span in trace.spans]
+            taken += [span for trace in batch.traces for span in trace.spans]
             waiting.done(batch)
         return taken
 
@@ -136,5 +139,56 @@ def test_what_is_cleared_is_told_and_gone() -> None:
     waiting.put(spans("a", "b", "c"))
     waiting.put(spans("d", "e"))
     assert not waiting.wait_for_room(0)
-    assert waiting.clear() == 5
+    assert sum(batch.spans for batch in waiting.clear()) == 5
     assert waiting.wait_for_room(0)
+
+
+def on_disk(waiting: SpanQueue, batch: Batch) -> bool:
+    return waiting.on_disk(batch, Place(Segment(1, Path("kept")), 4, 1))
+
+
+def test_what_was_put_is_out_once_it_is_sent_or_on_disk_whatever_comes_behind_it() -> None:
+    waiting = queue(Clock(), min_size=2)
+    waiting.put(spans("a", "b"))
+    before = waiting.position()
+    waiting.put(spans("c"))
+    assert not waiting.is_out(before)
+    first = waiting.take()
+    assert first is not None
+    assert not waiting.is_out(before)
+    assert on_disk(waiting, first)
+    assert waiting.is_out(before)
+    assert not waiting.is_out(waiting.position())  # c is being gathered
+    waiting.done(first)
+    assert not on_disk(waiting, first)
+    waiting.flush()
+    (second,) = waiting.in_memory(older_than=float("inf"))
+    assert not waiting.is_out(waiting.position())
+    assert on_disk(waiting, second)
+    assert waiting.is_out(waiting.position())
+
+
+def test_what_is_on_disk_and_not_under_way_takes_no_memory_and_no_room() -> None:
+    waiting = queue(Clock(), size=2, min_size=2)
+    waiting.put(spans("a", "b"))
+    assert waiting.bytes > 0
+    assert not waiting.wait_for_room(0)
+    (batch,) = waiting.in_memory(older_than=float("inf"))
+    assert on_disk(waiting, batch)
+    assert (waiting.bytes, waiting.wait_for_room(0)) == (0, True)
+    assert waiting.take() is batch
+    assert (batch.spans, batch.traces) == (2, ())
+    waiting.done(batch)
+    assert (waiting.bytes, waiting.wait_for_room(0)) == (0, True)
+
+
+def test_what_is_younger_is_written_down_only_where_the_queue_gets_crowded() -> None:
+    clock = Clock()
+    waiting = queue(clock, size=10, min_size=2)
+    waiting.put(spans("a", "b"))
+    assert waiting.in_memory(older_than=clock()) == []
+    clock.advance(1)
+    assert len(waiting.in_memory(older_than=clock())) == 1
+    waiting.put(spans("c", "d"))
+    waiting.put(spans("e", "f"))
+    assert len(waiting.in_memory(older_than=0.0)) == 3

@@ -12,13 +12,14 @@ from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import ComponentId, Duration, Settings
+from milvus_otel_processor.storage.settings import FileStorageSettings
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
     "receivers": {"otlp": ReceiverSettings},
     "processors": {"milvus": MilvusSettings, "tail_sampling": TailSamplingSettings},
     "exporters": {"otlp": ExporterSettings, "otlp_grpc": ExporterSettings},
-    "extensions": {"memory_limiter": MemoryLimiterSettings},
+    "extensions": {"memory_limiter": MemoryLimiterSettings, "file_storage": FileStorageSettings},
 }
 """The types of components that there are, and their settings."""
 
@@ -78,7 +79,7 @@ class Config(Settings):
     receivers: dict[str, ReceiverSettings]
     processors: dict[str, MilvusSettings | TailSamplingSettings]
     exporters: dict[str, ExporterSettings]
-    extensions: dict[str, MemoryLimiterSettings] = Field(default={})
+    extensions: dict[str, MemoryLimiterSettings | FileStorageSettings] = Field(default={})
     service: ServiceSettings
 
     @property
@@ -112,6 +113,13 @@ class Config(Settings):
         """How much memory all of it may take: a `memory_limiter` extension that takes part, or what is so without one."""
         used = (self.extensions[name] for name in self.service.extensions)
         return next((found for found in used if isinstance(found, MemoryLimiterSettings)), MemoryLimiterSettings())
+
+    @property
+    def file_storage(self) -> FileStorageSettings | None:
+        """What is kept on disk: the extension that the `tail_sampling` block names as its `tail_storage`, if it does."""
+        name = self.tail_sampling.tail_storage if self.tail_sampling is not None else None
+        found = self.extensions.get(name) if name is not None else None
+        return found if isinstance(found, FileStorageSettings) else None
 
     def _used_processors(self) -> list[MilvusSettings | TailSamplingSettings]:
         return [self.processors[name] for name in self.service.pipelines.traces.processors]

@@ -40,6 +40,7 @@ def check_pipeline(root: Mapping) -> Iterator[Problem]:
                 yield Problem(item.place, f"{path}[{index}]", what + did_you_mean(item.value, names))
         yield from _check_twice(listed, path)
     yield from _check_order(_listed(root, "processors"))
+    yield from _check_tail_storage(root)
 
 
 def unused_components(root: Mapping) -> Iterator[Problem]:
@@ -84,6 +85,20 @@ def _check_twice(listed: list[Scalar], path: str) -> Iterator[Problem]:
             what = f"{shown(item.value)} is a second {kind} processor, beside {shown(seen[kind])}; remove one"
             yield Problem(item.place, f"{path}[{index}]", what)
         seen[kind] = str(item.value)
+
+
+def _check_tail_storage(root: Mapping) -> Iterator[Problem]:
+    listed = [str(item.value) for item in _listed(root, "extensions")]
+    storages = [name for name in listed if component_type(name) == "file_storage"]
+    processors = root.get("processors")
+    for name, entry in processors.entries.items() if isinstance(processors, Mapping) else ():
+        named = entry.node.get("tail_storage") if isinstance(entry.node, Mapping) else None
+        if isinstance(named, Scalar) and named.value is not None and named.value not in storages:
+            expected = (
+                one_of(storages) if storages else "expected a file_storage extension, which has to be listed there"
+            )
+            what = f"{shown(named.value)} is no file_storage extension in service.extensions, {expected}"
+            yield Problem(named.place, f"processors.{name}.tail_storage", what)
 
 
 def _check_order(listed: list[Scalar]) -> Iterator[Problem]:

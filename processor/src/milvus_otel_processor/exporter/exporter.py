@@ -10,33 +10,43 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from milvus_otel_processor.exporter.batch import Batch
 from milvus_otel_processor.exporter.client import Client
-from milvus_otel_processor.exporter.part import of_traces
+from milvus_otel_processor.exporter.part import of_request, of_traces
 from milvus_otel_processor.exporter.queue import SpanQueue
 from milvus_otel_processor.exporter.retry import may_be_one_span, may_pass, pauses, requested_pause
 from milvus_otel_processor.spans.groups import join_traces
+from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.telemetry.counters import Lost
 from milvus_otel_processor.telemetry.faults import FaultLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from milvus_otel_processor.exporter.part import Part
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.schema import PartialSuccess
+    from milvus_otel_processor.storage.outbox import Outbox
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 _log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
+_SECONDS_IN_MEMORY = 2.0  # after which a batch that was not sent is written down, if there is where
 _REFUSALS_LOOKED_INTO = 64  # of one batch: enough to find four or five bad spans among thousands
+
+
+class _GivenUpError(Exception):
+    """The processor stops, and there is no time left for another try."""
 
 
 class OtlpExporter:
     """Takes kept spans over without waiting and sends them from threads of its own.
 
-    `join_traces` makes one request of several traces: the store's own way, where it has a faster one.
+    `join_traces` makes one request of several traces: the store's own way, where it has a faster one. `outbox` is where
+    batches go that cannot be sent soon, and where those are that an earlier process left. `on_out` is told of traces that are
+    sent, lost and counted, or in the outbox.
 
     Raises OSError where a file of the TLS settings cannot be read.
     """
@@ -49,6 +59,8 @@ class OtlpExporter:
         clock: Callable[[], float] = monotonic,
         random: Callable[[], float] = system_random,
         join_traces: Callable[[Sequence[Trace]], bytes] = join_traces,
+        outbox: Outbox | None = None,
+        on_out: Callable[[Sequence[Trace]], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
@@ -56,6 +68,13 @@ class OtlpExporter:
         self._random = random
         self._join_traces = join_traces
         self._queue = SpanQueue(settings.sending_queue, clock)
+        self._outbox = outbox
+        self._on_out = on_out
+        self._retry = settings.retry_on_failure
+        if outbox is not None and "max_elapsed_time" not in self._retry.model_fields_set:
+            self._retry = self._retry.model_copy(
+                update={"max_elapsed_time": 0.0}
+            )  # what gives up is the disk, not the clock
         self._client = Client(settings)
         self._largest = settings.sending_queue.batch.max_size_mib * _MIB
         self._giving_up = Event()
@@ -68,7 +87,9 @@ class OtlpExporter:
         ]
 
     def start(self) -> None:
-        """Start sending."""
+        """Start sending, what an earlier process left first."""
+        if self._outbox is not None:
+            self._queue.put_back(self._recovered(self._outbox))
         for thread in self._threads:
             thread.start()
 
@@ -99,32 +120,87 @@ class OtlpExporter:
         """Return about how much memory the spans take that wait to be sent, and requests under way; bytes."""
         return self._queue.bytes
 
+    def position(self) -> int:
+        """Return a number that tells what was put until now from what will be: see `is_out`."""
+        return self._queue.position()
+
+    def is_out(self, position: int) -> bool:
+        """Tell whether all that was put before `position` was returned is sent, or lost, or on disk."""
+        return self._queue.is_out(position)
+
+    def write_down(self, older_than: float = _SECONDS_IN_MEMORY) -> None:
+        """Put batches on disk that could not be sent within so many seconds, or for which the queue gets too small."""
+        if self._outbox is None:
+            return
+        for batch in self._queue.in_memory(self._clock() - older_than):
+            traces = batch.traces
+            if not traces:  # done with meanwhile
+                continue
+            place = self._outbox.put(self._join_traces(traces))
+            if place is None:
+                return
+            if self._queue.on_disk(batch, place):
+                self._on_out(traces)
+            else:
+                self._outbox.done(place)
+
     def stop(self, grace: float) -> None:
-        """Send what waits, for `grace` seconds at the most; what is left then is lost, and counted."""
+        """Send what waits, for `grace` seconds at the most; what is left then is lost, and counted, if it is not on disk."""
         self._queue.close()
         deadline = self._clock() + grace
         for thread in self._threads:
             thread.join(max(0.0, deadline - self._clock()))
+        self._queue.flush()
+        self.write_down(older_than=-1.0)
         self._giving_up.set()
-        left = self._queue.clear()
+        left = sum(batch.spans for batch in self._queue.clear() if not batch.is_on_disk)
         if left:
             self._telemetry.lost(Lost.SHUTDOWN, left)
         self._client.close()
         for thread in self._threads:
             thread.join(1.0)
 
-    def _send_batches(self) -> None:
-        while (traces := self._queue.take()) is not None:
-            parts = [of_traces(traces, self._join_traces)]
+    def _recovered(self, outbox: Outbox) -> Iterator[Batch]:
+        for place in outbox.recovered():
             try:
+                spans = len(of_request(outbox.get(place), 0).pairs())
+            except (OSError, DecodeError) as error:
+                _log.error("a batch on disk cannot be read, it is lost: bytes=%d %s", place.size, error)
+                outbox.done(place)
+                continue
+            self._telemetry.queued(spans)
+            self._telemetry.recovered_kept(spans)
+            yield Batch((), spans, place=place)
+
+    def _send_batches(self) -> None:
+        while (batch := self._queue.take()) is not None:
+            parts: list[Part] = []
+            traces = batch.traces
+            try:
+                parts.append(self._part(batch))
                 self._send_in_parts(parts)
+            except _GivenUpError:
+                if batch.is_on_disk:  # for the next process
+                    return
+                self._telemetry.lost(Lost.SHUTDOWN, sum(part.spans for part in parts))
             except Exception as error:  # noqa: BLE001 - see below
                 # Whatever it was, the spans must not vanish uncounted, nor the thread with them.
-                left = sum(part.spans for part in parts)
+                left = sum(part.spans for part in parts) if parts else batch.spans
                 self._faults.tell(error, "sending failed, kept spans are lost: spans=%d", left)
                 self._telemetry.lost(Lost.FAILED, left)
-            finally:
-                self._queue.done(traces)
+            if not batch.is_on_disk:
+                self._on_out(traces)
+            self._queue.done(batch)
+            if self._outbox is not None and batch.place is not None:
+                self._outbox.done(batch.place)
+
+    def _part(self, batch: Batch) -> Part:
+        traces = batch.traces
+        if traces:
+            return of_traces(traces, self._join_traces)
+        assert self._outbox is not None
+        assert batch.place is not None
+        return of_request(self._outbox.get(batch.place), batch.spans)
 
     def _send_in_parts(self, parts: list[Part]) -> None:
         """Send a batch as one request if that is not too large, nor refused for what may be the fault of one span.
@@ -150,16 +226,18 @@ class OtlpExporter:
                 self._lose(part.spans, Lost.REJECTED, refusal)
 
     def _try(self, request: bytes, count: int) -> grpc.RpcError | None:
-        """Send one request until it is taken, or lost and counted; return the error where the peer refused it for good."""
-        tries = pauses(self._settings.retry_on_failure, self._clock, self._random)
+        """Send one request until it is taken, or lost and counted; return the error where the peer refused it for good.
+
+        Raises _GivenUpError where the processor stops before that.
+        """
+        tries = pauses(self._retry, self._clock, self._random)
         while True:
             try:
                 answer = self._client.send(request)
             except ValueError:  # the channel is closed
                 if not self._giving_up.is_set():
                     raise
-                self._telemetry.lost(Lost.SHUTDOWN, count)
-                return None
+                raise _GivenUpError from None
             except grpc.RpcError as error:
                 if not may_pass(error):
                     return error
@@ -168,11 +246,8 @@ class OtlpExporter:
                     self._lose(count, Lost.RETRIES_EXHAUSTED, error)
                     return None
                 self._failed(error)
-                if self._giving_up.wait(
-                    max(pause, requested_pause(error, self._settings.retry_on_failure.max_interval))
-                ):
-                    self._lose(count, Lost.SHUTDOWN, error)
-                    return None
+                if self._giving_up.wait(max(pause, requested_pause(error, self._retry.max_interval))):
+                    raise _GivenUpError from None
                 self._telemetry.retried()
             else:
                 self._sent(count, answer)

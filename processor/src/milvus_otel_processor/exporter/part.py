@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from milvus_otel_processor.spans.groups import join
+from milvus_otel_processor.spans.groups import GroupRegistry, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +34,15 @@ def of_traces(traces: Sequence[Trace], join_traces: Callable[[Sequence[Trace]], 
         return [pair for trace in traces for pair in zip(trace.groups, trace.spans, strict=True)]
 
     return Part(sum(map(len, traces)), lambda: join_traces(traces), pairs)
+
+
+def of_request(request: bytes, spans: int) -> Part:
+    """Return the part that a serialized request of so many spans is."""
+
+    def pairs() -> list[tuple[Group, bytes]]:
+        return [(group, span) for group, found in GroupRegistry().split(request) for span in found]
+
+    return Part(spans, lambda: request, pairs)
 
 
 def _of_pairs(pairs: list[tuple[Group, bytes]]) -> Part:

@@ -71,7 +71,9 @@ class RetrySettings(Settings):
     multiplier: float = Field(default=1.5, ge=1, description="Each pause is this many times the last.")
     max_interval: Duration = Field(default=30.0, description="The longest pause; seconds.")
     max_elapsed_time: Duration = Field(
-        default=300.0, description="When to give up, counted from the first try; 0s is never; seconds."
+        default=300.0,
+        description="When to give up, counted from the first try; 0s is never, and the default where kept spans are on disk "
+        "(`tail_storage`); seconds.",
     )
 
 

@@ -52,6 +52,8 @@ class Pipeline:
         self._telemetry = telemetry
         self._clock = clock
         self._lock = Lock()
+        self.decided_until = float("-inf")
+        """All traces of which a span was taken in before this time are decided; seconds of the clock."""
 
     def replace_rules(
         self,
@@ -104,6 +106,11 @@ class Pipeline:
             self._decider.discard(self._store.take_oldest(max(1, len(self._store))))
             self._count_waiting()
 
+    @property
+    def waits(self) -> bool:
+        """Whether any trace waits for its decision."""
+        return len(self._store) > 0
+
     def memory(self) -> int:
         """Return about how much memory the waiting traces take; bytes. May be called from any thread."""
         return self._early.memory()
@@ -117,9 +124,14 @@ class Pipeline:
 
     def _turn(self) -> bool:
         with self._lock:
-            traces = self._store.take_due(self._clock(), _TRACES_PER_TURN)
+            now = self._clock()
+            traces = self._store.take_due(now, _TRACES_PER_TURN)
             self._decider.decide(traces)
             self._count_waiting()
+            if not len(self._store):
+                self.decided_until = now
+            elif not traces:
+                self.decided_until = max(self.decided_until, now - self._store.wait - self._store.tick)
         return bool(traces)
 
     def _count_waiting(self) -> None:

@@ -11,7 +11,7 @@ from milvus_otel_processor.sampling.policies import Policy
 from milvus_otel_processor.sampling.probabilities import check_probabilities
 from milvus_otel_processor.sampling.remarks import remarks_on
 from milvus_otel_processor.sampling.shadow import SHADOW, check_shadows
-from milvus_otel_processor.settings import Duration, Settings
+from milvus_otel_processor.settings import ComponentId, Duration, Settings
 
 
 class DecisionCacheSettings(Settings):
@@ -91,6 +91,11 @@ class TailSamplingSettings(Settings):
         description="Say on each kept span, in its trace state, with which probability it was kept: `ot=th:…`, OpenTelemetry's "
         "threshold. Traces that bring `rv` or `th` are then sampled by their own random number, as with the Collector's "
         "feature gate `processor.tailsamplingprocessor.usetracestate`.",
+    )
+    tail_storage: ComponentId | None = Field(
+        default=None,
+        description="The id of a `file_storage` extension: requests are then on disk before they are acknowledged, and stay there "
+        "until what they hold is decided and exported. Without it they are in memory alone.",
     )
     drop_pending_traces_on_shutdown: bool = Field(
         default=False, description="Drop, undecided, what waits when the processor stops."

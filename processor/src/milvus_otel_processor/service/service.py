@@ -16,6 +16,9 @@ from milvus_otel_processor.receiver.services import LOGS_SERVICE, TRACE_SERVICE,
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.service.admission import Admission
 from milvus_otel_processor.service.assemble import Assembled, Processors, assemble
+from milvus_otel_processor.service.durable import Durable
+from milvus_otel_processor.storage.folder import StorageError
+from milvus_otel_processor.storage.storage import Storage
 from milvus_otel_processor.telemetry import metrics
 from milvus_otel_processor.telemetry.counters import Telemetry
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
     from milvus_otel_processor.receiver.settings import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
+    from milvus_otel_processor.storage.settings import FileStorageSettings
     from milvus_otel_processor.telemetry.metrics import MetricsSettings
 
 _log = logging.getLogger(__name__)
@@ -56,6 +60,10 @@ class Configuration(Processors, Protocol):
         """How much memory all of it may take."""
 
     @property
+    def file_storage(self) -> FileStorageSettings | None:
+        """What it keeps on disk, if anything."""
+
+    @property
     def metrics(self) -> MetricsSettings:
         """The processor's own metrics."""
 
@@ -74,18 +82,23 @@ class Service:
         self.telemetry = Telemetry()
         self.endpoint = config.receiver.protocols.grpc.endpoint
         """Where spans are received, as `host:port`; once started, with the port that was bound."""
+        storage = _storage(config.file_storage, clock)
         try:
-            self._exporter = OtlpExporter(config.exporter, self.telemetry, clock=clock)
+            self._exporter = _exporter(config.exporter, self.telemetry, clock, storage)
         except OSError as error:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._enrichment, _ = self._assembled
         access_log = self._enrichment.access_log if self._enrichment is not None else None
-        services = {TRACE_SERVICE: traces(self._pipeline.ingest)}
-        if access_log is not None:
-            services[LOGS_SERVICE] = logs(access_log.ingest)
         self._limiter = MemoryLimiter(config.memory_limiter.limit(), [self._pipeline.memory, self._exporter.memory])
         self._admission = Admission(self._limiter, clock)
+        self._durable = None
+        if storage is not None:
+            self._durable = Durable(storage, self._pipeline, self._exporter, self.telemetry, self._limiter)
+            self._admission.obstacles.append(self._durable.obstacle)
+        services = {TRACE_SERVICE: traces(self._durable.ingest if self._durable is not None else self._pipeline.ingest)}
+        if access_log is not None:
+            services[LOGS_SERVICE] = logs(access_log.ingest)
         self._receiver = Receiver(
             config.receiver, services, self.telemetry, admission=self._admission, ready=lambda: self._admission.ready
         )
@@ -104,6 +117,8 @@ class Service:
         self._serve_metrics()
         self._exporter.start()
         self._ticker.start()
+        if self._durable is not None:
+            self._durable.start()
         if self._enrichment is not None:
             self._enrichment.start()
 
@@ -124,16 +139,21 @@ class Service:
         self._drops_pending = sampling.drop_pending_traces_on_shutdown
 
     def stop(self, grace_seconds: float) -> None:
-        """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost."""
+        """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost if not on disk."""
         deadline = monotonic() + grace_seconds
         self._receiver.stop(grace_seconds * _RECEIVER_SHARE)
         self._stopping.set()
+        if self._durable is not None:
+            self._durable.stop(1.0)
         self._ticker.join(max(0.0, deadline - monotonic()))
         if not self._drops_pending:
             last_turn = deadline - grace_seconds * _EXPORTER_SHARE
             self._pipeline.drain(lambda: last_turn - monotonic())
-        self._pipeline.discard()
+        if self._durable is None or self._drops_pending:
+            self._pipeline.discard()
         self._exporter.stop(max(0.0, deadline - monotonic()))
+        if self._durable is not None:
+            self._durable.close()
         if self._enrichment is not None:
             self._enrichment.stop(max(0.0, deadline - monotonic()))
         for server in self._metric_servers:
@@ -168,6 +188,21 @@ class Service:
         patience = min(self._store.wait, _LONGEST_PATIENCE) + _PATIENCE
         if self._admission.seconds_refusing() > patience:
             self._pipeline.decide_oldest(lambda: self._limiter.used > self._limiter.budget * _RELIEVED)
+
+
+def _exporter(
+    settings: ExporterSettings, telemetry: Telemetry, clock: Callable[[], float], storage: Storage | None
+) -> OtlpExporter:
+    if storage is None:
+        return OtlpExporter(settings, telemetry, clock=clock)
+    return OtlpExporter(settings, telemetry, clock=clock, outbox=storage.outbox, on_out=storage.sent.add)
+
+
+def _storage(settings: FileStorageSettings | None, clock: Callable[[], float]) -> Storage | None:
+    try:
+        return Storage(settings, clock) if settings is not None else None
+    except StorageError as error:
+        raise StartError(f"extensions.file_storage.directory: {error}") from None
 
 
 def tune_garbage_collection() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from milvus_otel_processor.spans.schema import DecodeError, HeadView, SpanView
 
 NO_PARENT = (b"", bytes(8))
@@ -12,6 +14,7 @@ _TRACE_ID_FIRST = b"\x0a\x10"
 _TRACE_ID_SIZE = 16
 _NO_TRACE_ID = bytes(_TRACE_ID_SIZE)
 """The one trace id of 16 bytes that is not valid (the comment on Span.trace_id in OTLP's trace.proto)."""
+_KEY_HASH_SIZE = 8
 _TRACE_ID_SIZES, _SPAN_ID_SIZES = (0, _TRACE_ID_SIZE), (0, 8)  # an id may be missing
 
 
@@ -51,3 +54,20 @@ def well_formed(span: bytes) -> bool:
     if len(whole.span_id) not in _SPAN_ID_SIZES or len(whole.parent_span_id) not in _SPAN_ID_SIZES:
         return False
     return all(len(link.trace_id) in _TRACE_ID_SIZES and len(link.span_id) in _SPAN_ID_SIZES for link in whole.links)
+
+
+def span_key(span: bytes) -> bytes | None:
+    """Return 24 bytes that tell a span from others, whatever attributes it is given meanwhile; None where it is malformed.
+
+    The trace id, and a hash of what the span's own id, name, kind and times are: some instrumentations give the client's and
+    the server's span of one call one id.
+    """
+    try:
+        head = HeadView.FromString(span)
+    except DecodeError:
+        return None
+    if not is_trace_id(head.trace_id):
+        return None
+    times = b"%d %d %d " % (head.kind, head.start_time_unix_nano, head.end_time_unix_nano)
+    rest = blake2b(head.span_id + times + head.name, digest_size=_KEY_HASH_SIZE)
+    return bytes(head.trace_id) + rest.digest()

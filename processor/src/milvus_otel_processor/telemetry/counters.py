@@ -95,6 +95,12 @@ class Snapshot:
     waiting_spans: int = 0
     waiting_bytes: int = 0
     queued_spans: int = 0
+    recovered_kept_spans: int = 0
+    """Kept spans that an earlier process left on disk, for the exporter."""
+    recovered_spans: int = 0
+    """Of `received_spans`, those that an earlier process had acknowledged and left on disk."""
+    recovered_sent_spans: int = 0
+    """Spans in the requests that an earlier process left which it had sent already, or written down as kept."""
 
 
 class Telemetry:
@@ -129,6 +135,9 @@ class Telemetry:
         self._lost_spans: Counter[Lost] = Counter()
         self._retries = 0
         self._queued_spans = 0
+        self._recovered_kept_spans = 0
+        self.recovered_spans = 0
+        self.recovered_sent_spans = 0
 
     def tally(self, decision: str, policy: str = "") -> Tally:
         """Return the counts of this decision by this policy, to be added to; the policy is empty where none decided."""
@@ -147,6 +156,11 @@ class Telemetry:
         """Count spans that were given to the exporter."""
         with self._lock:
             self._queued_spans += spans
+
+    def recovered_kept(self, spans: int) -> None:
+        """Count kept spans that an earlier process left, beside `queued`."""
+        with self._lock:
+            self._recovered_kept_spans += spans
 
     def exported(self, spans: int) -> None:
         """Count spans that the exporter's peer has taken."""
@@ -193,6 +207,9 @@ class Telemetry:
                 waiting_spans=self.waiting_spans,
                 waiting_bytes=self.waiting_bytes,
                 queued_spans=self._queued_spans,
+                recovered_kept_spans=self._recovered_kept_spans,
+                recovered_spans=self.recovered_spans,
+                recovered_sent_spans=self.recovered_sent_spans,
             )
 
 

@@ -93,6 +93,18 @@ METRICS = (
         lambda now: _one(now.received_spans - sum(now.refused_spans.values())),
     ),
     Description(
+        "processor_recovered_spans",
+        _COUNTER,
+        ("state",),
+        "Spans that an earlier process left on disk: `taken_in` again, to be decided; `kept`, to be sent; `sent` already, and "
+        "left out.",
+        lambda now: {
+            ("taken_in",): now.recovered_spans,
+            ("kept",): now.recovered_kept_spans,
+            ("sent",): now.recovered_sent_spans,
+        },
+    ),
+    Description(
         "receiver_refused_spans",
         _COUNTER,
         ("reason",),

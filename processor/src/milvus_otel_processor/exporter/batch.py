@@ -1,0 +1,49 @@
+"""Some kept traces that go out together, in memory, on disk, or both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.storage.segments import Place
+
+_BYTES_PER_SPAN = 128  # its object, the pair that it is in, and that one's place in a list
+
+
+class Batch:
+    """Traces that are sent as one request, if that is not too large.
+
+    `spans` is how many spans they have, `position` and `begun` are where in the queue, and when, the batch began.
+    """
+
+    def __init__(
+        self, traces: Sequence[Trace], spans: int, *, position: int = 0, begun: float = 0.0, place: Place | None = None
+    ) -> None:
+        self.traces = traces
+        self.spans = spans
+        self.position = position
+        self.begun = begun
+        self.place = place
+        """Where it is on disk, if it is."""
+        self.held = spans if traces else 0
+        """How many of its spans are in memory."""
+        self.memory = sum(map(self.memory_of, traces))
+        """How much they take there; bytes."""
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether it survives the end of the process."""
+        return self.place is not None
+
+    def let_go(self) -> None:
+        """Forget what is in memory."""
+        self.traces = ()
+        self.held = self.memory = 0
+
+    @staticmethod
+    def memory_of(trace: Trace) -> int:
+        """Return how much memory a trace takes while it waits to be sent; bytes."""
+        return trace.size + len(trace) * _BYTES_PER_SPAN

@@ -1,0 +1,67 @@
+"""What a processor keeps on disk, in one folder, under one bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.storage.folder import Folder, StorageError
+from milvus_otel_processor.storage.journal import Journal
+from milvus_otel_processor.storage.outbox import Outbox
+from milvus_otel_processor.storage.sent import SentLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_processor.storage.settings import FileStorageSettings
+
+_MIB = 1 << 20
+_REQUESTS_SHARE = 0.9
+"""Of the folder's size, from which on requests are refused: what is left is for what is kept of those that were taken."""
+
+
+class Storage:
+    """The folder, with the requests and the kept batches in it. Raises StorageError where the folder cannot be used."""
+
+    def __init__(self, settings: FileStorageSettings, clock: Callable[[], float]) -> None:
+        self._largest = settings.max_size_mib * _MIB
+        self._folder = Folder(settings.directory, create=settings.create_directory)
+        try:
+            self.outbox = Outbox(self._folder.path, fsync=settings.fsync, has_room=self._has_room)
+            self.journal = Journal(
+                self._folder.path, fsync=settings.fsync, has_room=self._has_room_for_request, clock=clock
+            )
+            segments = self.journal.log.segments()
+            self.sent = SentLog(self._folder.path, segments[-1].number if segments else 0)
+        except OSError as error:
+            self._folder.close()
+            raise StorageError(f"cannot read {error.filename}: {error.strerror}") from None
+
+    def forget(self, decided_until: float, position: Callable[[], int], is_out: Callable[[int], bool]) -> None:
+        """Remove what is needed no more: see `Journal.forget`."""
+        self.journal.forget(decided_until, position, is_out)
+        segments = self.journal.log.segments()
+        if segments:
+            self.sent.newest_segment = segments[-1].number
+        self.sent.forget(segments[0].number if segments else self.sent.newest_segment + 1)
+
+    @property
+    def bytes(self) -> int:
+        """How much is on disk."""
+        return self.journal.log.bytes + self.outbox.log.bytes
+
+    @property
+    def damaged_bytes(self) -> int:
+        """How much of what earlier processes left could not be read."""
+        return self.journal.damaged_bytes + self.outbox.damaged_bytes
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        self.journal.log.close()
+        self.outbox.log.close()
+        self._folder.close()
+
+    def _has_room(self, size: int) -> bool:
+        return self.bytes + size <= self._largest
+
+    def _has_room_for_request(self, size: int) -> bool:
+        return self.bytes + size <= self._largest * _REQUESTS_SHARE
