@@ -20,12 +20,12 @@ class DecisionCacheSettings(Settings):
     sampled_cache_size: int = Field(
         default=50_000,
         ge=0,
-        description="Trace ids remembered as sampled; 0 turns it off. The Collector's default is 0.",
+        description="How many ids of sampled traces to remember; 0 turns this off. The Collector's default is 0.",
     )
     non_sampled_cache_size: int = Field(
         default=100_000,
         ge=0,
-        description="Trace ids remembered as not sampled or dropped; 0 turns it off. The Collector's default is 0.",
+        description="How many ids of traces that were not sampled to remember; 0 turns this off. The Collector's default is 0.",
     )
 
 
@@ -33,63 +33,65 @@ class TailSamplingSettings(Settings):
     """The Collector's `tail_sampling` block."""
 
     decision_wait: Duration = Field(
-        default=30.0, description="How long after its first span a trace is decided; seconds."
+        default=30.0, description="How long a trace is collected before it is decided, counted from its first span."
     )
     decision_wait_after_root_received: Duration = Field(
         default=0.0,
-        description="If not 0s, a trace is decided this long after its root span, if that is sooner; seconds.",
+        description="If not 0s: a trace is decided this long after its root span arrived, if that is sooner.",
     )
     num_traces: int = Field(
-        default=50_000, gt=0, description="How many traces wait at the most; beyond it the oldest are decided early."
+        default=50_000,
+        gt=0,
+        description="How many traces may wait for their decision. When there are more, the oldest are decided early.",
     )
     expected_new_traces_per_sec: int = Field(
-        default=0, ge=0, description="Accepted for the Collector's sake; nothing is allocated ahead here."
+        default=0, ge=0, description="Accepted and ignored, with a warning: no memory is allocated ahead here."
     )
     decision_cache: DecisionCacheSettings = Field(
-        default=DecisionCacheSettings(), description="Decisions that late spans follow."
+        default=DecisionCacheSettings(), description="Decisions that are remembered, so that late spans follow them."
     )
     sample_on_first_match: bool = Field(
         default=False,
-        description="The first policy that samples a trace is the last that is asked: policies with a memory behind it, such as "
-        "rate limits, are not charged. A trace that a policy samples whatever else arrives is then decided at once, unless it "
-        "could still be dropped.",
+        description="Stop at the first policy that samples a trace. Policies with a memory behind it, such as rate limits, then do "
+        "not count the trace. Also, a trace is decided at once when a policy samples it whatever else arrives, unless a `drop` "
+        "policy could still drop it.",
     )
     block_on_overflow: bool = Field(
         default=False,
-        description="Accepted for the Collector's sake: traces beyond `num_traces` are decided early, and never dropped unseen.",
+        description="Accepted and ignored, with a warning: traces beyond `num_traces` are decided early, and never dropped unseen.",
     )
     sampling_strategy: Literal["trace-complete", "span-ingest"] = Field(
         default="trace-complete",
-        description="Accepted for the Collector's sake: decisions are made over whole traces.",
+        description="`span-ingest` is accepted and ignored, with a warning: decisions are made over whole traces.",
     )
     maximum_trace_size_bytes: int = Field(
         default=0,
         ge=0,
-        description="A trace that grows beyond this is decided at once, by the policies, and its later spans follow that; "
-        "bytes. 0 means no limit.",
+        description="Bytes. A trace that grows beyond this is decided at once, by the policies, and its later spans follow that "
+        "decision. 0 means no limit.",
     )
     max_memory_mib: int = Field(
         default=0,
         ge=0,
-        description="How much memory waiting traces take at the most; beyond it the oldest are decided early; MiB. 0 means no "
+        description="MiB. How much memory waiting traces may take. When they take more, the oldest are decided early. 0 means no "
         "limit. Not in the Collector.",
     )
     decision_wait_after_complete: Duration = Field(
         default=0.0,
-        description="If not 0s, a trace is decided when its root and every span's parent have arrived, and nothing more for "
-        "this long. Where no root has come, the one span without its parent counts as such. Milvus' C++ core sends its spans every "
-        "5s: less than that decides without them. Not in the Collector.",
+        description="If not 0s: a trace is decided when its root and the parent of every span have arrived, and nothing more has "
+        "for this long. If no root has come, the one span whose parent is missing counts as the root. Milvus' C++ core sends its "
+        "spans every 5s: with less than that, traces are decided without them. Not in the Collector.",
     )
     num_shards: int = Field(
         default=1,
         ge=1,
         le=256,
-        description="Accepted for the sake of the Collector's v0.159 and newer: one thread decides.",
+        description="Accepted and ignored, with a warning: one thread decides. (From the Collector's v0.159.)",
     )
     adjusted_counts: bool = Field(
         default=False,
-        description="Say on each kept span, in its trace state, with which probability it was kept: `ot=th:…`, OpenTelemetry's "
-        "threshold. Traces that bring `rv` or `th` are then sampled by their own random number, as with the Collector's "
+        description="Write into the trace state of each kept span with which probability it was kept: `ot=th:…`, OpenTelemetry's "
+        "threshold. Traces that arrive with `rv` or `th` are then sampled by their own random number, as with the Collector's "
         "feature gate `processor.tailsamplingprocessor.usetracestate`.",
     )
     tail_storage: ComponentId | None = Field(
@@ -98,10 +100,10 @@ class TailSamplingSettings(Settings):
         "until what they hold is decided and exported. Without it they are in memory alone.",
     )
     drop_pending_traces_on_shutdown: bool = Field(
-        default=False, description="Drop, undecided, what waits when the processor stops."
+        default=False, description="When the processor stops, drop the traces that still wait, without a decision."
     )
     policies: list[Policy] = Field(
-        min_length=1, description="The rules, of which one has to sample a trace to keep it."
+        min_length=1, description="The rules. A trace is kept when one of them samples it and no `drop` policy matches."
     )
 
     def notes(self) -> list[str]:

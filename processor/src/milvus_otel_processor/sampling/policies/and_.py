@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class AndSettings(Settings):
     """Settings of `and`."""
 
-    and_sub_policy: list[SubPolicy] = Field(min_length=1, description="The policies that all have to sample the trace.")
+    and_sub_policy: list[SubPolicy] = Field(
+        min_length=1, description="The policies. All of them have to sample the trace."
+    )
 
 
 class And(AllOf):
@@ -42,7 +44,7 @@ class And(AllOf):
 
 
 class AndPolicy(PolicySettings):
-    """Traces that several policies agree on."""
+    """Traces that every one of several policies samples."""
 
     type: Literal["and"]
     and_: AndSettings = Field(alias="and")

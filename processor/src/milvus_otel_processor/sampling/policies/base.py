@@ -134,12 +134,12 @@ class PolicySettings(Settings):
 
     name: str = Field(
         default="",
-        description="Name of the policy: in metrics, and on kept spans as `tailsampling.policy`. Has to be there, and to be "
-        "unique, directly under `policies`; inside other policies it is for the reader.",
+        description="Name of the policy, in metrics and on kept spans as `tailsampling.policy`. Directly under `policies` it is "
+        "required and unique; inside other policies it may be left out.",
     )
     mode: Literal["shadow"] | None = Field(
         default=None,
-        description="With `shadow`, what the policy would have done is counted, and it does nothing; directly under `policies`.",
+        description="`shadow`: what the policy would decide is counted, and it decides nothing. Directly under `policies` only.",
     )
     _unused: tuple[str, ...] = PrivateAttr(default=())
 

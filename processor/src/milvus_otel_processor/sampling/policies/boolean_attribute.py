@@ -23,7 +23,7 @@ class BooleanAttributeSettings(Settings):
     key: str = Field(description="Key of the attribute, of a resource or a span.")
     value: bool = Field(default=False, description="The value that matches.")
     invert_match: bool = Field(
-        default=False, description="Sample unless a value matches; traces without the attribute are then sampled."
+        default=False, description="Sample traces in which no value matches, also those without the attribute."
     )
 
 

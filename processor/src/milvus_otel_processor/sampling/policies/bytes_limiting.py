@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class BytesLimitingSettings(Settings):
     """Settings of `bytes_limiting`."""
 
-    bytes_per_second: int = Field(default=0, description="Bytes sampled per second, in the long run.")
+    bytes_per_second: int = Field(default=0, description="How many bytes may be sampled per second, in the long run.")
     burst_capacity: int = Field(
         default=0,
-        description="Bytes that may be sampled at once; a larger trace is never sampled. 0 means twice `bytes_per_second`.",
+        description="How many bytes may be sampled at once; a larger trace is never sampled. 0 means twice `bytes_per_second`.",
     )
 
 

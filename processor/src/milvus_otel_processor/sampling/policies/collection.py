@@ -29,13 +29,14 @@ class CollectionSettings(Settings):
 
     names: list[str] = Field(
         min_length=1,
-        description="Names or aliases of collections; in each, `*` stands for any text and `?` for any one character.",
+        description="Names or aliases of collections. `*` stands for any text, `?` for any one character.",
     )
     database: str | None = Field(
-        default=None, description="The database that they are in, with `*` and `?` likewise; without it, any."
+        default=None,
+        description="The database of the collections, with `*` and `?` as in `names`. Without it, any database.",
     )
     invert_match: bool = Field(
-        default=False, description="Sample unless a request matches; traces without a Milvus request are then sampled."
+        default=False, description="Sample traces in which no request matches, also those without a Milvus request."
     )
 
 

@@ -22,27 +22,31 @@ _PERCENT = 100
 
 
 class RateAllocationSettings(Settings):
-    """One entry of `rate_allocation`."""
+    """The share of one policy."""
 
-    policy: str = Field(description="Name of the sub-policy.")
+    policy: str = Field(description="Name of the policy in `composite_sub_policy`.")
     percent: int = Field(
         default=0,
-        description="Its share of `max_total_spans_per_second`; 0 means an equal share for each sub-policy.",
+        description="Its share of `max_total_spans_per_second`; 0 means an equal share.",
     )
 
 
 class CompositeSettings(Settings):
     """Settings of `composite`."""
 
-    max_total_spans_per_second: int = Field(default=0, description="The spans per second that are shared out.")
+    max_total_spans_per_second: int = Field(
+        default=0, description="How many spans per second are shared among the policies."
+    )
     policy_order: list[str] = Field(
-        default=[], description="Accepted for the Collector's sake: the order is that of `composite_sub_policy`."
+        default=[],
+        description="Accepted and ignored, as in the Collector: the order is that of `composite_sub_policy`.",
     )
     composite_sub_policy: list[SubPolicy] = Field(
-        default=[], description="The policies; the first that samples a trace decides whether there is room for it."
+        default=[],
+        description="The policies. The first that samples a trace decides whether its share has room for it.",
     )
     rate_allocation: list[RateAllocationSettings] = Field(
-        default=[], description="The shares; a sub-policy that is not named here has an equal share."
+        default=[], description="The share of each policy. A policy that is not named here has an equal share."
     )
 
     def allocated(self) -> dict[str, int]:

@@ -22,7 +22,7 @@ class DropSettings(Settings):
     """Settings of `drop`."""
 
     drop_sub_policy: list[SubPolicy] = Field(
-        min_length=1, description="The policies that all have to sample the trace for it to be dropped."
+        min_length=1, description="The policies. A trace that all of them sample is dropped."
     )
 
 
@@ -50,7 +50,7 @@ class Drop(AllOf):
 
 
 class DropPolicy(PolicySettings):
-    """Traces to be dropped, before any other policy can keep them."""
+    """Traces that are dropped, whatever other policies say."""
 
     type: Literal["drop"]
     drop: DropSettings

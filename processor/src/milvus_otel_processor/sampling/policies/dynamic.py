@@ -33,7 +33,9 @@ SPAN_NAME, ROOT_NAME = "span.name", "root.name"
 class DynamicSettings(Settings):
     """Settings of `dynamic`."""
 
-    traces_per_second: float = Field(gt=0, description="Traces sampled per second, all keys together, in the long run.")
+    traces_per_second: float = Field(
+        gt=0, description="How many traces to sample per second, all keys together, in the long run."
+    )
     keys: list[str] = Field(
         min_length=1,
         description="What makes the key of a trace: attributes, of resources or spans, whose values together are the key, such "
@@ -41,20 +43,21 @@ class DynamicSettings(Settings):
         "of the span without a parent.",
     )
     adjustment_interval: Duration = Field(
-        default=15.0, gt=0, description="How long the probabilities hold before they follow the traffic; seconds."
+        default=15.0,
+        gt=0,
+        description="How long the probabilities stay the same before they follow the traffic. Every key is kept at least once in "
+        "each interval.",
     )
     weight: float = Field(
         default=0.5,
         gt=0,
         le=1,
-        description="Weight of the newest interval in the moving average; 1 forgets those before.",
+        description="How much the newest interval counts in the moving average; with 1 the earlier ones are forgotten.",
     )
     max_keys: int = Field(
-        default=500, gt=0, description="How many keys are told apart in an interval; those beyond share one part."
+        default=500, gt=0, description="How many keys are told apart in an interval. All further keys count as one."
     )
-    hash_salt: str = Field(
-        default="", description="Mixed into the hash of the trace id, as `hash_salt` of `probabilistic` is."
-    )
+    hash_salt: str = Field(default="", description="Mixed into the hash of the trace id, as with `probabilistic`.")
 
 
 class Dynamic(Evaluator):

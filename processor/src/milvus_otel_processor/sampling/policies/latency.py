@@ -21,9 +21,9 @@ _NANOSECONDS_PER_MS = 1_000_000
 class LatencySettings(Settings):
     """Settings of `latency`."""
 
-    threshold_ms: int = Field(default=0, description="Traces that took longer than this are sampled; milliseconds.")
+    threshold_ms: int = Field(default=0, description="Milliseconds. Traces that took longer than this are sampled.")
     upper_threshold_ms: int = Field(
-        default=0, description="If not 0, traces that took longer than this are not sampled; milliseconds."
+        default=0, description="Milliseconds. If not 0, traces that took longer than this are not sampled."
     )
 
 

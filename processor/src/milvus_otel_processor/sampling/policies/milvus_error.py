@@ -25,7 +25,7 @@ class MilvusErrorSettings(Settings):
 
     codes: list[int] = Field(
         default=[],
-        description="Milvus' error codes, such as 100 where there is no such collection; without any, every request that failed.",
+        description="Error codes of Milvus, such as 100: there is no such collection. Without any, every failed request matches.",
     )
 
 

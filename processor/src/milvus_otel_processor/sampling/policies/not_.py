@@ -23,7 +23,9 @@ _AMOUNT = {True: "every trace", False: "no trace"}
 class NotSettings(Settings):
     """Settings of `not`."""
 
-    not_sub_policy: SubPolicy = Field(description="The policy whose answer is turned around.")
+    not_sub_policy: SubPolicy = Field(
+        description="The policy. The trace is sampled when this policy does not sample it."
+    )
 
 
 class Not(Evaluator):

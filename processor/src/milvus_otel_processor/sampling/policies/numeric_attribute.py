@@ -22,11 +22,13 @@ class NumericAttributeSettings(Settings):
     """Settings of `numeric_attribute`."""
 
     key: str = Field(description="Key of the attribute, of a resource or a span.")
-    min_value: int | float | None = Field(default=None, description="The least value that matches; 0 means 0.")
-    max_value: int | float | None = Field(default=None, description="The greatest value that matches; 0 means 0.")
+    min_value: int | float | None = Field(default=None, description="The least value that matches. 0 is a bound too.")
+    max_value: int | float | None = Field(
+        default=None, description="The greatest value that matches. 0 is a bound too."
+    )
     invert_match: bool = Field(
         default=False,
-        description="Sample unless a value is within the bounds; traces without the attribute are sampled.",
+        description="Sample traces in which no value is within the bounds, also those without the attribute.",
     )
 
     @model_validator(mode="after")

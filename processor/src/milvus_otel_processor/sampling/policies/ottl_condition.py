@@ -34,11 +34,11 @@ class OttlConditionSettings(Settings):
 
     error_mode: ErrorMode = Field(
         default="silent",
-        description="What becomes of a condition that has no answer for a span. ignore: it does not hold, which is logged once; "
-        "silent: it does not hold; propagate: the policy does not sample the trace.",
+        description="What to do when a condition has no answer for a span. `ignore`: it does not hold, and that is logged once. "
+        "`silent`: it does not hold. `propagate`: the policy does not sample the trace.",
     )
-    span: list[str] = Field(default=[], description="Conditions about spans, of which one has to hold.")
-    spanevent: list[str] = Field(default=[], description="Conditions about span events, of which one has to hold.")
+    span: list[str] = Field(default=[], description="Conditions about spans. One of them has to hold.")
+    spanevent: list[str] = Field(default=[], description="Conditions about span events. One of them has to hold.")
 
     @field_validator("error_mode", mode="before")
     @classmethod

@@ -30,11 +30,11 @@ class ProbabilisticSettings(Settings):
 
     sampling_percentage: float = Field(
         default=0.0,
-        description="How many traces of a hundred are sampled; 0 is none, 100 or more is all.",
+        description="How many traces of a hundred are sampled: 0 is none, 100 is all.",
     )
     hash_salt: str = Field(
         default="",
-        description="Mixed into the hash, so that several layers of sampling choose independently of each other.",
+        description="Mixed into the hash of the trace id. Samplers with the same salt choose the same traces.",
     )
 
 

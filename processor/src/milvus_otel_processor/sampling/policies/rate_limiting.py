@@ -24,10 +24,10 @@ BURST_SECONDS = 2
 class RateLimitingSettings(Settings):
     """Settings of `rate_limiting`."""
 
-    spans_per_second: int = Field(default=0, description="Spans sampled per second, in the long run.")
+    spans_per_second: int = Field(default=0, description="How many spans may be sampled per second, in the long run.")
     burst_capacity: int = Field(
         default=0,
-        description="Spans that may be sampled at once; a trace with more is never sampled. 0 means twice `spans_per_second`.",
+        description="How many spans may be sampled at once; a trace with more is never sampled. 0 means twice `spans_per_second`.",
     )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class SpanCountSettings(Settings):
     """Settings of `span_count`."""
 
-    min_spans: int = Field(default=0, description="The least number of spans that is sampled.")
-    max_spans: int = Field(default=0, description="The greatest number of spans that is sampled; 0 means no limit.")
+    min_spans: int = Field(default=0, description="Traces with fewer spans are not sampled.")
+    max_spans: int = Field(default=0, description="Traces with more spans are not sampled; 0 means no limit.")
 
 
 class SpanCount(Evaluator):

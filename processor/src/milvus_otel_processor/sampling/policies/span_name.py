@@ -23,12 +23,14 @@ _CACHE_SIZE = 4096  # of answers: names of spans are few, but some hold a collec
 class SpanNameSettings(Settings):
     """Settings of `span_name`."""
 
-    names: list[str] = Field(min_length=1, description="Names, or regular expressions, of which one has to match.")
-    enabled_regex_matching: bool = Field(
-        default=False, description="Take `names` for regular expressions, searched for in the name, not anchored."
+    names: list[str] = Field(
+        min_length=1, description="Names of spans, or regular expressions. One of them has to match."
     )
-    invert_match: bool = Field(default=False, description="Sample unless a name matches.")
-    root_only: bool = Field(default=False, description="Look at spans without a parent alone.")
+    enabled_regex_matching: bool = Field(
+        default=False, description="`names` are regular expressions. A match anywhere in the name is enough."
+    )
+    invert_match: bool = Field(default=False, description="Sample traces in which no name matches.")
+    root_only: bool = Field(default=False, description="Look only at spans without a parent.")
 
     @model_validator(mode="after")
     def _expressions_compile(self) -> Self:

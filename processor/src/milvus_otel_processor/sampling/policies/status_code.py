@@ -23,7 +23,7 @@ class StatusCodeSettings(Settings):
     """Settings of `status_code`."""
 
     status_codes: list[Literal["OK", "ERROR", "UNSET"]] = Field(
-        min_length=1, description="A trace is sampled when one of its spans has one of these statuses."
+        min_length=1, description="Statuses. A trace is sampled when one of its spans has one of them."
     )
 
 

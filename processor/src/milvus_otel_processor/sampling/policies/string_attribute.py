@@ -33,13 +33,15 @@ class StringAttributeSettings(Settings):
     """Settings of `string_attribute`."""
 
     key: str = Field(description="Key of the attribute, of a resource or a span.")
-    values: list[str] = Field(default=[], description="Texts, or regular expressions, of which one has to match.")
+    values: list[str] = Field(default=[], description="Texts, or regular expressions. One of them has to match.")
     enabled_regex_matching: bool = Field(
-        default=False, description="Take `values` for regular expressions, searched for in the attribute, not anchored."
+        default=False, description="`values` are regular expressions. A match anywhere in the attribute is enough."
     )
-    cache_max_size: int = Field(default=0, description="How many answers of the expressions to remember; 0 means 128.")
+    cache_max_size: int = Field(
+        default=0, description="How many answers of the regular expressions to remember; 0 means 128."
+    )
     invert_match: bool = Field(
-        default=False, description="Sample unless a value matches; traces without the attribute are then sampled."
+        default=False, description="Sample traces in which no value matches, also those without the attribute."
     )
 
     @model_validator(mode="after")

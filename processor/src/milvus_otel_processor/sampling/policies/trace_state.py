@@ -24,8 +24,8 @@ _MEMBER_LIMIT = 256  # of key and value together, in bytes; a longer value match
 class TraceStateSettings(Settings):
     """Settings of `trace_state`."""
 
-    key: str = Field(description="Key of the member of the trace state.")
-    values: list[str] = Field(default=[], description="Values of which one has to be that of the member.")
+    key: str = Field(description="Key in the W3C trace state.")
+    values: list[str] = Field(default=[], description="Values. The value at the key has to be one of them.")
 
 
 class TraceState(Evaluator):
