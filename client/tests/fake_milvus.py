@@ -11,10 +11,15 @@ from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc, schema_pb
 
 DIMENSION = 4
 COLLECTION_NOT_FOUND = 100
+INVALID_PARAMETER = 1100
+PARROT = "parrot"
 
 
 class FakeMilvus(milvus_pb2_grpc.MilvusServiceServicer):
-    """Collections exist unless they are called `missing`; a search finds `limit` hits for each query."""
+    """Collections exist unless they are called `missing`; a search finds `limit` hits for each query.
+
+    One that is called `parrot` refuses every filter and row, and repeats it.
+    """
 
     def __init__(self) -> None:
         self.metadata: list[tuple[str, dict[str, Any]]] = []
@@ -64,7 +69,9 @@ class FakeMilvus(milvus_pb2_grpc.MilvusServiceServicer):
         self.release.wait()
         if request.collection_name == "missing":
             return milvus_pb2.SearchResults(status=_not_found(request.collection_name))
-        limit = int(next(pair.value for pair in request.search_params if pair.key == "topk"))
+        if request.collection_name == PARROT:
+            return milvus_pb2.SearchResults(status=_repeated(request.dsl))
+        limit = min(int(next(pair.value for pair in request.search_params if pair.key == "topk")), 1000)
         count = request.nq * limit
         data = schema_pb2.SearchResultData(
             num_queries=request.nq,
@@ -76,13 +83,20 @@ class FakeMilvus(milvus_pb2_grpc.MilvusServiceServicer):
         return milvus_pb2.SearchResults(status=common_pb2.Status(), results=data)
 
     def Insert(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        if request.collection_name == PARROT:
+            return milvus_pb2.MutationResult(status=_repeated(str(request.fields_data)))
         return milvus_pb2.MutationResult(
             status=common_pb2.Status(),
             insert_cnt=request.num_rows,
             IDs=schema_pb2.IDs(int_id=schema_pb2.LongArray(data=range(request.num_rows))),
         )
 
-    def Query(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+    def Delete(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        return milvus_pb2.MutationResult(status=_repeated(request.expr))
+
+    def Query(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        if request.collection_name == PARROT:
+            return milvus_pb2.QueryResults(status=_repeated(request.expr))
         ids = schema_pb2.FieldData(
             type=schema_pb2.Int64,
             field_name="id",
@@ -108,4 +122,12 @@ def _not_found(collection: str) -> Any:
         code=COLLECTION_NOT_FOUND,
         error_code=common_pb2.CollectionNotExists,
         reason=f"collection not found[database=default][collection={collection}]",
+    )
+
+
+def _repeated(text: str) -> Any:
+    return common_pb2.Status(
+        code=INVALID_PARAMETER,
+        error_code=common_pb2.IllegalArgument,
+        reason=f"cannot parse expression: {text}, error: line 1:9 near {text[len(text) // 2 :]!r}: invalid parameter",
     )

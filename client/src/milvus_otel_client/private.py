@@ -10,6 +10,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
+from milvus_otel_client.extractors import as_name
 from milvus_otel_client.sanitizer import without_literals
 
 if TYPE_CHECKING:
@@ -29,24 +30,20 @@ _WORD = re.compile(r"\w+")
 _ABOUT_A_FILTER = re.compile(r"expr|plan|pars|predicate|template|cast|filter", re.IGNORECASE)
 _QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|`[^`]*`?|(?<!\w)\d[\w.:+-]*""", re.DOTALL)
 """A text in quotes, or a number: Milvus may write a literal in another way than the filter did."""
-VALUE_ARGUMENTS = (
-    "data",
-    "entities",
-    "ids",
-    "expr_params",
-    "filter_params",
-    "password",
-    "old_password",
-    "new_password",
+_VALUE_ARGUMENTS = frozenset(
+    {"data", "entities", "expr_params", "filter_params", "ids", "new_password", "old_password", "password"}
 )
-"""The arguments that hold the application's values, not names or settings."""
+"""The arguments that hold the application's values; the others hold names and settings."""
+_FILTER_ARGUMENTS = ("expr", "expression", "filter")
 
 
-def without_private(message: str, arguments: Mapping[str, Any], filter_arguments: tuple[str, ...]) -> str:
-    """Return the message without the filter's literals and without the values that the call was given."""
+def without_private(message: str, arguments: Mapping[str, Any], *, literals: bool = False) -> str:
+    """Return the message without the values that the call was given, and without the filter's unless asked for."""
     text = message
-    for name in filter_arguments:
+    for name in () if literals else _FILTER_ARGUMENTS:
         expression = arguments.get(name)
+        if isinstance(expression, bytes):  # gRPC takes them too
+            expression = expression.decode(errors="replace")
         if isinstance(expression, str) and expression:
             text = _without_filter(text, expression)
     text = text[:_MAX_MESSAGE]
@@ -81,8 +78,19 @@ def _without_words(text: str, hidden: set[str]) -> str:
 
 
 def _values_of(arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield texts and integers of the call's values, a bounded number of them; no vectors, which Milvus never quotes."""
-    waiting = [arguments[name] for name in VALUE_ARGUMENTS if arguments.get(name) is not None]
+    """Yield texts and integers of the call's values, and what stands for a name and cannot be one; a bounded number.
+
+    There are no vectors among them, which Milvus never quotes.
+    """
+    for name, value in arguments.items():
+        if name in _VALUE_ARGUMENTS:
+            yield from _texts_in(value)
+        elif name not in _FILTER_ARGUMENTS and isinstance(value, (str, list, tuple)):
+            yield from (text for text in _texts_in(value) if as_name(text) is None)
+
+
+def _texts_in(given: Any) -> Iterator[str]:
+    waiting = [given]
     for _ in range(_MAX_VALUES):
         if not waiting:
             return

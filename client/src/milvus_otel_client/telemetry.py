@@ -33,6 +33,7 @@ _logger = logger_for(__name__)
 _SCHEMA_URL = "https://opentelemetry.io/schemas/1.33.0"
 _DURATION_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 """Seconds; the conventions ask for these for ``db.client.operation.duration``."""
+_MAX_ASKED = 4
 
 CURRENT: ContextVar[Call | None] = ContextVar("milvus_otel_call", default=None)
 """The operation that is under way in this thread or task: what the handler is asked for meanwhile is part of it."""
@@ -74,7 +75,7 @@ class Telemetry:
             identity = identity_of(operation.name, collection, *target_of(handler, arguments))
             found = identity.attributes.copy()
             self.read_request(operation, arguments, found)
-            return Call(self, identity, found, arguments, context, operation=operation)
+            return Call(self, identity, found, arguments, context)
         except Exception:
             _logger.exception("no span for the operation %s", operation.name)
             return None
@@ -151,14 +152,13 @@ class Call:
         arguments: Mapping[str, Any],
         context: Context,
         *,
-        operation: Operation | None = None,
         compound: Compound | None = None,
         started: float | None = None,
     ) -> None:
         """Start the span, call the request hook, and make the span the current one."""
         self._before = context
-        self._asked = [(arguments, operation.filter_arguments if operation is not None else ())]
-        """What pymilvus was asked for, and which arguments are filters: what Milvus says may repeat it."""
+        self._asked = [arguments]
+        """What pymilvus was asked for, and asked its handler for last: what Milvus says may repeat it."""
         self._reason: str | None = None
         """Why Milvus refused the last rpc that it refused."""
         self._held: HeldRpcs | None = None
@@ -187,12 +187,14 @@ class Call:
         compound = self._compound
         if compound is None:
             return False
+        if len(self._asked) > _MAX_ASKED:
+            del self._asked[1]
+        self._asked.append(arguments)
         try:
             found: dict[str, Any] = {}
             if attributes.DB_NAMESPACE not in self._identity.attributes:
                 self._locate(operation, handler, arguments, found)
             if compound.main == method:
-                self._asked.append((arguments, operation.filter_arguments))
                 self._telemetry.read_request(operation, arguments, found)
             if found:
                 self.span.set_attributes(found)
@@ -243,8 +245,8 @@ class Call:
     def without_private(self, text: str) -> str:
         """Return what Milvus or gRPC says, without what is the application's."""
         literals = self._telemetry.options.capture_query_text
-        for arguments, filter_arguments in self._asked:
-            text = without_private(text, arguments, () if literals else filter_arguments)
+        for arguments in self._asked:
+            text = without_private(text, arguments, literals=literals)
         return text
 
     def leave(self) -> None:
@@ -298,7 +300,11 @@ class Call:
     def _message_of(self, error: BaseException, answer: str | None) -> str | None:
         if not self._telemetry.options.capture_error_messages:
             return None
-        return messages.message_of(error, answer, self.without_private)
+        try:
+            return messages.message_of(error, answer, self.without_private)
+        except Exception:
+            _logger.exception("no message for the failure of %s", self._identity.operation)
+            return None
 
     def end(self, error_attributes: Mapping[str, str]) -> None:
         """End the span and record the duration."""
