@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from milvus_otel_processor.config import load_config
+from milvus_otel_processor.config import ConfigError, load_config
 from milvus_otel_processor.sampling.policies import Policy
 from ruamel.yaml import YAML
 
@@ -51,6 +51,42 @@ def test_the_configuration_loads(tmp_path: Path) -> None:
     (tmp_path / "processor.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "sampling.yaml").write_text("policies: [{name: all, type: always_sample}]", encoding="utf-8")
     assert load_config(tmp_path / "processor.yaml", environ={}).warnings == ()
+
+
+WRONG = """\
+receivers:
+  otlp: {protocols: {grpc: {endpoint: 0.0.0.0:4317}}}
+processors:
+  tail_sampling:
+    policies:
+      - name: slow
+        type: latncy
+        latency: {threshold_ms: 1000}
+      - {name: most, type: probabilistic, probabilistic: {sampling_percentage: 500}}
+exporters:
+  otlp: {endpoint: "jaeger:4317", tls: {insecure: true}}
+service:
+  pipelines: {traces: {receivers: [otlp], processors: [tail_sampling], exporters: [otlp]}}
+"""
+
+
+def shown(text: str) -> str:
+    """The block that holds this text, on one line."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return next(" ".join(block.split()) for block in blocks if text in block)
+
+
+def test_the_messages_about_a_wrong_file_are_those_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("processor.yaml").write_text(WRONG, encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load_config(Path("processor.yaml"), environ={})
+    assert str(raised.value) == shown("latncy")
+    Path("processor.yaml").write_text(WRONG.replace("latncy", "latency"), encoding="utf-8")
+    (warning,) = load_config(Path("processor.yaml"), environ={}).warnings
+    assert f"warning: {warning}" == shown("percentage: 500")
 
 
 def test_every_page_that_is_linked_is_there() -> None:

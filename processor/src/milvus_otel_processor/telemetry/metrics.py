@@ -203,7 +203,8 @@ METRICS = (
         "processor_early_decisions",
         _COUNTER,
         ("reason",),
-        "Traces decided before their time: a limit was reached, or nothing could change the decision any more.",
+        "Traces decided before their time, because a limit was reached or a policy had sampled them for good; not those that their "
+        "root dropped at once, nor complete ones.",
         lambda now: _by(now.early_decisions),
     ),
     Description(
