@@ -13,7 +13,7 @@ from milvus_otel_processor.demo.steps import step
 from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 from rich.console import Console
 
-from tests.demo.spans import failed_plain_search, search_trace
+from tests.demo.spans import failed_plain_search, kept_span, search_trace
 
 SNAPSHOT = Snapshot(
     received_spans=1000,
@@ -48,10 +48,10 @@ def rows(text: str, head: str = "decision") -> list[list[str]]:
 def test_each_decision_is_told_with_its_policy_and_all_of_them_add_up() -> None:
     assert rows(shown()) == [
         ["dropped", "milvus-heartbeats", "400", "420"],
-        ["not sampled", "(none wanted it)", "90", "400"],
+        ["not sampled", "(no policy sampled it)", "90", "400"],
         ["sampled", "one-in-ten", "10", "100"],
         ["sampled", "slow", "3", "50"],
-        ["not sampled", "(late, as their trace)", "20"],
+        ["not sampled", "(late: as their trace)", "20"],
         ["waiting", "5", "10"],
         ["in", "508", "1,000"],
     ]
@@ -61,6 +61,24 @@ def test_the_headline_says_how_many_traces_were_kept() -> None:
     text = shown()
     assert "Two applications made 1,282 calls, 5 of them failed. 13 of 503 traces were kept." in text
     assert "One kept trace: search products" in text
+
+
+def test_the_words_of_the_table_are_explained() -> None:
+    text = " ".join(shown(width=200).split())
+    assert "A call of an application makes a trace, with all that Milvus does for it." in text
+    assert "Late spans arrived after the decision about their trace, and followed it" in text
+    assert "Late spans" not in shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, late_spans={})))
+
+
+def test_the_slowest_trace_is_shown_with_its_longest_spans() -> None:
+    slow = search_trace(policy="slow")
+    many = [kept_span(f"step {number}", slow[0], end=number * 1000) for number in range(40)]
+    text = shown(replace(OUTCOME, traces=[*OUTCOME.traces, [*slow, *many]])).split("The slowest trace: ")[1]
+    lines = text.split("\n\n")[0].splitlines()
+    assert lines[0] == "search products (10.00 ms, 43 spans, kept by slow)"
+    assert len(lines) == 2 + 12 + 1
+    assert lines[-1].strip() == "and 31 shorter spans"
+    assert "The slowest trace" not in shown()
 
 
 def test_the_coverage_is_told_by_source() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from milvus_otel_processor.demo.waterfall import failed_and_named_by, most_telling, summary, waterfall
+from milvus_otel_processor.demo.waterfall import failed_and_named_by, most_telling, slowest, summary, waterfall
 from milvus_otel_processor.enrichment.enricher import NO_COLLECTION, UNKNOWN
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 
 ACCESS_LOG = "access_log"
+SLOW = "slow"
+"""The built-in policy for slow traces."""
+_SLOW_SPANS = 12
 _SOURCES = {
     "client": "the spans of an instrumented client",
     ACCESS_LOG: "Milvus' access log, whatever the client is",
@@ -68,6 +71,9 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(_headline(outcome), highlight=False)
     console.print()
     console.print(_decisions(snapshot))
+    console.print()
+    for line in _explained(outcome):
+        console.print(Text(line, style="dim"), highlight=False)
     if snapshot.enriched_requests:
         console.print()
         console.print("What told the collection of the requests that are kept, or may have failed:", highlight=False)
@@ -80,6 +86,11 @@ def show(outcome: Outcome, console: Console) -> None:
         console.print()
         console.print(Text("One kept trace: ").append(summary(trace)), highlight=False)
         console.print(waterfall(trace, console))
+    slow = slowest(outcome.traces, SLOW)
+    if slow is not None:
+        console.print()
+        console.print(Text("The slowest trace: ").append(summary(slow)), highlight=False)
+        console.print(waterfall(slow, console, _SLOW_SPANS))
     failed = failed_and_named_by(ACCESS_LOG, outcome.traces)
     if failed is not None:
         console.print()
@@ -98,6 +109,22 @@ def _headline(outcome: Outcome) -> Text:
     )
 
 
+def _explained(outcome: Outcome) -> list[str]:
+    """Return what the words of the headline and of the table mean, and how their numbers belong together."""
+    snapshot = outcome.snapshot
+    lines = [
+        "A call of an application makes a trace, with all that Milvus does for it. All other traces are Milvus' own:",
+        "its parts talk to each other all the time. Such heartbeats are dropped.",
+    ]
+    if snapshot.late_spans:
+        lines.append(
+            "Late spans arrived after the decision about their trace, and followed it; their trace is counted above."
+        )
+    if snapshot.waiting_traces:
+        lines.append("Waiting traces have not been decided yet.")
+    return lines
+
+
 def _decisions(snapshot: Snapshot) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("decision")
@@ -108,11 +135,15 @@ def _decisions(snapshot: Snapshot) -> Table:
     for (decision, policy), amount in rows:
         shown = decision.replace("_", " ")
         table.add_row(
-            shown, policy or "(none wanted it)", f"{amount.traces:,}", f"{amount.spans:,}", style=_STYLES.get(decision)
+            shown,
+            policy or "(no policy sampled it)",
+            f"{amount.traces:,}",
+            f"{amount.spans:,}",
+            style=_STYLES.get(decision),
         )
     for decision, spans in sorted(snapshot.late_spans.items()):
         table.add_row(
-            decision.replace("_", " "), "(late, as their trace)", "", f"{spans:,}", style=_STYLES.get(decision)
+            decision.replace("_", " "), "(late: as their trace)", "", f"{spans:,}", style=_STYLES.get(decision)
         )
     if snapshot.waiting_traces:
         table.add_row("waiting", "", f"{snapshot.waiting_traces:,}", f"{snapshot.waiting_spans:,}", style="dim")

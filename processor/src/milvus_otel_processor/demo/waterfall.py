@@ -47,6 +47,16 @@ def failed_and_named_by(source: str, traces: Sequence[list[KeptSpan]]) -> list[K
     )
 
 
+def slowest(traces: Sequence[list[KeptSpan]], policy: str) -> list[KeptSpan] | None:
+    """Return the trace that took longest of those that this policy kept, or None."""
+    kept = [trace for trace in traces if any(span.attributes.get(POLICY_KEY) == policy for span in trace)]
+    return max(kept, key=_length, default=None)
+
+
+def _length(trace: list[KeptSpan]) -> int:
+    return max(span.end for span in trace) - min(span.start for span in trace)
+
+
 def _shape(trace: list[KeptSpan]) -> tuple[str, ...]:
     return tuple(sorted(f"{span.service} {span.name}" for span in trace))
 
@@ -61,17 +71,22 @@ def summary(trace: list[KeptSpan]) -> Text:
     root, _ = next(in_tree_order(trace))
     policy = root.attributes.get(POLICY_KEY)
     facts = [
-        duration(max(span.end for span in trace) - min(span.start for span in trace)),
+        duration(_length(trace)),
         f"{len(trace)} spans",
         *([f"kept by {policy}"] if policy else []),
     ]
     return Text.assemble((short_name(root.name), "bold"), f" ({', '.join(facts)})")
 
 
-def waterfall(trace: list[KeptSpan], console: Console) -> Table:
-    """Return the trace as a table no wider than the console: service, span, time, duration, collection."""
+def waterfall(trace: list[KeptSpan], console: Console, most: int | None = None) -> Table:
+    """Return the trace as a table no wider than the console: service, span, time, duration, collection.
+
+    Of more than `most` spans the longest are shown, and below them how many others there are.
+    """
+    shown = sorted(trace, key=lambda span: span.start - span.end)[:most]
+    lines = [(span, depth) for span, depth in in_tree_order(trace) if any(span is one for one in shown)]
     free = console.width - _SERVICE_COLUMNS - _DURATION_COLUMNS - _COLLECTION_COLUMNS - _GAPS
-    longest = max(len(_indented(span, depth)) for span, depth in in_tree_order(trace))
+    longest = max(len(_indented(span, depth)) for span, depth in lines)
     bar_columns = min(max(_SMALLEST_BAR, free * 2 // 5, free - longest), _LARGEST_BAR)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("service", width=_SERVICE_COLUMNS, no_wrap=True)
@@ -82,7 +97,7 @@ def waterfall(trace: list[KeptSpan], console: Console) -> Table:
     start, end = min(span.start for span in trace), max(span.end for span in trace)
     services = list(dict.fromkeys(span.service for span, _ in in_tree_order(trace)))
     block = "#" if console.options.ascii_only else "█"
-    for span, depth in in_tree_order(trace):
+    for span, depth in lines:
         colour = _COLOURS[services.index(span.service) % len(_COLOURS)]
         table.add_row(
             Text(span.service, style=colour),
@@ -92,6 +107,8 @@ def waterfall(trace: list[KeptSpan], console: Console) -> Table:
             str(span.attributes.get("db.collection.name", "")),
             style="red" if span.is_error else None,
         )
+    if len(lines) < len(trace):
+        table.add_row("", Text(f"and {len(trace) - len(lines)} shorter spans", style="dim"), "", "", "")
     return table
 
 
