@@ -72,8 +72,8 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print()
     console.print(_decisions(snapshot))
     console.print()
-    for line in _explained(outcome):
-        console.print(Text(line, style="dim"), highlight=False)
+    for words in _explained(outcome):
+        console.print(Text(words, style="dim"), highlight=False)
     if snapshot.enriched_requests:
         console.print()
         console.print("What told the collection of the requests that are kept, or may have failed:", highlight=False)
@@ -113,13 +113,11 @@ def _explained(outcome: Outcome) -> list[str]:
     """Return what the words of the headline and of the table mean, and how their numbers belong together."""
     snapshot = outcome.snapshot
     lines = [
-        "A call of an application makes a trace, with all that Milvus does for it. All other traces are Milvus' own:",
-        "its parts talk to each other all the time. Such heartbeats are dropped.",
+        "A call of an application makes a trace, with all that Milvus does for it.",
+        "All other traces are Milvus' own: its parts talk to each other all the time.",
     ]
     if snapshot.late_spans:
-        lines.append(
-            "Late spans arrived after the decision about their trace, and followed it; their trace is counted above."
-        )
+        lines.append("Late spans arrived after the decision about their trace, and followed it.")
     if snapshot.waiting_traces:
         lines.append("Waiting traces have not been decided yet.")
     return lines

@@ -108,7 +108,8 @@ def waterfall(trace: list[KeptSpan], console: Console, most: int | None = None) 
             style="red" if span.is_error else None,
         )
     if len(lines) < len(trace):
-        table.add_row("", Text(f"and {len(trace) - len(lines)} shorter spans", style="dim"), "", "", "")
+        others = len(trace) - len(lines)
+        table.add_row("", Text(f"and {others} shorter span{'s' if others > 1 else ''}", style="dim"), "", "", "")
     return table
 
 
