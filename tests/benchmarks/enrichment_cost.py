@@ -80,7 +80,7 @@ def cost(load: list[Round], *, enriched: bool) -> tuple[float, float, int]:
     telemetry = Telemetry()
     pipeline, _ = pipeline_of(
         sampling.model_copy(update={"decision_wait": 10.0, "num_traces": 1 << 40}),
-        lambda _: bench.enrichment.enricher if enriched else None,
+        lambda _: bench.enrichment if enriched else None,
         exporter=Nowhere(),
         telemetry=telemetry,
         clock=bench.clock,

@@ -124,7 +124,7 @@ class Run:
         )
         self._pipeline, self._store = pipeline_of(
             None,
-            lambda _: self.enrichment.enricher,
+            lambda _: self.enrichment,
             exporter=self._outlet,
             telemetry=self._telemetry,
             clock=time.monotonic,

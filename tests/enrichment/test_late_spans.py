@@ -37,7 +37,7 @@ class Late:
         self.exporter = RecordingExporter(self.bench.telemetry)
         self.pipeline, _ = pipeline_of(
             sampling(ALWAYS),
-            lambda _: self.bench.enrichment.enricher,
+            lambda _: self.bench.enrichment,
             exporter=self.exporter,
             telemetry=self.bench.telemetry,
             clock=self.bench.clock,
@@ -145,4 +145,4 @@ def test_a_fault_in_it_costs_the_span_no_more_than_its_attributes(
 
     monkeypatch.setattr(late.bench.enrichment.enricher, "enrich_late", broken)
     assert late.come(served(2, "Search", parent=1)).name == SEARCH
-    assert "enriching a late span failed" in caplog.text
+    assert "the processor milvus failed at a late span" in caplog.text

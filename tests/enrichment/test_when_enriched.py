@@ -28,7 +28,7 @@ def decided(bench: Bench, *policies: dict[str, object]) -> list[Span]:
     exporter = RecordingExporter(bench.telemetry)
     pipeline, _ = pipeline_of(
         sampling(*policies),
-        lambda _: bench.enrichment.enricher,
+        lambda _: bench.enrichment,
         exporter=exporter,
         telemetry=bench.telemetry,
         clock=bench.clock,

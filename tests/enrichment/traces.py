@@ -224,7 +224,7 @@ class Bench:
             spans = message.resource_spans.add().scope_spans.add().spans
             for raw in trace.spans:
                 spans.add().MergeFromString(raw)
-            self.enrichment.enricher.observe(message.SerializeToString())
+            self.enrichment.on_request(message.SerializeToString())
 
     def enrich(self, trace: Trace) -> Encoded | None:
         return self.enrichment.enricher.enrich(trace)

@@ -6,8 +6,9 @@ from random import Random
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.pipeline.contracts import Exporter
+from milvus_otel_processor.pipeline.contracts import Exporter, Stage
 from milvus_otel_processor.pipeline.pipeline import Pipeline
+from milvus_otel_processor.pipeline.stages import Stages
 from milvus_otel_processor.sampling.policies import Clock as Clocks
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
@@ -38,14 +39,19 @@ def sampling(*policies: Mapping[str, object], **settings: object) -> TailSamplin
     return TailSamplingSettings.model_validate({"policies": list(policies) or [ALWAYS], **settings})
 
 
-def enricher(telemetry: Telemetry, clock: Clock, is_waiting: Callable[[bytes], bool] = lambda _: False) -> Enricher:
+def enrichment(telemetry: Telemetry, clock: Clock, is_waiting: Callable[[bytes], bool] = lambda _: False) -> Enrichment:
     """The built-in sources, and a catalogue that stays empty."""
-    return Enrichment(MilvusSettings(), telemetry, clock=clock, random=Random(0), is_waiting=is_waiting).enricher
+    return Enrichment(MilvusSettings(), telemetry, clock=clock, random=Random(0), is_waiting=is_waiting)
+
+
+def enricher(telemetry: Telemetry, clock: Clock) -> Enricher:
+    """The same, as far as it works on traces."""
+    return enrichment(telemetry, clock).enricher
 
 
 def pipeline_of(
     settings: TailSamplingSettings | None,
-    make_enricher: Callable[[Store], Enricher | None],
+    make_stage: Callable[[Store], Stage | None],
     *,
     exporter: Exporter,
     telemetry: Telemetry,
@@ -57,9 +63,9 @@ def pipeline_of(
     rules = Rules(settings, clocks, telemetry.evaluation_errors)
     gathering = wait if wait is not None else settings.decision_wait if settings is not None else 0.0
     store = make_store(settings, rules, gathering)
-    pipeline = connect(
-        settings, rules, store, make_enricher(store), exporter=exporter, telemetry=telemetry, clock=clocks
-    )
+    stage = make_stage(store)
+    stages = Stages([stage] if stage is not None else [], [], telemetry, clock)
+    pipeline = connect(settings, rules, store, stages, exporter=exporter, telemetry=telemetry, clock=clocks)
     return pipeline, store
 
 
@@ -95,7 +101,7 @@ class Harness:
         self.exporter = RecordingExporter(self.telemetry)
         self.pipeline, self.store = pipeline_of(
             settings,
-            lambda store: enricher(self.telemetry, self.clock, store.__contains__) if enrich else None,
+            lambda store: enrichment(self.telemetry, self.clock, store.__contains__) if enrich else None,
             exporter=self.exporter,
             telemetry=self.telemetry,
             clock=self.clock,

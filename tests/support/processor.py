@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import grpc
+from milvus_otel_processor.components import StageSettings
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
@@ -32,6 +33,10 @@ class Configuration:
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     memory_limiter: MemoryLimiterSettings = field(default_factory=MemoryLimiterSettings)
     file_storage: FileStorageSettings | None = None
+
+    @property
+    def stages(self) -> list[StageSettings]:
+        return [StageSettings("milvus", self.milvus)] if self.milvus is not None else []
 
 
 def receiver_settings(endpoint: str = "127.0.0.1:0", **settings: object) -> ReceiverSettings:

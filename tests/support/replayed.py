@@ -7,6 +7,7 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.components import StageSettings
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.sampling.policies import Clock as Clocks
@@ -39,13 +40,17 @@ class Replayed:
         self.policies: dict[bytes, str] = {}
         self._sampling = sampling
         clock = Clocks(self.clock, lambda: int(self.clock.now * 1e9))
-        self.pipeline, _, enrichment, _ = assemble(
+        self.pipeline, _, _, enrichment, _ = assemble(
             self, exporter=self, telemetry=self.telemetry, clock=clock, random=Random(0)
         )
         assert enrichment is not None
         self.enrichment = enrichment
 
     milvus = MilvusSettings()
+
+    @property
+    def stages(self) -> list[StageSettings]:
+        return [StageSettings("milvus", self.milvus)] if self.milvus is not None else []
 
     @property
     def tail_sampling(self) -> TailSamplingSettings:

@@ -16,6 +16,7 @@ from tests.support.policies import entry
 from tests.unit.replay.recordings import request, span
 
 if TYPE_CHECKING:
+    from milvus_otel_processor.components import StageSettings
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.spans.contract import Trace
 
@@ -31,6 +32,7 @@ class Running:
     """A pipeline whose clock is turned by hand."""
 
     milvus: MilvusSettings | None = None
+    stages: tuple[StageSettings, ...] = ()
 
     def __init__(self, tail_sampling: TailSamplingSettings) -> None:
         self.tail_sampling: TailSamplingSettings | None = tail_sampling
@@ -39,7 +41,7 @@ class Running:
         self.kept: list[bytes] = []
         clock = Clock(lambda: self.now, lambda: int(self.now * 1e9))
         self.assembled = assemble(self, exporter=self, telemetry=self.telemetry, clock=clock)
-        self.pipeline, self.store, _, _ = self.assembled
+        self.pipeline, self.store, *_ = self.assembled
 
     def replace(self, tail_sampling: TailSamplingSettings) -> None:
         self.assembled.replace_rules(tail_sampling)

@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from milvus_otel_processor.components import StageSettings
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.replay.recording import Message, RecordingError
 from milvus_otel_processor.replay.runner import replay
@@ -25,6 +26,10 @@ NO_HEARTBEATS = drop_roots("heartbeat", name="no-heartbeats")
 class Rules:
     tail_sampling: TailSamplingSettings | None
     milvus: MilvusSettings | None = field(default=None)
+
+    @property
+    def stages(self) -> list[StageSettings]:
+        return [StageSettings("milvus", self.milvus)] if self.milvus is not None else []
 
 
 def rules(*policies: dict[str, Any], **settings: Any) -> Rules:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from milvus_otel_processor.components import SECTIONS, component, types
 from milvus_otel_processor.config.builtin import default_config_path
-from milvus_otel_processor.config.model import COMPONENTS, Config, ServiceSettings
+from milvus_otel_processor.config.model import Config, ServiceSettings
 from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain
 from milvus_otel_processor.config.notes import notes
 from milvus_otel_processor.config.overrides import override, read_override
@@ -22,6 +23,7 @@ from milvus_otel_processor.config.problems import ConfigError, Problem, did_you_
 from milvus_otel_processor.config.rules_alone import refused, rules_of, with_rules
 from milvus_otel_processor.config.substitution import Substitution
 from milvus_otel_processor.config.validation import validate
+from milvus_otel_processor.pipeline.own import OwnProcessorError
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 if TYPE_CHECKING:
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-_SECTIONS = (*COMPONENTS, "service")
-_COMPONENT_ID = re.compile(r"[a-zA-Z][0-9a-zA-Z_]{0,62}(/[^\s/]\S{0,1023})?")
-"""`type` or `type/name`, as the Collector's `component.ID` allows them, a name without spaces."""
+_SECTIONS = (*SECTIONS, "service")
+_COMPONENT_ID = re.compile(r"([a-zA-Z][0-9a-zA-Z_]{0,62}|[A-Za-z_][\w.]*:[A-Za-z_]\w*)(/[^\s/]\S{0,1023})?")
+"""`type` or `type/name`, as the Collector's `component.ID` allows them, a name without spaces; or a class of the user's own."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _checked(root: Mapping, warnings: list[Problem]) -> Config:
         if key not in _SECTIONS:
             message = f"is not a known key, {one_of(_SECTIONS)}{did_you_mean(key, _SECTIONS)}"
             problems.append(Problem(entry.key_place, key, message))
-    sections = {section: _components(root, section, problems, warnings) for section in COMPONENTS}
+    sections = {section: _components(root, section, problems, warnings) for section in SECTIONS}
     service_node = root.get("service")
     service = None
     if service_node is None:
@@ -122,14 +124,18 @@ def _components(root: Mapping, section: str, problems: list[Problem], warnings: 
     found = {}
     for name, entry in node.entries.items():
         path = f"{section}.{name}"
-        model = COMPONENTS[section].get(component_type(name))
-        if model is None:
+        try:
+            known = component(section, component_type(name))
+        except OwnProcessorError as error:
+            problems.append(Problem(entry.key_place, path, str(error)))
+            continue
+        if known is None:
             problems.append(Problem(entry.key_place, path, _unknown_type(section, name)))
         elif not _COMPONENT_ID.fullmatch(name):
             message = f"{shown(name)} is no id, expected {component_type(name)} or {component_type(name)}/name"
             problems.append(Problem(entry.key_place, path, message))
         else:
-            found[name] = _component(model, entry.node, path, problems, warnings)
+            found[name] = _component(known.settings, entry.node, path, problems, warnings)
     return found
 
 
@@ -147,5 +153,5 @@ def _component(
 
 
 def _unknown_type(section: str, name: str) -> str:
-    known = list(COMPONENTS[section])
+    known = types(section)
     return f"is not a known type of {section[:-1]}, {one_of(known)}{did_you_mean(component_type(name), known)}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field, SerializeAsAny
 
+from milvus_otel_processor.components import StageSettings
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
@@ -14,14 +15,6 @@ from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import ComponentId, Duration, Settings
 from milvus_otel_processor.storage.settings import FileStorageSettings
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
-
-COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
-    "receivers": {"otlp": ReceiverSettings},
-    "processors": {"milvus": MilvusSettings, "tail_sampling": TailSamplingSettings},
-    "exporters": {"otlp": ExporterSettings, "otlp_grpc": ExporterSettings},
-    "extensions": {"memory_limiter": MemoryLimiterSettings, "file_storage": FileStorageSettings},
-}
-"""The types of components that there are, and their settings."""
 
 
 class LogsSettings(Settings):
@@ -47,7 +40,9 @@ class PipelineSettings(Settings):
 
     receivers: list[ComponentId] = Field(min_length=1, max_length=1, description="The one receiver.")
     processors: list[ComponentId] = Field(
-        default=[], description="Any of `milvus` and `tail_sampling`, in this order; none passes all spans on."
+        default=[],
+        description="Any of `milvus` and `tail_sampling`, in this order, and processors of your own; none passes all "
+        "spans on.",
     )
     exporters: list[ComponentId] = Field(min_length=1, max_length=1, description="The one exporter.")
 
@@ -77,7 +72,7 @@ class Config(Settings):
     """A configuration that has been checked as a whole; components are by id, `type` or `type/name`, as in the YAML."""
 
     receivers: dict[str, ReceiverSettings]
-    processors: dict[str, MilvusSettings | TailSamplingSettings]
+    processors: dict[str, SerializeAsAny[Settings]]
     exporters: dict[str, ExporterSettings]
     extensions: dict[str, MemoryLimiterSettings | FileStorageSettings] = Field(default={})
     service: ServiceSettings
@@ -121,5 +116,17 @@ class Config(Settings):
         found = self.extensions.get(name) if name is not None else None
         return found if isinstance(found, FileStorageSettings) else None
 
-    def _used_processors(self) -> list[MilvusSettings | TailSamplingSettings]:
+    @property
+    def stages(self) -> list[StageSettings]:
+        """The processors of the pipeline but `tail_sampling`, in their order."""
+        before, stages = True, []
+        for name in self.service.pipelines.traces.processors:
+            settings = self.processors[name]
+            if isinstance(settings, TailSamplingSettings):
+                before = False
+            else:
+                stages.append(StageSettings(name, settings, before))
+        return stages
+
+    def _used_processors(self) -> list[Settings]:
         return [self.processors[name] for name in self.service.pipelines.traces.processors]

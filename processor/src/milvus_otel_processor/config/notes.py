@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.config.asked import remarks_on_attributes
 from milvus_otel_processor.config.nodes import Mapping, Sequence
 from milvus_otel_processor.config.problems import Place, Problem
+from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.config.model import Config
     from milvus_otel_processor.config.nodes import Node
-    from milvus_otel_processor.enrichment.settings import MilvusSettings
 
 _STEP = re.compile(r"\[(\d+)\]|[^.\[]+")
 
@@ -31,8 +31,10 @@ def notes(root: Mapping, config: Config) -> Iterator[Problem]:
         if isinstance(settings, TailSamplingSettings):
             found = settings.notes()
             found += remarks_on_attributes(settings, config.milvus) if name in used else []
-        else:
+        elif isinstance(settings, MilvusSettings):
             found = list(_on_milvus(settings, samples=config.tail_sampling is not None))
+        else:
+            found = []
         for note in found:
             path, _, message = note.partition(": ")
             yield Problem(_place(node, path), f"processors.{name}.{path}", message)

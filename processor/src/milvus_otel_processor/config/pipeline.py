@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.components import COMPONENTS
 from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence
 from milvus_otel_processor.config.problems import Problem, did_you_mean, one_of, shown
+from milvus_otel_processor.pipeline.own import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_ORDER = ("milvus", "tail_sampling")
-"""Enrichment first, so that rules can ask for what it adds."""
 
 _LISTED_AT = {
     "extensions": "service.extensions",
@@ -81,7 +81,7 @@ def _check_twice(listed: list[Scalar], path: str) -> Iterator[Problem]:
         kind = component_type(str(item.value))
         if seen.get(kind) == item.value:
             yield Problem(item.place, f"{path}[{index}]", f"{shown(item.value)} is listed twice; remove one")
-        elif kind in seen and path.endswith("processors"):
+        elif kind in seen and path.endswith("processors") and not is_own(kind):
             what = f"{shown(item.value)} is a second {kind} processor, beside {shown(seen[kind])}; remove one"
             yield Problem(item.place, f"{path}[{index}]", what)
         seen[kind] = str(item.value)
@@ -102,14 +102,16 @@ def _check_tail_storage(root: Mapping) -> Iterator[Problem]:
 
 
 def _check_order(listed: list[Scalar]) -> Iterator[Problem]:
-    kinds = [component_type(str(item.value)) for item in listed]
-    if all(kind in kinds for kind in _ORDER) and kinds.index(_ORDER[0]) > kinds.index(_ORDER[1]):
-        what = "milvus after tail_sampling is not supported, expected [milvus, tail_sampling]"
-        yield Problem(
-            listed[kinds.index(_ORDER[0])].place,
-            "service.pipelines.traces.processors",
-            f"{what}: rules can only ask for what enrichment has added",
-        )
+    order = [one.type for one in sorted(COMPONENTS, key=lambda one: one.place or 0) if one.place is not None]
+    ranked = [(order.index(kind), item) for item in listed if (kind := component_type(str(item.value))) in order]
+    for (rank, item), (next_rank, later) in pairwise(ranked):
+        if next_rank < rank:
+            what = f"{later.value} after {item.value} is not supported, expected [{', '.join(order)}]"
+            yield Problem(
+                later.place,
+                "service.pipelines.traces.processors",
+                f"{what}: rules can only ask for what enrichment has added",
+            )
 
 
 def _listed(root: Mapping, section: str) -> list[Scalar]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import SecretStr
 
-from milvus_otel_processor.config.model import COMPONENTS, ServiceSettings
+from milvus_otel_processor.components import COMPONENTS, SECTIONS
+from milvus_otel_processor.config.model import ServiceSettings
 from milvus_otel_processor.config.shapes import (
     DictShape,
     ListShape,
@@ -51,18 +52,27 @@ wrong with a file, each with its line and the nearest valid name.
 - "required in `block`" means: required when that block is there.
 """
 
+_OWN = """\
+## `processors: my_package.module:Class`
+
+A [processor of your own](own-processors.md): the class, and under it the keys of its own settings.
+"""
+
 
 def reference() -> str:
     """Return the page, in Markdown."""
     parts = [_HEAD]
-    for section, components in COMPONENTS.items():
+    for section in SECTIONS:
         by_model: dict[type[BaseModel], list[str]] = {}
-        for name, model in components.items():
-            by_model.setdefault(model, []).append(name)
+        for component in COMPONENTS:
+            if component.section == section:
+                by_model.setdefault(component.settings, []).append(component.type)
         for model, names in by_model.items():
             title = " or ".join(f"`{section}: {name}`" for name in names)
             parts.append(_section(f"## {title}", model))
             parts.extend(_policies(model))
+        if section == "processors":
+            parts.append(_OWN)
     parts.append(_section("## `service`", ServiceSettings))
     return "\n".join(parts)
 

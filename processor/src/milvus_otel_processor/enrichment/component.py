@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
     from milvus_otel_processor.enrichment.sources.base import KnownSource
+    from milvus_otel_processor.spans.attributes import Encoded
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 
@@ -33,8 +35,9 @@ class Enrichment:
     `is_waiting` tells whether a trace waits for its decision, and `wait` for how long traces do; seconds. `on_catalogue` is called
     in another thread with all collections when they have been read.
 
-    `enricher` works on traces; `access_log` takes in log requests, and is None where it is not among the sources. Raises
-    SourceError where a source of the user's own cannot be had, and OSError where a file of the TLS settings cannot be read.
+    A stage (see `pipeline.contracts.Stage`). `enricher` works on traces; `access_log` takes in log requests, and is None where
+    it is not among the sources.
+    Raises SourceError where a source of the user's own cannot be had, and OSError where a file of the TLS settings cannot be read.
     """
 
     def __init__(
@@ -42,12 +45,14 @@ class Enrichment:
         settings: MilvusSettings,
         telemetry: Telemetry,
         *,
+        name: str = "milvus",
         clock: Callable[[], float],
         random: Random,
         is_waiting: Callable[[bytes], bool],
         wait: Callable[[], float] = lambda: 0.0,
         on_catalogue: Callable[[Sequence[Collection]], object] = lambda _: None,
     ) -> None:
+        self.name = name
         self.catalogue = Catalogue()
         counts = telemetry.access_log_lines
         store = Store(
@@ -74,7 +79,6 @@ class Enrichment:
         self.enricher = Enricher(
             sources=sources,
             channels=channels if channels in sources else None,
-            observe=lines.observe if lines in sources else None,
             resolve=self.catalogue.find,
             writer=Writer(_selection(settings.attributes.subtree), _selection(settings.attributes.request)),
             spans=telemetry.enriched_spans,
@@ -91,6 +95,26 @@ class Enrichment:
             on_read=lambda: on_catalogue(self.catalogue.all()),
         )
         self._reads = settings.catalogue.enabled
+        self._observe = lines.observe if lines in sources else None
+
+    sees_all = False
+
+    def on_request(self, request: bytes) -> None:
+        """Let the access log's source see the calls in a request on its way in."""
+        if self._observe is not None:
+            self._observe(request)
+
+    def has_to_see(self, trace: Trace) -> bool:
+        """Tell whether one of the trace's spans may become an ERROR; False is a sure no."""
+        return self.enricher.may_fail(trace)
+
+    def on_trace(self, trace: Trace) -> Encoded | None:
+        """Give the spans of each request what is known of it; return what a late span is to be given."""
+        return self.enricher.enrich(trace)
+
+    def on_late_span(self, trace: Trace) -> None:
+        """Do the same with a late span, where it is that of a request, and one may have failed."""
+        self.enricher.enrich_late(trace)
 
     def start(self) -> None:
         """Read the catalogue from now on, in a thread of its own."""

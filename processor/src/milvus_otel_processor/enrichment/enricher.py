@@ -45,25 +45,18 @@ class Enricher:
         *,
         sources: Sequence[KnownSource],
         channels: ChannelSource | None,
-        observe: Callable[[bytes], None] | None = None,
         resolve: Callable[[str | None, str], Collection | None],
         writer: Writer,
         spans: Counter[str],
         requests: Counter[str],
     ) -> None:
         self._sources = sources
-        self._observe = observe
         self._may_fail = [source.may_fail for source in sources]
         self._channels = channels
         self._resolve = resolve
         self._writer = writer
         self._spans = spans
         self._requests = requests
-
-    def observe(self, request: bytes) -> None:
-        """Look at a serialized ExportTraceServiceRequest that comes in, and is valid protobuf."""
-        if self._observe is not None:
-            self._observe(request)
 
     def enrich(self, trace: Trace) -> Encoded | None:
         """Append to each span of a request's subtree what is known of the request; return what a late span is to be given.

@@ -1,4 +1,4 @@
-"""Judges a trace that is due: gives it what is known of its requests, and asks the rules."""
+"""Judges a trace that is due: shows it to the stages, and asks the rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.spans.schema import DecodeError
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.enrichment.enricher import Enricher
+    from collections.abc import Sequence
+
+    from milvus_otel_processor.pipeline.stages import Stages
     from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.sampling.rules import Rules
     from milvus_otel_processor.spans.attributes import Encoded
@@ -21,15 +23,15 @@ class Judgement(NamedTuple):
     verdict: Verdict
     trace: Trace
     """The trace, less malformed spans where some were in the way."""
-    common: Encoded | None = None
+    common: Sequence[Encoded] = ()
     """What every late span of the trace is to be given."""
 
 
 class Judge:
-    """Asks the enricher, if there is one, and the rules about one trace at a time."""
+    """Lets the stages add to one trace at a time, and asks the rules about it."""
 
-    def __init__(self, enricher: Enricher | None, rules: Rules) -> None:
-        self._enricher = enricher
+    def __init__(self, stages: Stages, rules: Rules) -> None:
+        self._stages = stages
         self._rules = rules
 
     def judge(self, trace: Trace) -> Judgement | None:
@@ -41,12 +43,9 @@ class Judge:
             return self._judge(rest) if len(rest) else None
 
     def _judge(self, trace: Trace) -> Judgement:
-        enricher, rules = self._enricher, self._rules
-        if enricher is None:
-            return Judgement(rules.decide(trace), trace)
-        # Where no rule can tell the difference, what is not kept need not be enriched.
-        if rules.reads_enrichment or enricher.may_fail(trace):
-            common = enricher.enrich(trace)
-            return Judgement(rules.decide(trace), trace, common)
-        verdict = rules.decide(trace)
-        return Judgement(verdict, trace, enricher.enrich(trace) if verdict.decision is Decision.SAMPLED else None)
+        # Where no rule can tell the difference, what is not kept need not be seen.
+        common, left = self._stages.before_decision(trace, rules_read=self._rules.reads_enrichment)
+        verdict = self._rules.decide(trace)
+        if verdict.decision is Decision.SAMPLED:
+            self._stages.after_decision(trace, left, common)
+        return Judgement(verdict, trace, common)

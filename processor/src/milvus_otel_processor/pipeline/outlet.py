@@ -10,6 +10,8 @@ from milvus_otel_processor.spans.attributes import Encoded
 from milvus_otel_processor.telemetry.counters import Lost
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from milvus_otel_processor.pipeline.contracts import Exporter
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.telemetry.counters import Telemetry
@@ -23,7 +25,7 @@ class Kept(NamedTuple):
 
     policy: str | None
     """The policy that kept it."""
-    common: Encoded | None
+    common: Sequence[Encoded]
     """What each of its spans is to be given."""
     threshold: int | None
     """The sampling threshold that each of them has to tell, if any."""

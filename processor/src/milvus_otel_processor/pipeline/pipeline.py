@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.pipeline.early import EarlyDecisions
     from milvus_otel_processor.pipeline.late import LateSpans
     from milvus_otel_processor.pipeline.limits import Limits
+    from milvus_otel_processor.pipeline.stages import Stages
     from milvus_otel_processor.sampling.rules import Rules
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Store, StoreSettings
@@ -34,16 +35,16 @@ class Pipeline:
         *,
         store: Store,
         rules: Rules,
+        stages: Stages,
         decider: Decider,
         late: LateSpans,
         early: EarlyDecisions,
         telemetry: Telemetry,
         clock: Callable[[], float],
-        observe: Callable[[bytes], None] | None = None,
         wait_for_room: Callable[[float], bool] = lambda _: True,
     ) -> None:
         self._store = store
-        self._observe = observe
+        self._stages = stages
         self._wait_for_room = wait_for_room
         self._rules = rules
         self._decider = decider
@@ -80,8 +81,7 @@ class Pipeline:
             self._telemetry.received_spans += arrived.spans
             if arrived.refused:
                 self._telemetry.refused_spans[Refused.INVALID_TRACE_ID] += arrived.refused
-            if self._observe is not None:
-                self._observe(request)
+            self._stages.on_request(request)
             self._late.follow(arrived)
             self._early.after(arrived)
             self._count_waiting()

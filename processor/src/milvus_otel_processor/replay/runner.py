@@ -52,7 +52,7 @@ class _Run:
         self._start_ns = 0
         self._now = 0.0  # seconds after that
         self._clock = Clock(lambda: self._now, lambda: self._start_ns + int(self._now * _NANOSECONDS))
-        self._pipeline, self._store, enrichment, _ = assemble(
+        self._pipeline, self._store, _, enrichment, _ = assemble(
             config, exporter=self._kept, telemetry=self._telemetry, clock=self._clock
         )
         # Enrichment is never started, so that Milvus is not asked.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from milvus_otel_processor.components import Around, make_stage
 from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.pipeline.decider import Decider
 from milvus_otel_processor.pipeline.early import EarlyDecisions
@@ -13,15 +14,16 @@ from milvus_otel_processor.pipeline.late import LateSpans
 from milvus_otel_processor.pipeline.limits import limits_of
 from milvus_otel_processor.pipeline.outlet import Outlet
 from milvus_otel_processor.pipeline.pipeline import Pipeline
+from milvus_otel_processor.pipeline.stages import Stages
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.service.rule_collections import RuleCollections
 from milvus_otel_processor.spans.contract import StoreSettings
 from milvus_otel_processor.spans.store import ReferenceStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from milvus_otel_processor.enrichment.enricher import Enricher
+    from milvus_otel_processor.components import StageSettings
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.pipeline.contracts import Exporter
     from milvus_otel_processor.sampling.policies import Clock
@@ -30,12 +32,19 @@ if TYPE_CHECKING:
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 
+_WAIT_OF_OTHERS = 10.0  # seconds, as long as `wait_duration` of `milvus` is by default
+
+
 class Processors(Protocol):
     """The settings of the processors that a pipeline has."""
 
     @property
     def milvus(self) -> MilvusSettings | None:
         """The `milvus` processor, if it takes part."""
+
+    @property
+    def stages(self) -> Sequence[StageSettings]:
+        """All processors that take part but `tail_sampling`, in their order."""
 
     @property
     def tail_sampling(self) -> TailSamplingSettings | None:
@@ -47,6 +56,7 @@ class Assembled(NamedTuple):
 
     pipeline: Pipeline
     store: Store
+    stages: Stages
     enrichment: Enrichment | None
     collections: RuleCollections
 
@@ -71,35 +81,32 @@ def assemble(
 
     `random` is what refreshes of the catalogue are spread by. `wait_for_room` waits that many seconds at the most until the
     exporter has room for more, and tells whether it has. Raises SourceError where a source of the user's own cannot be had,
-    and OSError where a file of the TLS settings cannot be read.
+    OwnProcessorError where a processor of theirs cannot, and OSError where a file of the TLS settings cannot be read.
     """
     sampling = config.tail_sampling
     rules = Rules(sampling, clock, telemetry.evaluation_errors)
     store = make_store(sampling, rules, gathering_time(config))
     collections = RuleCollections(sampling, telemetry.missing_collections)
-    enrichment = None
-    if config.milvus is not None:
-        enrichment = Enrichment(
-            config.milvus,
-            telemetry,
-            clock=clock.monotonic,
-            random=random or Random(),  # noqa: S311 - no secret
-            is_waiting=store.__contains__,
-            wait=lambda: store.wait,
-            on_catalogue=collections.check,
-        )
-    enricher = enrichment.enricher if enrichment is not None else None
+    around = Around(telemetry, clock, random or Random(), store, collections.check)  # noqa: S311 - no secret
+    made = [(stage.before_sampling, make_stage(stage, around)) for stage in config.stages]
+    stages = Stages(
+        [stage for before, stage in made if before],
+        [stage for before, stage in made if not before],
+        telemetry,
+        clock.monotonic,
+    )
     pipeline = connect(
         sampling,
         rules,
         store,
-        enricher,
+        stages,
         exporter=exporter,
         telemetry=telemetry,
         clock=clock,
         wait_for_room=wait_for_room,
     )
-    return Assembled(pipeline, store, enrichment, collections)
+    enrichment = next((stage for _, stage in made if isinstance(stage, Enrichment)), None)
+    return Assembled(pipeline, store, stages, enrichment, collections)
 
 
 def make_store(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> Store:
@@ -111,7 +118,7 @@ def connect(
     sampling: TailSamplingSettings | None,
     rules: Rules,
     store: Store,
-    enricher: Enricher | None,
+    stages: Stages,
     *,
     exporter: Exporter,
     telemetry: Telemetry,
@@ -121,7 +128,7 @@ def connect(
     """Return the pipeline of these parts."""
     outlet = Outlet(exporter, telemetry)
     decider = Decider(
-        judge=Judge(enricher, rules),
+        judge=Judge(stages, rules),
         rules=rules,
         store=store,
         outlet=outlet,
@@ -131,8 +138,9 @@ def connect(
     return Pipeline(
         store=store,
         rules=rules,
+        stages=stages,
         decider=decider,
-        late=LateSpans(enricher, outlet, telemetry, clock.monotonic),
+        late=LateSpans(stages, outlet, telemetry),
         early=EarlyDecisions(
             limits_of(sampling),
             store=store,
@@ -143,16 +151,17 @@ def connect(
         ),
         telemetry=telemetry,
         clock=clock.monotonic,
-        observe=enricher.observe if enricher is not None else None,
         wait_for_room=wait_for_room,
     )
 
 
 def gathering_time(config: Processors) -> float:
-    """Return how long traces are gathered: for sampling, else for enrichment alone, else not at all; seconds."""
+    """Return how long traces are gathered: by `tail_sampling`, else `milvus`, else other processors, else not at all; seconds."""
     if config.tail_sampling is not None:
         return config.tail_sampling.decision_wait
-    return config.milvus.wait_duration if config.milvus is not None else 0.0
+    if config.milvus is not None:
+        return config.milvus.wait_duration
+    return _WAIT_OF_OTHERS if config.stages else 0.0
 
 
 def _store_settings(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> StoreSettings:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.memory.limiter import MemoryLimiter
+from milvus_otel_processor.pipeline.own import OwnProcessorError
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import LOGS_SERVICE, TRACE_SERVICE, logs, traces
 from milvus_otel_processor.sampling.policies import Clock
@@ -88,8 +89,8 @@ class Service:
         except OSError as error:
             raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
         self._assembled = self._assemble(config, Clock(clock, time_ns))
-        self._pipeline, self._store, self._enrichment, _ = self._assembled
-        access_log = self._enrichment.access_log if self._enrichment is not None else None
+        self._pipeline, self._store, self._stages, enrichment, _ = self._assembled
+        access_log = enrichment.access_log if enrichment is not None else None
         self._limiter = MemoryLimiter(config.memory_limiter.limit(), [self._pipeline.memory, self._exporter.memory])
         self._admission = Admission(self._limiter, clock)
         self._durable = None
@@ -109,18 +110,21 @@ class Service:
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
     def start(self) -> None:
-        """Receive, decide and export from now on. Raises StartError where the endpoint cannot be listened on."""
+        """Receive, decide and export from now on. Raises StartError where the endpoint cannot be listened on.
+
+        Also where a processor of the user's own cannot start.
+        """
         try:
+            self._stages.start()
             self.endpoint = self._receiver.start()
-        except PortError as error:
+        except (OwnProcessorError, PortError) as error:
+            self._stages.stop(lambda: 0.0)
             raise StartError(str(error)) from None
         self._serve_metrics()
         self._exporter.start()
         self._ticker.start()
         if self._durable is not None:
             self._durable.start()
-        if self._enrichment is not None:
-            self._enrichment.start()
 
     def _serve_metrics(self) -> None:
         for endpoint in self._metrics.endpoints:
@@ -154,8 +158,7 @@ class Service:
         self._exporter.stop(max(0.0, deadline - monotonic()))
         if self._durable is not None:
             self._durable.close()
-        if self._enrichment is not None:
-            self._enrichment.stop(max(0.0, deadline - monotonic()))
+        self._stages.stop(lambda: deadline - monotonic())
         for server in self._metric_servers:
             server.shutdown()
             server.server_close()
@@ -169,7 +172,7 @@ class Service:
                 clock=clock,
                 wait_for_room=self._exporter.wait_for_room,
             )
-        except SourceError as error:
+        except (OwnProcessorError, SourceError) as error:
             raise StartError(str(error)) from None
         except OSError as error:
             raise StartError(f"processors.milvus.tls: cannot read {error.filename}: {error.strerror}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import Enum
 from threading import Lock
@@ -86,6 +86,8 @@ class Snapshot:
     enriched_requests: dict[str, int] = field(default_factory=dict)
     access_log_lines: dict[str, int] = field(default_factory=dict)
     catalogue_refreshes: dict[str, int] = field(default_factory=dict)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    stage_failures: dict[str, int] = field(default_factory=dict)
     source_failures: dict[str, int] = field(default_factory=dict)
     missing_collections: dict[str, int] = field(default_factory=dict)
     exported_spans: int = 0
@@ -124,6 +126,8 @@ class Telemetry:
         self.enriched_requests: Counter[str] = Counter()
         self.access_log_lines: Counter[str] = Counter()
         self.catalogue_refreshes: Counter[str] = Counter()
+        self.stage_seconds: defaultdict[str, float] = defaultdict(float)
+        self.stage_failures: Counter[str] = Counter()
         self.source_failures: Counter[str] = Counter()
         self.missing_collections: dict[str, int] = {}
         self.waiting_traces = 0
@@ -198,6 +202,8 @@ class Telemetry:
                 enriched_requests=dict(self.enriched_requests),
                 access_log_lines=dict(self.access_log_lines),
                 catalogue_refreshes=dict(self.catalogue_refreshes),
+                stage_seconds=dict(self.stage_seconds),
+                stage_failures=dict(self.stage_failures),
                 source_failures=dict(self.source_failures),
                 missing_collections=dict(self.missing_collections),
                 exported_spans=self._exported_spans,

@@ -164,6 +164,20 @@ METRICS = (
         lambda now: _by(now.missing_collections),
     ),
     Description(
+        "processor_stage_seconds",
+        _COUNTER,
+        ("processor",),
+        "Seconds that each processor but `tail_sampling` took for traces at their decision.",
+        lambda now: _by(now.stage_seconds),
+    ),
+    Description(
+        "processor_stage_failures",
+        _COUNTER,
+        ("processor",),
+        "Exceptions in a processor, of the user's own or not; the spans went on without what it would have added.",
+        lambda now: _by(now.stage_failures),
+    ),
+    Description(
         "processor_decided_traces",
         _COUNTER,
         ("decision", "policy"),
