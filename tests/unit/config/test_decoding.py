@@ -44,7 +44,7 @@ def test_a_fraction_that_is_cut_off_is_said(folder: ConfigFolder) -> None:
     policy(folder, "latency", "{threshold_ms: 33.3}")
     path = "processors.tail_sampling.policies[0].latency.threshold_ms"
     assert (
-        f"sampling.yaml:2: {path}: 33.3 is no whole number; it is read as 33, without its fraction, as in the Collector"
+        f"sampling.yaml:2: {path}: 33.3 is not a whole number; it is read as 33, without its fraction, as in the Collector"
         in folder.warnings()
     )
 

@@ -228,7 +228,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_files(folder: ConfigF
         ("receivers: [otlp]", "receivers: []", "config.yaml:13: service.pipelines.traces.receivers: "),
         ("exporters: [otlp]", "exporters: [otlp, otlp/b]", "config.yaml:15: service.pipelines.traces.exporters"),
         ("  tail_sampling: ${file:sampling.yaml}\n", "  tail_sampling: ${file:sampling.yaml}\n  tail_sampling: 1\n", 'config.yaml:6: key "tail_sampling" is there twice, first at config.yaml:5'),
-        ("  milvus:", "  milvus/a b: {}\n  milvus:", 'config.yaml:4: processors.milvus/a b: "milvus/a b" is no id, expected milvus or milvus/name'),
+        ("  milvus:", "  milvus/a b: {}\n  milvus:", 'config.yaml:4: processors.milvus/a b: "milvus/a b" is not a valid id, expected milvus or milvus/name'),
     ],
 )  # fmt: skip
 def test_a_pipeline_that_cannot_be_built_is_an_error(folder: ConfigFolder, old: str, new: str, expected: str) -> None:
@@ -324,7 +324,7 @@ def test_a_set_creates_what_is_missing_joins_mappings_and_replaces_lists(folder:
         ("exporters.otlp.endpoint=5", "--set exporters.otlp.endpoint: 5 is a number, expected a string"),
         ("exporters.otlp.endpont=x", "--set exporters.otlp.endpont: is not a known key"),
         ("exporters.otlp=5", "--set exporters.otlp: 5 is a number, expected a mapping"),
-        ("processors.tail_sampling.policies.a=5", "--set processors.tail_sampling.policies.a: processors.tail_sampling.policies: goes into a value that is no mapping: sampling.yaml:3 has a list"),
+        ("processors.tail_sampling.policies.a=5", "--set processors.tail_sampling.policies.a: processors.tail_sampling.policies: goes into a value that is not a mapping: sampling.yaml:3 has a list"),
         ("a=${file:nope.yaml}", "--set a: cannot read nope.yaml: No such file or directory"),
     ],
 )  # fmt: skip
@@ -378,5 +378,5 @@ def test_a_value_that_may_be_of_two_types_is_one_problem(folder: ConfigFolder) -
 def test_what_means_nothing_here_is_accepted_with_a_warning_at_its_line(folder: ConfigFolder) -> None:
     folder.write("sampling.yaml", f"sampling_strategy: span-ingest\nblock_on_overflow: true\n{SAMPLING}")
     overflow, strategy = folder.warnings()
-    assert overflow.startswith("sampling.yaml:2: processors.tail_sampling.block_on_overflow: means nothing here")
-    assert strategy.startswith("sampling.yaml:1: processors.tail_sampling.sampling_strategy: span-ingest means nothing")
+    assert overflow.startswith("sampling.yaml:2: processors.tail_sampling.block_on_overflow: is ignored: ")
+    assert strategy.startswith("sampling.yaml:1: processors.tail_sampling.sampling_strategy: span-ingest is ignored")

@@ -70,9 +70,9 @@ def test_a_reference_is_replaced_as_the_collector_does_it(text: str, value: obje
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("${env:A-B}", "no name of an environment variable"),
-        ("${a b}", "no name of an environment variable"),
-        ("${}", "no name of an environment variable"),
+        ("${env:A-B}", "not the name of an environment variable"),
+        ("${a b}", "not the name of an environment variable"),
+        ("${}", "not the name of an environment variable"),
         ("${http://x}", 'unknown source "http"'),
         ("${fil:x.yaml}", 'did you mean "file"?'),
         ("${PORT:-80}", 'did you mean "${env:PORT:-80}"?'),

@@ -171,7 +171,7 @@ def test_rules_alone_can_be_validated_and_not_run(folder: Folder) -> None:
     )
     result = CliRunner().invoke(main, ["run", "--config", str(folder.config)])
     assert result.exit_code == 1
-    assert "holds rules alone, expected a whole configuration: save what `milvus-otel config` prints" in result.stderr
+    assert "holds only rules, expected a whole configuration: save what `milvus-otel config` prints" in result.stderr
     assert "`tail_sampling: ${file:config.yaml}`" in result.stderr
 
 

@@ -74,7 +74,7 @@ def test_a_document_without_spans_is_an_empty_request() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"[]", "holds list, expected resourceSpans alone"),
+        (b"[]", "holds list, expected only resourceSpans"),
         (b'{"resourceMetrics": []}', "holds metrics"),
         (b'{"resourceSpans": 3}', "not iterable"),
         (b'{"resourceSpans": [3]}', "keys"),

@@ -119,7 +119,7 @@ def test_a_span_that_is_no_protobuf_is_for_the_processor_to_find(tmp_path: Path)
         (sized(compressed(FIRST)[:4] + b"\xff" * 30), "message 1 at byte 0 cannot be decompressed"),
         (JSON + b"\n{]\n", ":2: not an ExportTraceServiceRequest: not JSON"),
         (JSON[:-5] + b"\n" + JSON + b"\n", ":1: not an ExportTraceServiceRequest: not JSON"),
-        (b'{"a":[]}\n', ":1: not an ExportTraceServiceRequest: holds a, expected resourceSpans"),
+        (b'{"a":[]}\n', ":1: not an ExportTraceServiceRequest: holds a, expected only resourceSpans"),
     ],
 )
 def test_what_is_no_recording_is_refused_with_file_and_place(tmp_path: Path, content: bytes, said: str) -> None:
@@ -194,9 +194,9 @@ def test_requests_of_other_signals_are_left_out_and_counted(tmp_path: Path) -> N
     left_out = LeftOut()
     assert len(list(read(file, left_out))) == 1
     assert list(left_out.lines()) == [
-        f"{file}: 2 requests with metrics left out: a replay is of traces alone",
-        f"{file}: 4 requests with logs left out: a replay is of traces alone",
-        f"{file}: 2 requests with profiles left out: a replay is of traces alone",
+        f"{file}: 2 requests with metrics left out: a replay reads only traces",
+        f"{file}: 4 requests with logs left out: a replay reads only traces",
+        f"{file}: 2 requests with profiles left out: a replay reads only traces",
     ]
     assert left_out.figures() == {"cut_short": 0, "other_signals": {"metrics": 2, "logs": 4, "profiles": 2}}
 

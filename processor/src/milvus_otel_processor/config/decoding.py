@@ -108,7 +108,7 @@ class Decoder:
             return value
         if value != int(value):
             message = (
-                f"{value} is no whole number; it is read as {int(value)}, without its fraction, as in the Collector"
+                f"{value} is not a whole number; it is read as {int(value)}, without its fraction, as in the Collector"
             )
             self._warnings.append(Problem(node.place, path, message))
         return int(value)

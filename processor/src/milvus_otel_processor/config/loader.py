@@ -132,7 +132,7 @@ def _components(root: Mapping, section: str, problems: list[Problem], warnings: 
         if known is None:
             problems.append(Problem(entry.key_place, path, _unknown_type(section, name)))
         elif not _COMPONENT_ID.fullmatch(name):
-            message = f"{shown(name)} is no id, expected {component_type(name)} or {component_type(name)}/name"
+            message = f"{shown(name)} is not a valid id, expected {component_type(name)} or {component_type(name)}/name"
             problems.append(Problem(entry.key_place, path, message))
         else:
             found[name] = _component(known.settings, entry.node, path, problems, warnings)

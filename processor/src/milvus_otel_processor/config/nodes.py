@@ -178,7 +178,7 @@ class _Reader:
                 case "str" | "timestamp" | "value" | "merge":
                     return text
         except (ValueError, KeyError, OverflowError):
-            raise self.fail(raw, f"{shown(text)} is tagged !!{kind} and is none") from None
+            raise self.fail(raw, f"{shown(text)} has the tag !!{kind}, and is not a valid {kind}") from None
         raise self.fail(raw, f"unknown tag {raw.tag}; plain YAML values need no tag")
 
     def entries(self, raw: Any) -> dict[str, Entry]:

@@ -28,7 +28,7 @@ def read_override(argument: str, substitute: Callable[[Node], Node]) -> tuple[li
     try:
         return keys, substitute(read_yaml(text.strip(), "", at=place))
     except ConfigError as error:
-        hint = f"in {shown(text.strip())}; put quotes around what is no YAML"
+        hint = f"in {shown(text.strip())}; put quotes around text that is not YAML"
         raise ConfigError(
             [replace(problem, message=f"{problem.message}, {hint}") for problem in error.problems]
         ) from None
@@ -46,7 +46,7 @@ def _joined(below: Node, above: Node, path: list[str]) -> Node:
         return above
     if not isinstance(below, Mapping):
         what = "a list, which --set replaces as a whole" if isinstance(below, Sequence) else f"{shown(plain(below))}"
-        message = f"goes into a value that is no mapping: {below.place} has {what}"
+        message = f"goes into a value that is not a mapping: {below.place} has {what}"
         raise ConfigError([Problem(above.place, ".".join(path), message)])
     entries = dict(below.entries)
     for key, entry in above.entries.items():

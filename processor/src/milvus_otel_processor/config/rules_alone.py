@@ -38,7 +38,7 @@ def with_rules(configuration: Node, rules: Node) -> Node:
 def refused(rules: Node, path: Path) -> ConfigError:
     """Return the error of a command that needs a whole configuration."""
     message = (
-        f"the file holds rules alone, expected a whole configuration: save what `milvus-otel config` prints, and put "
+        f"the file holds only rules, expected a whole configuration: save what `milvus-otel config` prints, and put "
         f"`tail_sampling: ${{file:{path.name}}}` under its processors"
     )
     return ConfigError([Problem(rules.place, "", message)])

@@ -127,7 +127,7 @@ class Substitution:
     def _variable(self, text: str, place: Place) -> str | None:
         name, has_default, default = text.partition(":-")
         if not _NAME.fullmatch(name):
-            what = f"{shown(name)} in ${{env:{text}}} is no name of an environment variable"
+            what = f"{shown(name)} in ${{env:{text}}} is not the name of an environment variable"
             raise ConfigError([Problem(place, "", f"{what}, expected letters, digits and _")])
         value = self.environ.get(name)
         if value is None and not has_default:

@@ -74,7 +74,7 @@ class SelectionSettings(Settings):
     """A choice of attributes."""
 
     include: list[str] = Field(description="Names, in which `*` stands for anything.")
-    exclude: list[str] = Field(default=[], description="Names that are left out nevertheless; `*` stands for anything.")
+    exclude: list[str] = Field(default=[], description="Names that are left out all the same; `*` stands for anything.")
 
 
 class AttributesSettings(Settings):

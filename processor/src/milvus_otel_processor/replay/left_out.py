@@ -25,7 +25,7 @@ class LeftOut:
         for file, what in self.cut_short.items():
             yield f"{file}: {what}; it is left out, and what is in front of it was read: is the file still being written?"
         for (file, signal), requests in self.other_signals.items():
-            yield f"{file}: {_requests(requests)} with {signal} left out: a replay is of traces alone"
+            yield f"{file}: {_requests(requests)} with {signal} left out: a replay reads only traces"
         for file, requests in self.old.items():
             yield (
                 f"{file}: {_requests(requests)} in the OTLP of before 0.15, with instrumentationLibrarySpans, which are read as "

@@ -60,7 +60,7 @@ def from_json(text: bytes) -> Converted:
             raise OtherSignalError(signal)
     if not isinstance(document, dict) or not document.keys() <= {_SPANS}:
         held = ", ".join(document) if isinstance(document, dict) else type(document).__name__
-        raise FormatError(f"holds {held}, expected {_SPANS} alone")
+        raise FormatError(f"holds {held}, expected only {_SPANS}")
     try:
         is_old = _modernize(document)
         for item in _with_ids(document):

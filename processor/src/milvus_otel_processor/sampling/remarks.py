@@ -34,16 +34,16 @@ def remarks_on(settings: TailSamplingSettings) -> Iterator[str]:
 def _for_the_collectors_sake(settings: TailSamplingSettings) -> Iterator[str]:
     if settings.block_on_overflow:
         yield (
-            "block_on_overflow: means nothing here; beyond num_traces the oldest traces are decided early by the policies, "
+            "block_on_overflow: is ignored: beyond num_traces the oldest traces are decided early by the policies, "
             "while the sender waits"
         )
     if settings.expected_new_traces_per_sec:
-        yield "expected_new_traces_per_sec: means nothing here; no memory is allocated ahead"
+        yield "expected_new_traces_per_sec: is ignored: no memory is allocated ahead"
     if settings.sampling_strategy == "span-ingest":
-        yield "sampling_strategy: span-ingest means nothing here; decisions are made over whole traces, as with trace-complete"
+        yield "sampling_strategy: span-ingest is ignored: decisions are made over whole traces, as with trace-complete"
     if settings.num_shards > 1:
         yield (
-            "num_shards: means nothing here; one thread decides, and for more run more processors, each with the traces that "
+            "num_shards: is ignored: one thread decides, and for more run more processors, each with the traces that "
             "the Collector's loadbalancing exporter gives it by their trace id"
         )
 

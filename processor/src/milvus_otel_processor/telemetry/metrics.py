@@ -181,14 +181,14 @@ METRICS = (
         "processor_decided_traces",
         _COUNTER,
         ("decision", "policy"),
-        "Traces decided, by decision and policy; no policy where none wanted the trace.",
+        "Traces decided, by decision and policy; no policy where none sampled the trace.",
         lambda now: {key: amount.traces for key, amount in now.decisions.items()},
     ),
     Description(
         "processor_decided_spans",
         _COUNTER,
         ("decision", "policy"),
-        "Spans of the traces decided, likewise.",
+        "Spans of the traces decided, by decision and policy.",
         lambda now: {key: amount.spans for key, amount in now.decisions.items()},
     ),
     Description(

@@ -89,7 +89,7 @@ def test_the_message_names_what_is_wrong(condition: str, reasons: list[str]) -> 
         ("kind == SERVER", "did you mean SPAN_KIND_SERVER?"),
         ('isMatch(name, "a")', "converters begin with a capital letter: IsMatch"),
         ('is_match(name, "a")', "converters begin with a capital letter: IsMatch"),
-        ('set(name, "a")', "set changes what it is given, and a condition asks alone"),
+        ('set(name, "a")', "set changes data, and a condition can only ask"),
         ("name % 2 == 0", "there is no remainder"),
         ('attributes["a"]?.b == 1', "there is no ?"),
     ],
@@ -106,7 +106,7 @@ def test_the_message_says_what_to_write_instead(condition: str, hint: str | None
         ('Any(attributes["tags"], 1)', "the converter Any is not there: it takes a lambda"),
         ('URL(attributes["url.full"])["url.path"] == "/a"', "the converter URL is not there: it takes addresses apart"),
         ('ConvertCase(name, "title") == "a"', "'title' is not known, expected lower, upper, snake or camel"),
-        ('ConvertCase(name, attributes["case"]) == "a"', "to_case has to be written as it is"),
+        ('ConvertCase(name, attributes["case"]) == "a"', "to_case has to be written as a literal"),
         ('Sort(attributes["tags"], "up")[0] == 1', "'up' is not known, expected asc or desc"),
         ('Decode(name, "latin1") == "a"', "there is no encoding 'latin1'; there is base64,"),
         ('IsInCIDR(name, ["10.0.0.0"])', "is no network, expected one such as 10.0.0.0/8"),
@@ -140,7 +140,7 @@ def test_the_place_of_an_event_is_not_there() -> None:
 def test_is_root_span_is_for_spans_alone() -> None:
     with pytest.raises(CompileError) as raised:
         compile_condition("IsRootSpan()", "spanevent", lambda: 0)
-    assert "IsRootSpan stands in span conditions alone; here, ask for span.parent_span_id" in str(raised.value)
+    assert "IsRootSpan can only be used in span conditions; here, ask for span.parent_span_id" in str(raised.value)
 
 
 def test_the_converters_that_conditions_are_written_with_are_there() -> None:

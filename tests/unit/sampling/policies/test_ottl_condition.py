@@ -85,7 +85,7 @@ def test_a_policy_around_one_without_an_answer_has_none_either() -> None:
     [
         ({}, "at least one condition"),
         ({"span": ['nam == "x"']}, "did you mean span.name?"),
-        ({"spanevent": ["IsRootSpan()"]}, "IsRootSpan stands in span conditions alone"),
+        ({"spanevent": ["IsRootSpan()"]}, "IsRootSpan can only be used in span conditions"),
         ({"span": ["true"], "error_mode": "loud"}, "'ignore', 'propagate' or 'silent'"),
     ],
 )

@@ -49,7 +49,7 @@ def _converter(name: str, context: str) -> Converter:
     if converter is None:
         raise CompileError(f"there is no converter {name}{of_name(name, CONVERTERS)}")
     if converter.gets == "span" and context != "span":
-        raise CompileError(f"{name} stands in span conditions alone; here, ask for span.parent_span_id")
+        raise CompileError(f"{name} can only be used in span conditions; here, ask for span.parent_span_id")
     return converter
 
 
@@ -92,7 +92,7 @@ def _signature(name: str, parameters: tuple[Parameter, ...]) -> str:
 def _coerced(name: str, argument: Operand, parameter: Parameter) -> Value:
     """Return an argument that was written as a literal as the function gets it, None for any other."""
     if parameter.literal and not isinstance(argument, Literal):
-        raise CompileError(f"{name}: {parameter.name} has to be written as it is, not to be looked up")
+        raise CompileError(f"{name}: {parameter.name} has to be written as a literal")
     if not isinstance(argument, Literal) or argument.is_converter:
         return None
     try:

@@ -83,7 +83,7 @@ def at_the_place(before: str, found: str, converters: Iterable[str]) -> str:
 
 def _of_call(name: str, converters: Iterable[str]) -> str:
     if f" {name} " in f" {_EDITORS} ":
-        return f"{name} changes what it is given, and a condition asks alone"
+        return f"{name} changes data, and a condition can only ask"
     by_letters = {converter.lower(): converter for converter in converters}
     near = get_close_matches(name.replace("_", "").lower(), by_letters, n=1)
     return f"converters begin with a capital letter: {by_letters[near[0]]}" if near else ""

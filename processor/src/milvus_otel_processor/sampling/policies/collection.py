@@ -91,7 +91,7 @@ class CollectionPolicy(PolicySettings):
             if not name:
                 yield f"{where}: is empty, and matches nothing"
             elif _LIKE_AN_EXPRESSION.search(name):
-                yield f"{where}: {name!r} is no regular expression; * stands for any text and ? for any one character"
+                yield f"{where}: {name!r} is not a regular expression; * stands for any text and ? for any one character"
         yield from remarks.of_doubles([name for name in collection.names if name], "collection.names")
 
     def constant(self) -> bool | None:

@@ -143,7 +143,8 @@ def _remarks_on_shares(shares: list[RateAllocationSettings], names: list[str]) -
         where = f"composite.rate_allocation[{index}]"
         if share.policy not in names:
             known = ", ".join(filter(None, names)) or "none that has a name"
-            yield f"{where}.policy: {share.policy!r} is no policy of composite_sub_policy, and means nothing; there is {known}"
+            what = f"{share.policy!r} is not a policy of composite_sub_policy, so that this share means nothing"
+            yield f"{where}.policy: {what}; there is {known}"
         elif share.policy in told:
             yield f"{where}.policy: {share.policy!r} has a share already, and the last one counts"
         told.add(share.policy)

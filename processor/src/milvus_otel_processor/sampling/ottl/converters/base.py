@@ -29,7 +29,7 @@ class Converter:
     function: Callable[..., Value]
     parameters: tuple[Parameter, ...] = ()
     gets: Literal["arguments", "span", "now"] = "arguments"
-    """What the function is called with: its arguments; or the span, and it then stands in span conditions alone; or the time in
+    """What the function is called with: its arguments; or the span, and it then can only be used in span conditions; or the time in
     nanoseconds since the epoch."""
     check: Callable[..., None] | None = None
     """Asked at the start about the arguments that are literals, the others being None; raises ValueError."""
