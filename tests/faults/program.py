@@ -1,12 +1,11 @@
 """The processor as a program that is killed and started again, and a sender that keeps to what the Collector does."""
 
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -55,13 +54,14 @@ class Program:
         self._arguments = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, environment: Mapping[str, str] | None = None) -> None:
+    def start(self, before: Callable[[], None] | None = None) -> None:
+        """Start it; `before` is called in the child first."""
         code = "from milvus_otel_processor.cli import main; main()"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code, "run", *self._arguments],
                 stderr=log,
-                env={**os.environ, **(environment or {})},
+                preexec_fn=before,  # noqa: PLW1509 - it only writes to a file
             )
 
     def kill(self) -> None:
@@ -86,12 +86,12 @@ class Sender:
     `acknowledged` are the numbers of the spans in requests that were answered; only a number that is there is owed.
     """
 
-    def __init__(self, endpoint: str, *, spans: int = 50, pause: float = 0.0, text: int = 100) -> None:
+    def __init__(self, endpoint: str, *, spans: int = 50, pause: float = 0.0, text: int = 100, first: int = 1) -> None:
         self._endpoint = endpoint
         self._spans = spans
         self._pause = pause
         self._text = "x" * text
-        self._next = 1
+        self._next = first
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.acknowledged: set[int] = set()

@@ -13,6 +13,7 @@ import click
 
 from milvus_otel_processor.cli.options import config_options, load_or_exit
 from milvus_otel_processor.config import load_config
+from milvus_otel_processor.memory.allocator import tune_allocator
 from milvus_otel_processor.service.reload import Reloader, WatchedFiles
 from milvus_otel_processor.service.service import Service, StartError, tune_garbage_collection
 from milvus_otel_processor.service.signals import Signals
@@ -50,6 +51,7 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     log_to_stderr(logs.level, logs.encoding)
     for warning in loaded.warnings:
         logger.warning("%s", warning)
+    tune_allocator()
     try:
         service = Service(loaded.config)
         service.start()

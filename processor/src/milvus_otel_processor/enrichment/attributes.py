@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.attributes import Value
 
 _ENCODINGS_REMEMBERED = 4096
+_LONGEST_REMEMBERED = 512
 
 
 class Attribute(NamedTuple):
@@ -135,8 +136,13 @@ class Writer:
     def __init__(self, subtree: Selection, request: Selection) -> None:
         self._subtree = subtree
         self._request = request
-        self.written = lru_cache(maxsize=_ENCODINGS_REMEMBERED)(self._written)
-        """Return the bytes for a request; the arguments are its facts, its collection, and the source that told."""
+        self._remembered = lru_cache(maxsize=_ENCODINGS_REMEMBERED)(self._written)
+
+    def written(self, facts: Facts, collection: Collection | None, source: str) -> Written:
+        """Return the bytes for a request, of its facts, its collection, and the source that told."""
+        # What is long is mostly an error's text, which hardly comes again, and would be remembered with all that is made of it.
+        short = facts.size <= _LONGEST_REMEMBERED
+        return self._remembered(facts, collection, source) if short else self._written(facts, collection, source)
 
     def _written(self, facts: Facts, collection: Collection | None, source: str) -> Written:
         values = _values(facts, collection, source).items()

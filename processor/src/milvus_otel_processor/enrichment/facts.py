@@ -34,6 +34,17 @@ class Facts(NamedTuple):
     ambiguous: bool | None = None
     """Whether there is more than one answer to which collection it is, so that none is given."""
 
+    @property
+    def size(self) -> int:
+        """About how many characters all of its texts have together."""
+        texts = (self.collection, self.namespace, self.operation, self.sdk_version, self.user, self.error_message)
+        size = sum(len(text) for text in texts if text is not None)
+        if self.partitions is not None:
+            size += sum(map(len, self.partitions))
+        if self.extra is not None:
+            size += sum(len(name) + len(str(value)) for name, value in self.extra)
+        return size
+
 
 NOTHING = Facts()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment import rest
 from milvus_otel_processor.enrichment.facts import MILVUS
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.spans.span import NO_PARENT
 
 if TYPE_CHECKING:
@@ -153,15 +153,18 @@ def _fill(trace: Trace, request: Request, foreign: Sequence[int]) -> bool:
     return True
 
 
-@lru_cache(maxsize=4096)
 def is_milvus(group: Group) -> bool:
     """Tell whether spans are of Milvus itself: its Go parts say their node's id, and its C++ core is a service by itself."""
+    return group.once(_is_milvus)
+
+
+def _is_milvus(group: Group) -> bool:
     attributes = group.resource_attributes
     service = attributes.get(_SERVICE_NAME)
     return service is not None and (_NODE_ID in attributes or service.string_value == _SEGCORE)
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def method_of_name(name: bytes) -> str | None:
     """Return the method that a span's name tells, or None.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+
+from milvus_otel_processor.remembering import remember
 
 PATHS = (b"/vectordb/", b"/v1/vector/")
 """What is in the name of every span of such a request but those of version 1 on Milvus before 3.0, which are named below."""
@@ -66,27 +67,27 @@ _OPERATIONS = {
 """What is below `/v2/vectordb/` or `/v1/vector/`, and the gRPC method that does the same."""
 
 
-@lru_cache(maxsize=1024)
+@remember(1024)
 def path_of(text: str) -> str | None:
     """Return the path of a request, without its query; None where the text is no path of Milvus' REST interface."""
     found = _path(text)
     return found[0] if found is not None and text[found.end() :][:1] in {"", "?"} else None
 
 
-@lru_cache(maxsize=1024)
+@remember(1024)
 def operation_of(path: str) -> str:
     """Return the gRPC method that does what the path asks for, or the path itself where none does."""
     _, _, below = path[1:].partition("/")
     return _OPERATIONS.get(below.partition("/")[2], path)
 
 
-@lru_cache(maxsize=1024)
+@remember(1024)
 def path_of_span(name: bytes) -> str | None:
     """Return the path that the name of one of Milvus' spans is, or None."""
     return path_of(name.decode("utf-8", "replace")) if name[:2] == b"/v" else None
 
 
-@lru_cache(maxsize=256)
+@remember(256)
 def paths_of_version_1(operation: str) -> tuple[str, ...]:
     """Return the paths of version 1 that do what this gRPC method does."""
     return tuple(f"/v1/vector/{below}" for below, method in _OPERATIONS.items() if method == operation)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _BYTES_PER_SPAN = 128  # its object, the pair that it is in, and that one's place in a list
 
+_LARGE_GROUP = 4096  # bytes; what is smaller hardly counts, and most traces of a batch share it
+
 
 class Batch:
     """Traces that are sent as one request, if that is not too large.
@@ -28,6 +30,8 @@ class Batch:
         self.begun = begun
         self.place = place
         """Where it is on disk, if it is."""
+        self.size = sum(map(self.size_of, traces)) if place is None else place.size
+        """About how large a request it makes; bytes."""
         self.held = spans if traces else 0
         """How many of its spans are in memory."""
         self.memory = sum(map(self.memory_of, traces))
@@ -46,4 +50,9 @@ class Batch:
     @staticmethod
     def memory_of(trace: Trace) -> int:
         """Return how much memory a trace takes while it waits to be sent; bytes."""
-        return trace.size + len(trace) * _BYTES_PER_SPAN
+        return Batch.size_of(trace) + len(trace) * _BYTES_PER_SPAN
+
+    @staticmethod
+    def size_of(trace: Trace) -> int:
+        """Return about how many bytes a trace adds to a request, of its resources those that are large."""
+        return trace.size + sum(group.size for group in trace.distinct_groups if group.size > _LARGE_GROUP)

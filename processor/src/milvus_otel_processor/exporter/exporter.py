@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from random import random as system_random
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 _SECONDS_IN_MEMORY = 2.0  # after which a batch that was not sent is written down, if there is where
+_COPIES_UNDER_WAY = 2  # of a batch's bytes: the request, and what gRPC makes of it
 _REFUSALS_LOOKED_INTO = 64  # of one batch: enough to find four or five bad spans among thousands
 
 
@@ -79,6 +80,8 @@ class OtlpExporter:
         self._largest = settings.sending_queue.batch.max_size_mib * _MIB
         self._giving_up = Event()
         self._faults = FaultLog(_log, clock)
+        self._under_way = 0
+        self._under_way_lock = Lock()
         self._failing = False
         self._full = False
         self._threads = [
@@ -118,7 +121,7 @@ class OtlpExporter:
 
     def memory(self) -> int:
         """Return about how much memory the spans take that wait to be sent, and requests under way; bytes."""
-        return self._queue.bytes
+        return self._queue.bytes + self._under_way
 
     def position(self) -> int:
         """Return a number that tells what was put until now from what will be: see `is_out`."""
@@ -176,6 +179,8 @@ class OtlpExporter:
         while (batch := self._queue.take()) is not None:
             parts: list[Part] = []
             traces = batch.traces
+            takes = _COPIES_UNDER_WAY * batch.size
+            self._takes(takes)
             try:
                 parts.append(self._part(batch))
                 self._send_in_parts(parts)
@@ -188,11 +193,16 @@ class OtlpExporter:
                 left = sum(part.spans for part in parts) if parts else batch.spans
                 self._faults.tell(error, "sending failed, kept spans are lost: spans=%d", left)
                 self._telemetry.lost(Lost.FAILED, left)
+            self._takes(-takes)
             if not batch.is_on_disk:
                 self._on_out(traces)
             self._queue.done(batch)
             if self._outbox is not None and batch.place is not None:
                 self._outbox.done(batch.place)
+
+    def _takes(self, size: int) -> None:
+        with self._under_way_lock:
+            self._under_way += size
 
     def _part(self, batch: Batch) -> Part:
         traces = batch.traces

@@ -26,11 +26,12 @@ class SpanQueue:
 
     def __init__(self, settings: QueueSettings, clock: Callable[[], float]) -> None:
         self._settings = settings
+        self._largest = settings.batch.max_size_mib << 20
         self._clock = clock
         self._ready: deque[Batch] = deque()
         self._unfinished: dict[Batch, None] = {}
         self._gathering: list[Trace] = []
-        self._gathered = 0
+        self._gathered = self._gathered_bytes = 0
         self._gathering_from = 0
         self._position = 0
         self._flush_at = 0.0
@@ -54,7 +55,9 @@ class SpanQueue:
             self.bytes += Batch.memory_of(trace)
             self._gathering.append(trace)
             self._gathered += len(trace)
-            if self._gathered >= self._settings.batch.min_size:
+            self._gathered_bytes += Batch.size_of(trace)
+            # What is larger would have to be cut again, after it has taken the memory for the whole.
+            if self._gathered >= self._settings.batch.min_size or self._gathered_bytes >= self._largest:
                 self._flush()
             return True
 
@@ -163,5 +166,5 @@ class SpanQueue:
         batch = Batch(self._gathering, self._gathered, position=self._gathering_from, begun=begun)
         self._ready.append(batch)
         self._unfinished[batch] = None
-        self._gathering, self._gathered = [], 0
+        self._gathering, self._gathered, self._gathered_bytes = [], 0, 0
         self._changed.notify_all()

@@ -15,8 +15,8 @@ _COUNTED_SHARE = 0.8
 _SMALLEST_BUDGET = 16 << 20
 _COUNTED_IN_EARNEST = 0.25
 """Where less than this share of the budget is in use, resident memory above the limit is memory that will be used again."""
-IN_FLIGHT_FACTOR = 2
-"""A request takes its own size, and the same again while it is cut into spans."""
+IN_FLIGHT_FACTOR = 3
+"""A request takes its own size, and the same again twice while it is cut into spans."""
 
 
 class MemoryLimiter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.sampling.adjusted_counts import set_threshold
@@ -51,9 +51,10 @@ class Outlet:
             good.append_missing(range(len(good)), _policy_attribute(kept.policy))
         if kept.threshold is not None:
             self._telemetry.invalid_trace_states += set_threshold(good, kept.threshold)
+        good.release()
         self._exporter.put(good)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _policy_attribute(policy: str) -> Encoded:
     return Encoded([(POLICY_KEY, policy)])

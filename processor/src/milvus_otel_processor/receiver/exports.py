@@ -36,6 +36,9 @@ _MIB = 1024 * 1024
 _RETRY_SECONDS = 1
 _MOST_READING = 1024
 """Requests that may be announced and not there yet; beyond it those that were announced first are let go of."""
+_SECONDS_WITH_ROOM = 1.0
+_FORGETTING = 0.98
+"""How much of the size of a large request is expected of the next one."""
 _Code = grpc.StatusCode
 
 
@@ -74,6 +77,20 @@ class Admission(Protocol):
         """Whether memory is so short that what is being read has to be let go of."""
 
 
+class _Room:
+    """Memory that is set aside, and given back once."""
+
+    def __init__(self, admission: Admission, size: int) -> None:
+        self._admission = admission
+        self._size = size
+        self.is_there = admission.reserve(size)
+
+    def give_back(self) -> None:
+        if self.is_there:
+            self.is_there = False
+            self._admission.release(self._size)
+
+
 class Exports:
     """Handles the Export calls of all services; all but `take` runs in the receiver's event loop."""
 
@@ -86,6 +103,7 @@ class Exports:
         self._admission = admission
         self._workers = workers
         self._reading: dict[asyncio.Timeout, None] = {}
+        self._expected = 0.0
         self._closing = False
         self._paced = PacedLog(_log)
 
@@ -131,7 +149,7 @@ class Exports:
         if self._closing:
             raise RefusedForNowError(Refused.SHUTDOWN, "the processor is stopping")
         self._admission.check()
-        message = await self._read(context)
+        message = await self._read_with_room(context)
         size = len(message)
         if is_compressed(message):
             size += min(max(announced_size(message), size), self._largest)
@@ -139,10 +157,26 @@ class Exports:
             raise TooLargeError
         if not self._admission.reserve(size):
             raise RefusedForNowError(Refused.MEMORY_LIMIT, "there is no memory for it now")
+        self._expected = max(float(len(message)), self._expected * _FORGETTING)
         # What was reserved is given back by the worker, because this may be cancelled while that is still at work.
         work = asyncio.get_running_loop().run_in_executor(self._workers, self._take, take, message, size)
         del message
         return await asyncio.shield(work)
+
+    async def _read_with_room(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        """Read a request. How large it is shows only then, so until then room is set aside for one as large as others lately."""
+        room = _Room(self._admission, int(self._expected))
+        if not room.is_there:
+            self._expected *= _FORGETTING  # so that it is tried again in the end, even if no other has come meanwhile
+            raise RefusedForNowError(Refused.MEMORY_LIMIT, "there is no memory for it now")
+        # One that does not come soon sends slowly, or nothing: it must not keep others out.
+        timer = asyncio.get_running_loop().call_later(_SECONDS_WITH_ROOM, room.give_back)
+        try:
+            message = await self._read(context)
+        finally:
+            timer.cancel()
+            room.give_back()
+        return message
 
     async def _read(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         if len(self._reading) >= _MOST_READING:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _MIB = 1024 * 1024
 _HANDSHAKE_MILLISECONDS = 10_000  # gRPC's own two minutes are long for clients that connect and say nothing
+_WINDOW_BYTES = 256 * 1024
 _METADATA_BYTES = 16 * 1024
 
 
@@ -20,6 +21,10 @@ def server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.max_recv_msg_size_mib * _MIB),
         # We inflate: gRPC would do so before anybody has asked how large it gets.
         ("grpc.per_message_decompression", 0),
+        # What arrives before it is asked for lies in gRPC, and nobody counts it; so that is little.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
+        ("grpc.experimental.tcp_max_read_chunk_size", _WINDOW_BYTES),
         # Else a second processor on the same port would take half of the spans unseen.
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling import tracestate
 from milvus_otel_processor.sampling.thresholds import (
     ALWAYS,
@@ -77,7 +77,7 @@ def set_threshold(trace: Trace, threshold: int) -> int:
     return invalid
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remember(_REMEMBERED)
 def _updated(trace_state: bytes, threshold: int) -> bytes:
     state = _read(trace_state)
     if state.threshold is not None and threshold != UNKNOWN and state.threshold >= threshold:
@@ -94,7 +94,7 @@ def _updated(trace_state: bytes, threshold: int) -> bytes:
     return b",".join(members[:_MEMBERS_LIMIT])
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remember(_REMEMBERED)
 def _read_or_none(trace_state: bytes) -> _State | None:
     try:
         return _read(trace_state)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+
+from milvus_otel_processor.remembering import remember
 
 _MEMBERS_LIMIT = 32
 _REMAINDER = rb"[a-z0-9_\-*/]"
@@ -12,7 +13,7 @@ _VALUE = re.compile(rb"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x
 _REMEMBERED = 1024
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remember(_REMEMBERED)
 def parse(text: bytes) -> dict[bytes, bytes] | None:
     """Return the members of a `tracestate`, or None where it is not valid (https://www.w3.org/TR/trace-context-1/#tracestate-header).
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.spans.schema import AttributesView, DecodeError, HeadView, RequestView
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _peer_of_field(field: bytes) -> str | None:
     return _peer(found[2], port)
 
 
-@lru_cache(maxsize=_PEERS_REMEMBERED)
+@remember(_PEERS_REMEMBERED)
 def _text(name: bytes) -> str:
     return name.decode("utf-8", "replace")
 

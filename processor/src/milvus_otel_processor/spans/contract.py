@@ -205,6 +205,9 @@ class Trace(Protocol):
         are the bytes as they came; what was appended stays.
         """
 
+    def release(self) -> None:
+        """Give back the memory for all that was decoded, and for spans as they came: the decision is made, what is left waits."""
+
 
 class Arrived(NamedTuple):
     """What came of a request."""

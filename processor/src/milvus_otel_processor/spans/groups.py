@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from milvus_otel_processor.spans.schema import RequestView, ResourceSpansView, ResourceView, ScopeSpansView, ScopeView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.schema import AnyValue, ResourceSpans
+
+T = TypeVar("T")
 
 _KNOWN_GROUPS_LIMIT = 4096
 _KNOWN_BYTES_LIMIT = 4 << 20
@@ -23,12 +26,27 @@ class Group:
     schema URLs and fields that we do not know are in them.
     """
 
-    __slots__ = ("_attributes", "resource", "scope")
+    __slots__ = ("__weakref__", "_answers", "_attributes", "resource", "scope")
 
     def __init__(self, resource: bytes, scope: bytes) -> None:
         self.resource = resource
         self.scope = scope
         self._attributes: dict[bytes, AnyValue] | None = None
+        self._answers: dict[Callable[[Group], Any], Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of both."""
+        return len(self.resource) + len(self.scope)
+
+    def once(self, question: Callable[[Group], T]) -> T:
+        """Return the question's answer about this group, asked once; it is forgotten with the group."""
+        if self._answers is None:
+            self._answers = {}
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        answer: T = self._answers[question]
+        return answer
 
     @property
     def resource_attributes(self) -> dict[bytes, AnyValue]:
@@ -59,8 +77,14 @@ class GroupRegistry:
         self._groups: dict[tuple[bytes, bytes], Group] = {}
         self._limit = limit
         self._size_limit = size_limit
-        self.size = 0
-        """The bytes of the resources and scopes that are known now."""
+        self._known_size = 0
+        self._forgotten: set[_Forgotten] = set()
+        self._forgotten_size = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes of the resources and scopes that are known now, and of those that are not and spans still have."""
+        return self._known_size + self._forgotten_size
 
     def split(self, request: bytes) -> list[tuple[Group, list[bytes]]]:
         """Cut a serialized ExportTraceServiceRequest into groups of serialized spans.
@@ -84,12 +108,39 @@ class GroupRegistry:
         if group is None:
             group = make_group(resource, scope)
             size = len(resource) + len(scope)
-            if len(self._groups) >= self._limit or self.size + size > self._size_limit:
-                self._groups.clear()
-                self.size = 0
+            if len(self._groups) >= self._limit or self._known_size + size > self._size_limit:
+                self._forget()
             self._groups[resource, scope] = group
-            self.size += size
+            self._known_size += size
         return group
+
+    def _forget(self) -> None:
+        self._forgotten.update(_Forgotten(group, self._gone) for group in self._groups.values())
+        self._groups.clear()  # which is the end of those that no span has
+        self._forgotten_size = sum(forgotten.size for forgotten in tuple(self._forgotten))
+        self._known_size = 0
+
+    def _gone(self, forgotten: weakref.ref[Group]) -> None:
+        assert isinstance(forgotten, _Forgotten)
+        self._forgotten.discard(forgotten)
+        self._forgotten_size -= forgotten.size
+
+
+class _Forgotten(weakref.ref[Group]):
+    """A group that the registry does not give out any more, and how many bytes it has."""
+
+    __slots__ = ("size",)
+    size: int
+
+    def __new__(cls, group: Group, gone: Callable[[weakref.ref[Group]], None]) -> Self:
+        made = super().__new__(cls, group, gone)
+        made.size = group.size
+        return made
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
 
 def join(spans: Iterable[tuple[Group, bytes]]) -> bytes:

@@ -176,6 +176,11 @@ class ReferenceTrace:
     def set_trace_state(self, index: int, trace_state: bytes) -> None:
         self._overwrite(index, trace_state_field(trace_state))
 
+    def release(self) -> None:
+        self._arrived = self.spans
+        self._heads = self._joined = None
+        self._attributes, self._span_values, self._values = {}, {}, {}
+
     def without_malformed(self) -> ReferenceTrace:
         good = [index for index, span in enumerate(self._arrived) if well_formed(span)]
         if len(good) == len(self._arrived):

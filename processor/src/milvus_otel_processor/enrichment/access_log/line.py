@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from milvus_otel_processor.enrichment.facts import Facts
 from milvus_otel_processor.enrichment.rest import operation_of, path_of
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.settings import parse_duration
 
 FIELDS = (
@@ -70,6 +71,8 @@ _NAME = re.compile(
 )  # what Milvus accepts as a name of a collection, database or partition
 _EXPRESSION = re.compile(r"(cannot parse expression: ).*?(, error: |$)", re.DOTALL)
 _LONGEST_TEXT = 1024
+_LONGEST_PEER = 256
+_LONGEST_NAMES = 4096
 
 
 @dataclass(slots=True, eq=False)
@@ -107,6 +110,8 @@ def parse(text: str) -> Line | None:
     if len(fields) <= _BEFORE_TEXTS:
         return None
     now, method, peer, cost_text, trace_id, rest = fields
+    if len(method) > _LONGEST_TEXT or len(peer) > _LONGEST_PEER:
+        return None
     texts, found, answer = rest.partition(f"\t{cost_text}\t")
     end, cost = _time(now), _cost(cost_text)
     if not found or end is None or cost is None:
@@ -119,7 +124,7 @@ def parse(text: str) -> Line | None:
     )
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _facts(method: str, texts: str, answer: str) -> Facts | None:
     of_clients, of_milvus = texts.split("\t"), answer.split("\t", _AFTER_TEXTS - 1)
     if len(of_clients) != _TEXTS or len(of_milvus) != _AFTER_TEXTS:
@@ -184,14 +189,16 @@ def _text(text: str) -> str | None:
     return None if text in _UNKNOWN else text[:_LONGEST_TEXT]
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _name(text: str) -> str | None:
     # What Milvus would not take as a name is no collection; it is only in the line of a request that failed.
     return text if text not in _UNKNOWN and _NAME.fullmatch(text) else None
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _names(text: str) -> tuple[str, ...] | None:
+    if len(text) > _LONGEST_NAMES:
+        return None
     listed = text[1:-1].split(" ") if text[:1] == "[" and text[-1:] == "]" else [text]
     names = tuple(name.strip('",') for name in listed)  # newer versions write ["a", "b"] and [a, b]
     return names if all(_name(name) for name in names) else None

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Key = tuple[int, int, str, bytes | None, str]
 """What tells one line from another: end, cost, method, trace id and connection."""
 
+_LARGEST = 64 << 20
+"""Bytes that the lines take at the most, however long they are."""
+_BYTES_PER_LINE = 600  # beside its texts: objects, and places in dicts and queues
 _LINES_PER_TURN = 64  # taken in before the lock is given back, so that no decision waits for a whole request
 
 RECEIVED, DOUBLED, EVICTED = "received", "doubled", "evicted"
@@ -32,8 +35,8 @@ class Store:
     """Lines by trace id, and those whose trace id is not that of a trace in a pool with the calls that they may be of.
 
     Safe to use from any thread. Lines are forgotten `hold()` seconds after they came, by `clock`, or when there are more than
-    `max_lines`, the oldest first; calls alike. `is_waiting` tells whether a trace with this id waits for its decision: its lines
-    are not taken for another's.
+    `max_lines`, or they take 64 MiB, the oldest first; calls alike. `is_waiting` tells whether a trace with this id waits for its
+    decision: its lines are not taken for another's.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class Store:
         self._is_waiting = is_waiting
         self._lock = Lock()
         self._arrivals: deque[tuple[float, Key, Line]] = deque()
+        self.size = 0
+        """About how much memory the lines take; bytes."""
         self._numbers = 0
         self._by_trace: dict[bytes, dict[Key, Line]] = {}
         self._without_trace: set[Key] = set()
@@ -74,7 +79,7 @@ class Store:
         while some := list(islice(rest, _LINES_PER_TURN)):
             with self._lock:
                 for line in some:
-                    if arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= too_old):
+                    if arrivals and (self._is_full or arrivals[0][0] <= too_old):
                         self._forget(too_old)
                     self._add(line, now)
 
@@ -127,6 +132,10 @@ class Store:
         with self._lock:
             return any(line.facts.error_type is not None for call in tuple(calls) for line in self._pool.fitting(call))
 
+    @property
+    def _is_full(self) -> bool:
+        return len(self._arrivals) >= self._max_lines or self.size >= _LARGEST
+
     def _share(self, line: Line) -> float:
         return 0.0 if line.trace_id is not None and (line.claimed or self._is_waiting(line.trace_id)) else 1.0
 
@@ -161,12 +170,14 @@ class Store:
         if trace_id is not None and failed:
             self.failures[trace_id] = self.failures.get(trace_id, 0) + 1
         self._arrivals.append((now, key, line))
+        self.size += _size(line)
         self._counts[RECEIVED] += 1
 
     def _forget(self, too_old: float) -> None:
         arrivals = self._arrivals
-        while arrivals and (len(arrivals) >= self._max_lines or arrivals[0][0] <= too_old):
+        while arrivals and (self._is_full or arrivals[0][0] <= too_old):
             arrived, key, line = arrivals.popleft()
+            self.size -= _size(line)
             if arrived > too_old:
                 self._counts[EVICTED] += 1
             failed = line.facts.error_type is not None
@@ -193,3 +204,7 @@ class Store:
 def may_be_made_up(trace_id: bytes | None) -> bool:
     """Tell whether a client's own text may stand in the place of the trace id: no id at all, or a UUID without its dashes."""
     return trace_id is None or (trace_id[6] >> 4 == 4 and trace_id[8] >> 6 == 2)
+
+
+def _size(line: Line) -> int:
+    return _BYTES_PER_LINE + line.facts.size + len(line.method) + len(line.peer)

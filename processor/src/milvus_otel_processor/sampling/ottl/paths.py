@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling import tracestate
 from milvus_otel_processor.sampling.ottl.hints import of_name, of_path
 from milvus_otel_processor.sampling.ottl.values import SpanId, Time, TraceId, int64, map_of, value_of
@@ -25,17 +25,17 @@ _REMEMBERED = 1024
 _KINDS = (b"Unspecified", b"Internal", b"Server", b"Client", b"Producer", b"Consumer")
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remember(_REMEMBERED, longest=4096)
 def _resource(encoded: bytes) -> ResourceHeader:
     return ResourceHeaderView.FromString(encoded)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remember(_REMEMBERED, longest=4096)
 def _scope(encoded: bytes) -> ScopeHeader:
     return ScopeHeaderView.FromString(encoded)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remember(_REMEMBERED, longest=4096)
 def _scope_attributes(encoded: bytes) -> dict[bytes, AnyValue]:
     return {pair.key: pair.value for pair in reversed(_scope(encoded).scope.attributes)}
 

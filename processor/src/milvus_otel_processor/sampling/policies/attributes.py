@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ANSWERS_REMEMBERED = 4096
 _COMBINATIONS_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 8192  # bytes of the resources and scopes of one combination
 
 
 _ENRICHED = ("db.", "milvus.", "error.", "enduser.")
@@ -57,9 +58,12 @@ class Attribute:
         return any(map(self._matches_span, trace.span_values(self.key)))
 
     def _ask_resources(self, groups: frozenset[Group]) -> bool:
+        answer = any(map(self.matches_group, groups))
+        if sum(group.size for group in groups) > _LONGEST_REMEMBERED:  # what is remembered holds the groups
+            return answer
         if len(self._on_a_resource) >= _COMBINATIONS_REMEMBERED:
             self._on_a_resource.clear()
-        answer = self._on_a_resource[groups] = any(map(self.matches_group, groups))
+        self._on_a_resource[groups] = answer
         return answer
 
     def matches_group(self, group: Group) -> bool:

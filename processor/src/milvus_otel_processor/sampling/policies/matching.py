@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling.expressions import compiled
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def matcher(values: Sequence[str], *, regex: bool, cache_max_size: int) -> Calla
         return frozenset(value.encode() for value in values if value).__contains__
     searches = [compiled(value) for value in values]
 
-    @lru_cache(maxsize=cache_max_size)
+    @remember(cache_max_size)
     def matches(text: bytes) -> bool:
         return any(search(text) for search in searches)
 

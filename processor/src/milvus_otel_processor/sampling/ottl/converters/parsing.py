@@ -7,11 +7,11 @@ import binascii
 import json
 import math
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import re2
 
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling.expressions import compiled
 from milvus_otel_processor.sampling.ottl.coercion import a_map, any_value, boolean, integer, string, string_like
 from milvus_otel_processor.sampling.ottl.converters.base import Converter, Parameter, converter
@@ -165,7 +165,7 @@ def _quoted(text: bytes, delimiter: bytes, pair_delimiter: bytes) -> bytes:
     return b'"' + text + b'"' if delimiter in text or pair_delimiter in text else text
 
 
-@lru_cache(maxsize=_EXPRESSIONS_REMEMBERED)
+@remember(_EXPRESSIONS_REMEMBERED)
 def _expression(pattern: bytes) -> Any:
     compiled(decoded(pattern))  # whose message says what is wrong with it
     return re2.compile(decoded(pattern))

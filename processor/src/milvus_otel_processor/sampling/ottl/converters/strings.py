@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling.expressions import compiled
 from milvus_otel_processor.sampling.ottl.coercion import a_list, any_value, boolean, integer, string, string_like
 from milvus_otel_processor.sampling.ottl.converters.base import Converter, Parameter, converter
@@ -21,10 +21,10 @@ _EXPRESSIONS_REMEMBERED = 128
 _ANSWERS_REMEMBERED = 4096
 
 
-@lru_cache(maxsize=_EXPRESSIONS_REMEMBERED)
+@remember(_EXPRESSIONS_REMEMBERED)
 def _search(pattern: bytes) -> Callable[[bytes], bool]:
     search = compiled(decoded(pattern))
-    return lru_cache(maxsize=_ANSWERS_REMEMBERED)(search)
+    return remember(_ANSWERS_REMEMBERED, longest=128)(search)
 
 
 def _is_match(target: bytes | None, pattern: bytes) -> bool:

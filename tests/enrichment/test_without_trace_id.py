@@ -11,7 +11,7 @@ from milvus_otel_processor.enrichment.pairing.alignment import probabilities
 from milvus_otel_processor.enrichment.pairing.likelihood import LONGEST_SURPLUS, fit
 
 from tests.benchmarks.coverage import measure
-from tests.support.enrichment import (
+from tests.enrichment.traces import (
     MILLISECOND,
     PRODUCTS,
     START,
