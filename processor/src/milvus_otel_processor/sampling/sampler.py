@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from milvus_otel_processor.sampling.adjusted_counts import read_incoming
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
+from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
+from milvus_otel_processor.sampling.policies.base import labelled
 from milvus_otel_processor.sampling.policies.drop import Drop
 from milvus_otel_processor.sampling.prefilter import Candidate, Prefilter
 from milvus_otel_processor.sampling.shadow import SHADOW
@@ -50,6 +52,7 @@ class Sampler:
     def __init__(
         self, settings: TailSamplingSettings, clock: Clock = SYSTEM_CLOCK, evaluation_errors: Counter[str] | None = None
     ) -> None:
+        self._policies = settings.policies
         rules = _rules([policy for policy in settings.policies if policy.mode != SHADOW], clock)
         self._drops = [rule for rule in rules if isinstance(rule.evaluator, Drop)]
         self.seals = any(map(_may_be_sealed, self._drops))
@@ -152,6 +155,33 @@ class Sampler:
             self._has_no_answer(rule, trace, error)
             return Decision.NOT_SAMPLED
 
+    def explain(self, trace: Trace) -> TraceExplanation:
+        """Return the verdict that `decide` returns, and what every policy says, each of them asked at the most once.
+
+        Where `decide` does not ask a policy with a memory, it is not asked here either. Raises DecodeError at a malformed span.
+        """
+        if self._adjusts:
+            read_incoming(trace)
+        verdict = NOT_SAMPLED
+        said: dict[str, Explanation] = {}
+        for rule in (*self._drops, *self._keeps):
+            name = rule.sampled.policy or ""
+            is_behind = verdict is not NOT_SAMPLED and (verdict.decision is Decision.DROPPED or self._stops)
+            if is_behind and rule.evaluator.stateful:
+                said[name] = Explanation(None, f"is not asked, because {verdict.policy} decided before")
+                continue
+            said[name] = answer = rule.evaluator.explain(trace)
+            if verdict is NOT_SAMPLED and answer.decision is not Decision.NOT_SAMPLED:
+                verdict = rule.dropped if answer.decision is Decision.DROPPED else rule.sampled
+        for rule in self._shadows if verdict.decision is not Decision.DROPPED else ():
+            said[rule.sampled.policy or ""] = rule.evaluator.explain(trace)
+        policies = (
+            PolicyExplanation(one.name, str(getattr(one, "type", "")), one.mode, said[one.name])
+            for one in self._policies
+            if one.name in said
+        )
+        return TraceExplanation(verdict, tuple(policies))
+
     def shadow_verdicts(self, trace: Trace) -> list[Verdict]:
         """Return what policies with `mode: shadow` would have decided, those that would not have kept or dropped it left out.
 
@@ -180,7 +210,7 @@ class Sampler:
 
 def _rules(policies: list[Policy], clock: Clock) -> list[_Rule]:
     return [
-        _Rule(policy.evaluator(clock), Verdict(Decision.SAMPLED, policy.name), Verdict(Decision.DROPPED, policy.name))
+        _Rule(labelled(policy, clock), Verdict(Decision.SAMPLED, policy.name), Verdict(Decision.DROPPED, policy.name))
         for policy in policies
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from milvus_otel_processor.sampling.ottl.compiler import compile_condition
@@ -34,6 +35,14 @@ class Conditions:
     def __bool__(self) -> bool:
         """Tell whether there are any."""
         return bool(self._tests)
+
+    def first(self, at: Any) -> str | None:
+        """Return the first condition that holds, None for none; one without an answer does not hold."""
+        for text, test in self._tests:
+            with suppress(OttlError):
+                if test(at):
+                    return text
+        return None
 
     def hold(self, at: Any) -> bool:
         """Tell whether one of the conditions holds. Raises OttlError, naming the condition, where `error_mode` is propagate."""

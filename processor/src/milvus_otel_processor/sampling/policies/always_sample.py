@@ -24,6 +24,10 @@ class AlwaysSample(Evaluator):
         """Return SAMPLED."""
         return Decision.SAMPLED
 
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        return "samples every trace"
+
 
 class AlwaysSamplePolicy(PolicySettings):
     """Every trace is kept."""

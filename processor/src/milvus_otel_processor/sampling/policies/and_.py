@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings, labelled
 from milvus_otel_processor.sampling.thresholds import UNKNOWN
 from milvus_otel_processor.settings import Settings
 
@@ -37,6 +37,9 @@ class And(AllOf):
         """Return SAMPLED where every sub-policy does."""
         return Decision.SAMPLED if self.all_sample(trace) else Decision.NOT_SAMPLED
 
+    def _decision(self, *, sampled: bool) -> Decision:
+        return Decision.SAMPLED if sampled else Decision.NOT_SAMPLED
+
     def threshold(self, trace: Trace) -> int:
         """Return the highest threshold of the sub-policies, which compare it with the same random number."""
         thresholds = [evaluator.threshold(trace) for evaluator in self._evaluators]
@@ -51,7 +54,7 @@ class AndPolicy(PolicySettings):
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""
-        return And([policy.evaluator(clock) for policy in self.and_.and_sub_policy])
+        return And([labelled(policy, clock) for policy in self.and_.and_sub_policy])
 
     def remarks(self) -> Iterator[str]:
         """Yield which sub-policies decide for the whole, or do nothing in it."""

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.sampling.decision import answers
+from milvus_otel_processor.sampling.explanation import listed, service, span_words, type_words, value_words
 from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.policies.base import Evaluator
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
@@ -95,6 +96,32 @@ class AttributeEvaluator(Evaluator):
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a value matches, or with `invert_match` where none does."""
         return self._found if self._attribute.matches(trace) else self._not_found
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason: who has the attribute, and with which value or type."""
+        key = self._attribute.key
+        name = key.decode("utf-8", "replace")
+        found: list[tuple[str, AnyValue]] = []
+        for group in trace.distinct_groups:
+            value = group.resource_attributes.get(key)
+            if value is not None:
+                found.append((f"the resource of {service(group)}", value))
+                if self.matches_resource(value):
+                    return f"the resource of {service(group)} has `{name}`: {value_words(value)}"
+        for index in trace.holding(key):
+            value = trace.attribute(index, key)
+            if value is not None:
+                found.append((span_words(trace, index), value))
+                if self.matches_span(value):
+                    return f"{span_words(trace, index)} has `{name}`: {value_words(value)}"
+        if not found:
+            return f"no span or resource has `{name}`"
+        if not any(value.WhichOneof("value") in self.kinds for _, value in found):
+            return f"`{name}` is there, but {listed(type_words(value) for _, value in found)}"
+        return f"`{name}` has other values: {listed(value_words(value) for _, value in found)}"
+
+    kinds: tuple[str, ...] = ()
+    """The types of values that can match, as OTLP's fields."""
 
     @abstractmethod
     def matches_span(self, value: AnyValue) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.explanation import Explanation
 from milvus_otel_processor.sampling.thresholds import ALWAYS, UNKNOWN
 from milvus_otel_processor.settings import Settings
 
@@ -85,12 +86,34 @@ class Evaluator(Protocol):
         EvaluationError where there is no answer.
         """
 
+    label: str = ""
+    """The name, or else the type, of the policy that it was made from."""
+
+    def explain(self, trace: Trace) -> Explanation:
+        """Return the answer that `evaluate` gives, which is asked once, and why. Raises DecodeError at a malformed span."""
+        try:
+            decision = self.evaluate(trace)
+        except EvaluationError as error:
+            return Explanation(Decision.NOT_SAMPLED, f"has no answer: {error}", failed=True)
+        return Explanation(decision, self.why(trace, decision))
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason for this answer about this trace, which was just evaluated, in words."""
+        return ""
+
     def threshold(self, trace: Trace) -> int:  # noqa: ARG002
         """Return the threshold of the probability with which this trace, the last that was evaluated, had to be sampled.
 
         See `sampling.thresholds`. What does not leave it to chance samples with ALWAYS; of a rate limit it is UNKNOWN.
         """
         return UNKNOWN if self.stateful else ALWAYS
+
+
+def labelled(policy: PolicySettings, clock: Clock) -> Evaluator:
+    """Return the evaluator of a policy, with the name or the type of the policy as its label."""
+    evaluator = policy.evaluator(clock)
+    evaluator.label = policy.name or str(getattr(policy, "type", ""))
+    return evaluator
 
 
 class AllOf(Evaluator):
@@ -110,6 +133,27 @@ class AllOf(Evaluator):
             if evaluator.evaluate(trace) is not Decision.SAMPLED:
                 return False
         return True
+
+    def explain(self, trace: Trace) -> Explanation:
+        """Return the answer, and what each evaluator says; behind one that does not sample, those with a memory are not asked."""
+        inside: list[tuple[str, Explanation]] = []
+        missing: list[str] = []
+        failed = False
+        for evaluator in self._evaluators:
+            if missing and evaluator.stateful:
+                answer = Explanation(None, f"is not asked, because {missing[0]} does not sample the trace")
+            else:
+                answer = evaluator.explain(trace)
+                failed |= answer.failed and not missing  # behind one that does not sample, an error is never met
+                if answer.decision is not Decision.SAMPLED:
+                    missing.append(evaluator.label)
+            inside.append((evaluator.label, answer))
+        reason = f"not sampled by {', '.join(missing)}" if missing else "sampled by all of its policies"
+        return Explanation(self._decision(sampled=not missing), reason, tuple(inside), failed)
+
+    @abstractmethod
+    def _decision(self, *, sampled: bool) -> Decision:
+        """Return the answer where all evaluators sample the trace, or not."""
 
 
 class AskedAttribute(NamedTuple):

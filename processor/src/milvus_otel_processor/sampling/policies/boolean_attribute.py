@@ -33,6 +33,8 @@ class BooleanAttribute(AttributeEvaluator):
     An attribute that is not a boolean counts as false, as in the Collector.
     """
 
+    kinds = ("bool_value",)
+
     def __init__(self, settings: BooleanAttributeSettings) -> None:
         self._value = settings.value
         super().__init__(settings.key, invert_match=settings.invert_match)

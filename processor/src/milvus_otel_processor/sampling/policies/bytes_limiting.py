@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.explanation import amount
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.rate_limiting import BURST_SECONDS
@@ -46,6 +47,11 @@ class BytesLimiting(Evaluator):
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED, and take the tokens, where there is one for each byte."""
         return Decision.SAMPLED if self._bucket.take(trace.request_size) else Decision.NOT_SAMPLED
+
+    def why(self, trace: Trace, decision: Decision) -> str:
+        """Return the reason."""
+        room = "is" if decision is Decision.SAMPLED else "is no"
+        return f"{amount(trace.request_size, 'byte')}, and there {room} room for them at this rate"
 
 
 class BytesLimitingPolicy(PolicySettings):

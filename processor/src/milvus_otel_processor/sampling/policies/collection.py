@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision, answers
+from milvus_otel_processor.sampling.explanation import listed
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedCollection, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import matcher
@@ -62,6 +63,21 @@ class Collection(Evaluator):
 
     def _is_in_database(self, name: bytes | None) -> bool:
         return self._in_database is None or (name is not None and self._in_database(name))
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        names = []
+        for attributes in milvus_spans(trace, COLLECTION):
+            name = attributes[COLLECTION].decode("utf-8", "replace")
+            database = attributes.get(NAMESPACE)
+            where = f"`{name}`" + (
+                f" in `{database.decode('utf-8', 'replace')}`" if database else " in an unknown database"
+            )
+            names.append(where)
+            is_named = self._named(attributes[COLLECTION]) or (ALIAS in attributes and self._named(attributes[ALIAS]))
+            if is_named and self._is_in_database(database):
+                return f"a request is on the collection {where}"
+        return f"requests are on {listed(names)}" if names else "no span names a collection of a Milvus request"
 
 
 def wildcards(patterns: Sequence[str]) -> Callable[[bytes], bool]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.explanation import Explanation, amount
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, labelled
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,26 +80,56 @@ class Composite(Evaluator):
         allocated = settings.allocated()
         self._total = settings.max_total_spans_per_second
         self._shares = [
-            _Share(policy.evaluator(clock), allocated[policy.name]) for policy in settings.composite_sub_policy
+            _Share(labelled(policy, clock), allocated[policy.name]) for policy in settings.composite_sub_policy
         ]
         self._time_ns = clock.time_ns
         self._second = 0
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the first sub-policy that samples the trace has room for all of its spans."""
+        self._begin_second()
+        for share in self._shares:
+            if share.evaluator.evaluate(trace) is Decision.SAMPLED:
+                return Decision.SAMPLED if self._takes(share, len(trace)) else Decision.NOT_SAMPLED
+        return Decision.NOT_SAMPLED
+
+    def _begin_second(self) -> None:
         second = self._time_ns() // _NANOSECONDS
         if second != self._second:
             self._second = second
             for share in self._shares:
                 share.spans = 0
+
+    def _takes(self, share: _Share, spans: int) -> bool:
+        spans += share.spans
+        if spans > share.spans_per_second or spans > self._total:
+            return False
+        share.spans = spans
+        return True
+
+    def explain(self, trace: Trace) -> Explanation:
+        """Return the answer, and what each sub-policy says up to the first that samples the trace."""
+        self._begin_second()
+        inside: list[tuple[str, Explanation]] = []
+        decision, reason, first = Decision.NOT_SAMPLED, "none of its policies samples it", ""
         for share in self._shares:
-            if share.evaluator.evaluate(trace) is Decision.SAMPLED:
-                spans = share.spans + len(trace)
-                if spans > share.spans_per_second or spans > self._total:
-                    return Decision.NOT_SAMPLED
-                share.spans = spans
-                return Decision.SAMPLED
-        return Decision.NOT_SAMPLED
+            label = share.evaluator.label
+            if first:
+                inside.append((label, Explanation(None, f"is not asked, because {first} samples the trace")))
+                continue
+            before = share.spans
+            answer = share.evaluator.explain(trace)
+            inside.append((label, answer))
+            if answer.failed:
+                return Explanation(Decision.NOT_SAMPLED, f"{label} {answer.reason}", tuple(inside), failed=True)
+            if answer.decision is Decision.SAMPLED:
+                first = label
+                room = f"{before:,} of {share.spans_per_second:,} spans used in this second"
+                if self._takes(share, len(trace)):
+                    decision, reason = Decision.SAMPLED, f"{label} samples it, with {room}"
+                else:
+                    reason = f"no room in the share of {label} for {amount(len(trace), 'span')}: {room}"
+        return Explanation(decision, reason, tuple(inside))
 
 
 class CompositePolicy(PolicySettings):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings, labelled
 from milvus_otel_processor.sampling.policies.span_name import SpanName
 from milvus_otel_processor.settings import Settings
 
@@ -38,6 +38,9 @@ class Drop(AllOf):
         """Return DROPPED where every sub-policy samples the trace, else NOT_SAMPLED."""
         return Decision.DROPPED if self.all_sample(trace) else Decision.NOT_SAMPLED
 
+    def _decision(self, *, sampled: bool) -> Decision:
+        return Decision.DROPPED if sampled else Decision.NOT_SAMPLED
+
     def drops_root(self, name: bytes) -> bool:
         """Tell whether a root span of this name alone is enough for the trace to be dropped.
 
@@ -57,7 +60,7 @@ class DropPolicy(PolicySettings):
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Drop:
         """Return the evaluator that these settings describe."""
-        return Drop([policy.evaluator(clock) for policy in self.drop.drop_sub_policy])
+        return Drop([labelled(policy, clock) for policy in self.drop.drop_sub_policy])
 
     def remarks(self) -> Iterator[str]:
         """Yield which sub-policies decide for the whole, or do nothing in it."""

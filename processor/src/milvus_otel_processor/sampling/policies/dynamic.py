@@ -13,7 +13,7 @@ from milvus_otel_processor.sampling.policies.attributes import may_be_enriched
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.key_budget import KeyBudget
 from milvus_otel_processor.sampling.policies.probabilistic import randomness
-from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, of_probability
+from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, of_probability, probability
 from milvus_otel_processor.settings import Duration, Settings
 
 if TYPE_CHECKING:
@@ -98,6 +98,13 @@ class Dynamic(Evaluator):
     def _key(self, trace: Trace) -> tuple[tuple[bytes, ...], ...]:
         """Return the different values of each key, whatever the order of the spans."""
         return tuple(tuple(sorted(set(values(trace)))[:_VALUES_LIMIT]) for values in self._values)
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        key = ", ".join(
+            "+".join(value.decode("utf-8", "replace") for value in values) or "nothing" for values in self._key(trace)
+        )
+        return f"key {key}: traces of it are sampled with {100 * probability(self._threshold):.4g} %"
 
 
 def _reader(key: str) -> Callable[[Trace], Iterator[bytes]]:

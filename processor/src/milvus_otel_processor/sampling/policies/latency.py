@@ -43,13 +43,27 @@ class Latency(Evaluator):
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the trace's duration, in whole milliseconds, is within the bounds."""
-        nanoseconds = trace.duration_nanoseconds
-        # As in Go, the fraction is cut off, so that -0.5 ms are 0 ms.
-        milliseconds = abs(nanoseconds) // _NANOSECONDS_PER_MS
-        duration = milliseconds if nanoseconds >= 0 else -milliseconds
+        duration = _milliseconds(trace)
         if duration > self._more_than and (self._at_most is None or duration <= self._at_most):
             return Decision.SAMPLED
         return Decision.NOT_SAMPLED
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        took = f"{_milliseconds(trace):,} ms"
+        if _milliseconds(trace) <= self._more_than:
+            return f"{took}, not above {self._more_than:,} ms"
+        if self._at_most is None:
+            return f"{took}, above {self._more_than:,} ms"
+        is_within = _milliseconds(trace) <= self._at_most
+        return f"{took}, above {self._more_than:,} ms and {'not ' if is_within else ''}above {self._at_most:,} ms"
+
+
+def _milliseconds(trace: Trace) -> int:
+    nanoseconds = trace.duration_nanoseconds
+    # As in Go, the fraction is cut off, so that -0.5 ms are 0 ms.
+    milliseconds = abs(nanoseconds) // _NANOSECONDS_PER_MS
+    return milliseconds if nanoseconds >= 0 else -milliseconds
 
 
 class LatencyPolicy(PolicySettings):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.explanation import listed
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.milvus_spans import ERROR_TYPE, STATUS_CODE, milvus_spans
@@ -48,6 +49,15 @@ class MilvusError(Evaluator):
         if not self._codes and any(attributes[ERROR_TYPE] for attributes in milvus_spans(trace, ERROR_TYPE)):
             return Decision.SAMPLED
         return Decision.NOT_SAMPLED
+
+    def why(self, trace: Trace, decision: Decision) -> str:
+        """Return the reason."""
+        codes = [span[STATUS_CODE].decode("utf-8", "replace") for span in milvus_spans(trace, STATUS_CODE)]
+        errors = [span[ERROR_TYPE].decode("utf-8", "replace") for span in milvus_spans(trace, ERROR_TYPE)]
+        found = [*(code for code in codes if code != _SUCCESS.decode()), *filter(None, errors)]
+        if decision is Decision.SAMPLED:
+            return f"a Milvus request failed with {listed(found)}"
+        return f"Milvus requests failed with other codes: {listed(found)}" if found else "no Milvus request failed"
 
 
 class MilvusErrorPolicy(PolicySettings):

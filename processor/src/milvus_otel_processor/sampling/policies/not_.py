@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
+from milvus_otel_processor.sampling.explanation import Explanation
+from milvus_otel_processor.sampling.policies.base import (
+    SYSTEM_CLOCK,
+    Clock,
+    EvaluationError,
+    Evaluator,
+    PolicySettings,
+    labelled,
+)
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +48,20 @@ class Not(Evaluator):
         """Return SAMPLED where the sub-policy does not, and the other way round."""
         return Decision.NOT_SAMPLED if self._evaluator.evaluate(trace) is Decision.SAMPLED else Decision.SAMPLED
 
+    def explain(self, trace: Trace) -> Explanation:
+        """Return the answer, and what the sub-policy says."""
+        try:
+            # Asked as `evaluate` asks it: where the sub-policy has no answer, this one has none either.
+            answer = Explanation(self._evaluator.evaluate(trace), "")
+        except EvaluationError as error:
+            return Explanation(Decision.NOT_SAMPLED, f"has no answer: {error}", failed=True)
+        if not self._evaluator.stateful:
+            answer = self._evaluator.explain(trace)
+        is_sampled = answer.decision is Decision.SAMPLED
+        reason = f"{self._evaluator.label} samples it" if is_sampled else f"{self._evaluator.label} does not sample it"
+        decision = Decision.NOT_SAMPLED if is_sampled else Decision.SAMPLED
+        return Explanation(decision, reason, ((self._evaluator.label, answer),))
+
 
 class NotPolicy(PolicySettings):
     """Traces that another policy does not sample."""
@@ -49,7 +71,7 @@ class NotPolicy(PolicySettings):
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""
-        return Not(self.not_.not_sub_policy.evaluator(clock))
+        return Not(labelled(self.not_.not_sub_policy, clock))
 
     def remarks(self) -> Iterator[str]:
         """Yield what a sub-policy with one answer for every trace makes of the whole."""

@@ -45,6 +45,8 @@ class NumericAttribute(AttributeEvaluator):
     compared with its value, and 0 bounds. An attribute that is no number counts as 0 in both.
     """
 
+    kinds = ("int_value", "double_value")
+
     def __init__(self, settings: NumericAttributeSettings) -> None:
         self._least = -math.inf if settings.min_value is None else settings.min_value
         self._greatest = math.inf if settings.max_value is None else settings.max_value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.explanation import amount, span_words
 from milvus_otel_processor.sampling.needles import Needles
 from milvus_otel_processor.sampling.ottl.conditions import Conditions, ErrorMode
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
@@ -94,6 +95,23 @@ class OttlCondition(Evaluator):
 
     def _holds_for_an_event(self, trace: Trace, index: int) -> bool:
         return any(self._spanevent.hold(EventContext(trace, index, event)) for event in trace.events(index))
+
+    def why(self, trace: Trace, decision: Decision) -> str:
+        """Return the reason."""
+        if decision is not Decision.SAMPLED:
+            asked = [amount(len(trace), "span")] if self._span else []
+            asked += ["their events"] if self._asks_events else []
+            return f"no condition holds for {' or '.join(asked)}"
+        at = SpanContext(trace)
+        for index in range(len(trace)):
+            at.move(index)
+            condition = self._span.first(at) if self._span else None
+            if condition is None and self._asks_events:
+                found = (self._spanevent.first(EventContext(trace, index, event)) for event in trace.events(index))
+                condition = next(filter(None, found), None)
+            if condition is not None:
+                return f"{span_words(trace, index)}: {condition}"
+        return ""
 
 
 class OttlConditionPolicy(PolicySettings):

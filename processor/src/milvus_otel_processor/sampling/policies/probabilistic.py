@@ -10,7 +10,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
-from milvus_otel_processor.sampling.thresholds import of_probability
+from milvus_otel_processor.sampling.thresholds import NEVER, of_probability
 from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.spans.fnv import fnv1a
 
@@ -49,6 +49,7 @@ class Probabilistic(Evaluator):
     lasting = True
 
     def __init__(self, settings: ProbabilisticSettings) -> None:
+        self._percentage = settings.sampling_percentage
         self._basis = _basis(settings.hash_salt)
         self._threshold = threshold(settings.sampling_percentage / _PERCENT)
         self._opentelemetry_threshold = of_probability(settings.sampling_percentage / _PERCENT)
@@ -65,6 +66,15 @@ class Probabilistic(Evaluator):
     def threshold(self, trace: Trace) -> int:  # noqa: ARG002
         """Return the threshold of `sampling_percentage`."""
         return self._opentelemetry_threshold
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        wanted = f"{self._percentage:g} %"
+        if trace.randomness is not None:
+            drawn = 100 * (1 - trace.randomness / NEVER)
+            return f"random number of the trace state at {drawn:.4g} %, sampled up to {wanted}"
+        drawn = 100 * trace.id_hash(self._basis) / _MAX_UINT64
+        return f"hash of the trace id at {drawn:.4g} %, sampled up to {wanted}"
 
 
 def randomness(trace_id: bytes, hash_salt: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.explanation import amount
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
@@ -37,6 +38,13 @@ class SpanCount(Evaluator):
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the number of spans is within the bounds, both included."""
         return Decision.SAMPLED if self._least <= len(trace) <= self._greatest else Decision.NOT_SAMPLED
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        bounds = f"at least {self._least:,}" + (
+            f" and at most {self._greatest:,}" if self._greatest != math.inf else ""
+        )
+        return f"{amount(len(trace), 'span')}, wanted {bounds}"
 
 
 class SpanCountPolicy(PolicySettings):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision, answers
+from milvus_otel_processor.sampling.explanation import listed
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
@@ -58,6 +59,16 @@ class SpanName(Evaluator):
             if self.matches(head.name):
                 return self._found
         return self._not_found
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        which = "root span" if self._root_only else "span"
+        heads = trace.roots if self._root_only else trace.heads
+        names = [head.name.decode("utf-8", "replace") for head in heads]
+        for head, name in zip(heads, names, strict=True):
+            if self.matches(head.name):
+                return f"the {which} `{name}` matches"
+        return f"no {which} matches" + (f": {listed(names)}" if names else f", because there is no {which}")
 
 
 class SpanNamePolicy(PolicySettings):

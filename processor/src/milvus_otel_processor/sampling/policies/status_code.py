@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.explanation import span_words
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
@@ -39,6 +40,15 @@ class StatusCode(Evaluator):
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a span has one of the statuses; a span without a status counts as UNSET."""
         return Decision.SAMPLED if trace.has_status(self._codes) else Decision.NOT_SAMPLED
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        wanted = " or ".join(name for name, code in _CODES.items() if code in self._codes)
+        for index, head in enumerate(trace.heads):
+            if head.status.code in self._codes:
+                name = next(name for name, code in _CODES.items() if code == head.status.code)
+                return f"{span_words(trace, index)} has {name}"
+        return f"no span has {wanted}"
 
 
 class StatusCodePolicy(PolicySettings):

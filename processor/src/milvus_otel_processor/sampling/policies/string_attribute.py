@@ -58,6 +58,8 @@ class StringAttribute(AttributeEvaluator):
     Collector.
     """
 
+    kinds = ("string_value",)
+
     def __init__(self, settings: StringAttributeSettings) -> None:
         self._matches = matcher(
             settings.values,

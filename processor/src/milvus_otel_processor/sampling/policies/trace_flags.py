@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.explanation import span_words
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
@@ -27,6 +28,13 @@ class TraceFlags(Evaluator):
         """Return SAMPLED where a span has the flag; a span without flags has not."""
         sampled = any(head.flags & _SAMPLED for head in trace.heads)
         return Decision.SAMPLED if sampled else Decision.NOT_SAMPLED
+
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        for index, head in enumerate(trace.heads):
+            if head.flags & _SAMPLED:
+                return f"{span_words(trace, index)} has the flag `sampled`"
+        return "no span has the flag `sampled`"
 
 
 class TraceFlagsPolicy(PolicySettings):

@@ -49,6 +49,12 @@ class TraceState(Evaluator):
                     return Decision.SAMPLED
         return Decision.NOT_SAMPLED
 
+    def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
+        """Return the reason."""
+        if decision is Decision.SAMPLED:
+            return f"a trace state has one of the values under `{self._key.decode()}`"
+        return f"no trace state has one of the values under `{self._key.decode()}`"
+
 
 class TraceStatePolicy(PolicySettings):
     """Traces by a member of their trace state."""
