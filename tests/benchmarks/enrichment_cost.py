@@ -22,8 +22,8 @@ from milvus_otel_processor.enrichment.catalogue.collection import Collection, Ve
 from milvus_otel_processor.service.service import tune_garbage_collection
 from milvus_otel_processor.telemetry.counters import Telemetry
 
-from tests.enrichment import recorded
-from tests.enrichment.traces import Bench, logs
+from tests.support import recorded_enrichment as recorded
+from tests.support.enrichment import Bench, logs
 from tests.support.harness import pipeline_of
 
 _TRACE_ID = re.compile(rb"\n\x10(?=.{16}\x12\x08)", re.DOTALL)

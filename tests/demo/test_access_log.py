@@ -19,9 +19,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from ruamel.yaml import YAML
 
 from tests.demo.test_tail import COLLECTOR
-from tests.enrichment.traces import line
 from tests.peers.waiting import wait_until
 from tests.support.clock import Clock
+from tests.support.enrichment import line
 from tests.support.processor import Configuration, Running, exporter_settings, receiver_settings, running_processor
 
 if TYPE_CHECKING:

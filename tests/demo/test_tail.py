@@ -13,9 +13,9 @@ from milvus_otel_processor.enrichment.access_log.line import parse
 from milvus_otel_processor.settings import parse_duration
 from ruamel.yaml import YAML
 
-from tests.enrichment import traces
 from tests.peers.collector import collector
 from tests.peers.waiting import wait_until
+from tests.support import enrichment as traces
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.enrichment.traces import line, logs, served, span
 from tests.peers.waiting import wait_until
+from tests.support.enrichment import line, logs, served, span
 from tests.support.harness import pipeline_of
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import grpc
 from milvus_otel_processor.spans.groups import join
 
-from tests.enrichment.traces import Bench, attributes, line, served, span, trace_of
 from tests.peers.collector import collector
 from tests.peers.otlp_sink import METHOD, otlp_sink
 from tests.peers.process import free_port
+from tests.support.enrichment import Bench, attributes, line, served, span, trace_of
 
 if TYPE_CHECKING:
     from pathlib import Path

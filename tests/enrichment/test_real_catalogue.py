@@ -17,10 +17,10 @@ from milvus_otel_processor.enrichment.catalogue.milvus import Connection, Reader
 from pymilvus import DataType, MilvusClient
 
 from tests.enrichment.stack import service
-from tests.enrichment.traces import SERVER, line, logs, served, span
 from tests.peers.otlp_sink import METHOD, otlp_sink
 from tests.peers.process import free_port
 from tests.peers.waiting import wait_until
+from tests.support.enrichment import SERVER, line, logs, served, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

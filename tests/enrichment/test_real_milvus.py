@@ -20,8 +20,8 @@ from pymilvus import MilvusClient, MilvusException
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
 from tests.enrichment.stack import REQUEST, Stack, stack
-from tests.enrichment.traces import attributes
 from tests.peers.waiting import wait_until
+from tests.support.enrichment import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

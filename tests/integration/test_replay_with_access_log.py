@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import main
 
-from tests.enrichment.recorded import FOLDER, lines, records
+from tests.support.recorded_enrichment import FOLDER, lines, records
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -44,7 +44,7 @@ def text(number: int) -> str:
 
 
 LINE = "2026/11/22 18:48:06.333 +00:00\tSearch\ttcp-127.0.0.1:5\t1ms\t{:032x}\troot\tPython\tdefault\t[]\tc"
-    "\t1ms\tFailed\t65535\tmsg={}"
+LINE += "\t1ms\tFailed\t65535\tmsg={}"
 
 
 @pytest.mark.parametrize(

@@ -1,206 +1,395 @@
-"""Each request's spans get what is known of that request."""
+"""What is known of a request is written on its spans, on no others, and over nothing that is there."""
 
-from collections import Counter
+from __future__ import annotations
+
+import random
+from typing import Any
 
 import pytest
-from milvus_otel_processor.enrichment.enricher import Enricher
-from milvus_otel_processor.spans.contract import Trace
+from milvus_otel_processor.enrichment.catalogue.collection import Collection
+from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.spans.schema import DecodeError
-from milvus_otel_processor.telemetry.counters import Telemetry
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.support.clock import Clock
-from tests.support.harness import enricher
-from tests.support.spans import attributes_of, span, trace_of, with_more
-
-SEARCH = {
-    "db.system.name": "milvus",
-    "db.namespace": "shop",
-    "db.collection.name": "products",
-    "db.operation.name": "search",
-}
-QUERY = SEARCH | {"db.collection.name": "articles", "db.operation.name": "query"}
-TRACELOOP = {"db.system": "milvus", "db.operation": "search", "db.milvus.search.collection_name": "products"}
-OPENLIT = {"db.system.name": "milvus", "db.operation.name": "SEARCH", "db.collection.name": "products"}
-
-
-def built_in(counts: Counter[str]) -> Enricher:
-    telemetry = Telemetry()
-    telemetry.enriched_spans = counts
-    return enricher(telemetry, Clock())
+from tests.support.enrichment import (
+    CLIENT,
+    MILLISECOND,
+    PRODUCTS,
+    SEARCH,
+    TRACE_ID,
+    Bench,
+    attributes,
+    decoded,
+    line,
+    request_trace,
+    served,
+    span,
+    trace_of,
+)
+from tests.support.spans import with_more
 
 
-def enriched(*spans: Span) -> tuple[Trace, Counter[str]]:
-    counts: Counter[str] = Counter()
-    trace = trace_of(*spans)
-    built_in(counts).enrich(trace)
-    return trace, counts
+def test_every_span_of_a_request_gets_its_names_and_its_own_span_the_details() -> None:
+    bench = Bench()
+    bench.log(line("Search", partitions="[_default]"))
+    trace = request_trace()
+    bench.enrich(trace)
+    names = {
+        "db.system.name": "milvus",
+        "db.namespace": "default",
+        "db.collection.name": "products",
+        "db.operation.name": "Search",
+        "milvus.enrichment": "access_log",
+    }
+    spans = decoded(trace)
+    assert attributes(spans["SearchTask"]) == names
+    assert attributes(spans[SEARCH]) == names | {
+        "milvus.partitions": ["_default"],
+        "milvus.sdk.version": "Python-3.0.2",
+    }
 
 
-def attributes(*spans: Span) -> list[dict[str, object]]:
-    """The attributes of the spans, less the one that names the source, which no case here is about."""
-    trace, _ = enriched(*spans)
-    found = [attributes_of(one) for one in trace.spans]
-    assert all(one.pop("milvus.enrichment", "client") == "client" for one in found)
-    return found
+def test_a_failed_request_makes_milvus_span_an_error() -> None:
+    bench = Bench()
+    bench.log(line("Search", "missing", status="Failed", code="100", message="collection not found"))
+    trace = request_trace()
+    assert trace.heads[0].status.code == 0
+    bench.enrich(trace)
+    spans = decoded(trace)
+    assert (spans[SEARCH].status.code, spans[SEARCH].status.message) == (2, "collection not found")
+    assert spans["SearchTask"].status.code == 0
+    assert trace.heads[0].status.code == 2  # what the policies look at
+    has = attributes(spans[SEARCH])
+    assert (has["error.type"], has["db.response.status_code"]) == ("100", "100")
+    assert has["milvus.error.message"] == "collection not found"
+    assert "error.type" not in attributes(spans["SearchTask"])
 
 
-def test_spans_below_a_request_get_what_its_span_says() -> None:
-    found = attributes(span(1, 1, attributes=SEARCH), span(1, 2, 1), span(1, 3, 2))
-    assert found == [SEARCH, SEARCH, SEARCH]
+def test_a_status_that_someone_has_set_stays() -> None:
+    bench = Bench()
+    bench.log(line("Search", status="Failed", code="100", message="ours"))
+    one = served(1, "Search")
+    one.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message="theirs"))
+    trace = trace_of(one)
+    bench.enrich(trace)
+    assert decoded(trace)[SEARCH].status.message == "theirs"
 
 
-def test_the_order_of_arrival_changes_nothing() -> None:
-    found = attributes(span(1, 3, 2), span(1, 2, 1), span(1, 1, attributes=SEARCH))
-    assert found == [SEARCH, SEARCH, SEARCH]
-
-
-def test_two_requests_on_two_collections_keep_theirs() -> None:
-    found = attributes(
-        span(1, 1, name="application"),
-        span(1, 2, 1, attributes=SEARCH),
-        span(1, 3, 1, attributes=QUERY),
-        span(1, 4, 2),
-        span(1, 5, 3),
-        span(1, 6, 1, name="outside"),
+def test_an_attribute_that_a_span_has_is_not_overwritten() -> None:
+    bench = Bench()
+    bench.log(line("Search"))
+    trace = trace_of(
+        served(1, "Search", db__collection__name="theirs"), span(2, "SearchTask", parent=1, db__namespace="theirs")
     )
-    assert found == [{}, SEARCH, QUERY, SEARCH, QUERY, {}]
+    bench.enrich(trace)
+    spans = decoded(trace)
+    assert attributes(spans[SEARCH])["db.collection.name"] == "theirs"
+    assert attributes(spans[SEARCH])["db.namespace"] == "default"
+    assert attributes(spans["SearchTask"])["db.collection.name"] == "products"
 
 
-def test_a_request_within_a_request_has_its_own() -> None:
-    found = attributes(span(1, 1, attributes=SEARCH), span(1, 2, 1, attributes=QUERY), span(1, 3, 2), span(1, 4, 1))
-    assert found == [SEARCH, QUERY, QUERY, SEARCH]
+def test_without_a_source_that_knows_nothing_is_written() -> None:
+    bench = Bench()
+    trace = request_trace()
+    before = list(trace.spans)
+    assert bench.enrich(trace) is None
+    assert trace.spans == before
+    assert bench.telemetry.enriched_requests == {"unknown": 1}
 
 
-def test_a_span_whose_parent_did_not_arrive_belongs_to_none() -> None:
-    assert attributes(span(1, 1, attributes=SEARCH), span(1, 3, 2)) == [SEARCH, {}]
+def test_a_request_without_a_collection_is_counted_as_such() -> None:
+    bench = Bench()
+    bench.log(line("Connect", "Unknown", namespace="Unknown", partitions="Unknown"))
+    trace = trace_of(served(1, "Connect"))
+    bench.enrich(trace)
+    (has,) = map(attributes, decoded(trace).values())
+    assert "db.collection.name" not in has
+    assert (has["db.operation.name"], has["milvus.enrichment"]) == ("Connect", "access_log")
+    assert bench.telemetry.enriched_requests == {"no_collection": 1}
 
 
-def test_parents_in_a_circle_end() -> None:
-    found = attributes(span(1, 1, attributes=SEARCH), span(1, 2, 3), span(1, 3, 2), span(1, 4, 4), span(1, 5, 4))
-    assert found == [SEARCH, {}, {}, {}, {}]
+def test_each_of_several_requests_gets_its_own_line_whatever_the_order() -> None:
+    collections = ["products", "articles", "reviews", "orders"]
+    spans, lines = [], []
+    for number, collection in enumerate(collections, 1):
+        start = number * 10 * MILLISECOND
+        spans += [served(number, "Search", start=start), span(number + 10, f"of {collection}", parent=number)]
+        lines.append(line("Search", collection, end=start + 5 * MILLISECOND))
+    for seed in range(5):
+        random.Random(seed).shuffle(lines)
+        random.Random(seed).shuffle(spans)
+        bench = Bench()
+        bench.log(*lines)
+        trace = trace_of(span(99, "app"), *spans)
+        assert bench.enrich(trace) is None  # a late span could belong to any
+        for one in map(Span.FromString, trace.spans):
+            if one.name.startswith("of "):
+                assert attributes(one)["db.collection.name"] == one.name.removeprefix("of ")
 
 
-def test_a_request_in_a_circle_is_still_a_request() -> None:
-    assert attributes(span(1, 1, 2, attributes=SEARCH), span(1, 2, 1)) == [SEARCH, SEARCH]
-
-
-def test_a_duplicated_span_is_enriched_like_its_twin() -> None:
-    found = attributes(span(1, 1, attributes=SEARCH), span(1, 2, 1), span(1, 2, 1), span(1, 1, attributes=SEARCH))
-    assert found == [SEARCH] * 4
-
-
-@pytest.mark.parametrize("no_id", [b"", bytes(8)], ids=["empty", "zeros"])
-def test_a_span_without_an_id_is_nobodys_parent(no_id: bytes) -> None:
-    broken, root = span(1, 1, 9, attributes=SEARCH), span(1, 2)
-    broken.span_id = no_id
-    root.parent_span_id = no_id
-    assert attributes(broken, root) == [SEARCH, {}]
-
-
-def test_a_long_chain_is_no_problem() -> None:
-    chain = [span(1, number + 1, number) for number in range(1, 3000)]
-    found = attributes(*reversed(chain), span(1, 1, attributes=SEARCH))
-    assert found == [SEARCH] * 3000
-
-
-def test_an_attribute_that_is_there_is_not_overwritten() -> None:
-    own = {"db.collection.name": "another", "db.system.name": "milvus-proxy"}
-    found = attributes(span(1, 1, attributes=SEARCH), span(1, 2, 1, attributes=own))
-    assert found[1] == SEARCH | own
-
-
-def test_an_attribute_of_another_type_is_there_too() -> None:
-    found = attributes(span(1, 1, attributes=SEARCH), span(1, 2, 1, attributes={"db.namespace": 7}))
-    assert found[1] == SEARCH | {"db.namespace": 7}
-
-
-def test_a_key_in_some_other_text_is_not_the_attribute() -> None:
-    found = attributes(span(1, 1, attributes=SEARCH), span(1, 2, 1, name="db.collection.name"))
-    assert found[1] == SEARCH
-
-
-class TestWhoseAttributes:
-    @pytest.mark.parametrize(
-        ("written", "known"),
-        [
-            (TRACELOOP, SEARCH | {"db.namespace": None}),
-            (OPENLIT, OPENLIT),
-            ({"db.system": "milvus", "db.collection.name": "products"}, {"db.collection.name": "products"}),
-        ],
-        ids=["opentelemetry-instrumentation-milvus", "openlit", "only a collection"],
+def test_requests_at_once_are_told_apart_by_how_long_they_took() -> None:
+    bench = Bench()
+    bench.log(line("Search", "slow", cost="5.1ms"), line("Search", "fast", cost="1.1ms"))
+    trace = trace_of(
+        served(1, "Search", start=0, cost=5 * MILLISECOND),
+        span(2, "of slow", parent=1),
+        served(3, "Search", start=4 * MILLISECOND, cost=MILLISECOND),
+        span(4, "of fast", parent=3),
     )
-    def test_each_instrumentations_keys_are_read(self, written: dict[str, str], known: dict[str, str | None]) -> None:
-        expected = {"db.system.name": "milvus"} | {key: value for key, value in known.items() if value is not None}
-        found = attributes(span(1, 1, attributes=written), span(1, 2, 1))
-        assert found == [written | expected, expected]
+    bench.enrich(trace)
+    spans = decoded(trace)
+    assert attributes(spans["of slow"])["db.collection.name"] == "slow"
+    assert attributes(spans["of fast"])["db.collection.name"] == "fast"
 
-    @pytest.mark.parametrize("operation", ["insert", "query", "delete", "upsert", "create_collection"])
-    def test_the_collection_is_read_under_each_operation_of_traceloop(self, operation: str) -> None:
-        written = {"db.system": "milvus", "db.operation": operation, f"db.milvus.{operation}.collection_name": "a"}
-        assert attributes(span(1, 1, attributes=written), span(1, 2, 1))[1]["db.collection.name"] == "a"
 
-    @pytest.mark.parametrize(
-        "written",
-        [
-            {"db.system.name": "mongodb", "db.collection.name": "products"},
-            {"db.system": "mongodb", "db.collection.name": "products"},
-            {"db.collection.name": "products"},
-            OPENLIT | {"db.collection.name": "unknown"},
-            OPENLIT | {"db.collection.name": ""},
-            {"db.system.name": "milvus", "db.collection.name": 7},
-            {"db.system.name": "milvus", "x.collection_name": "products"},
-        ],
-        ids=repr,
+def test_the_line_of_another_request_that_is_lost_is_not_taken() -> None:
+    bench = Bench()
+    bench.log(line("Search", "articles", end=900 * MILLISECOND))
+    trace = request_trace()
+    bench.enrich(trace)
+    assert "db.collection.name" not in attributes(decoded(trace)[SEARCH])
+
+
+def test_without_milvus_own_span_the_callers_gets_the_line_by_order() -> None:
+    bench = Bench()
+    bench.log(line("Search", "second", end=9_000 * MILLISECOND), line("Search", "first", end=7_000 * MILLISECOND))
+    trace = trace_of(
+        span(1, f"/{SEARCH}", kind=CLIENT),
+        span(2, f"grpc.{SEARCH}", kind=CLIENT, start=10 * MILLISECOND),
+        span(3, "app"),
     )
-    def test_others_are_no_milvus_requests(self, written: dict[str, object]) -> None:
-        assert attributes(span(1, 1, attributes=written), span(1, 2, 1)) == [written, {}]
-
-    def test_an_operation_without_a_collection_gives_on_what_it_knows(self) -> None:
-        known = {"db.system.name": "milvus", "db.operation.name": "list_collections"}
-        assert attributes(span(1, 1, attributes=known), span(1, 2, 1)) == [known, known]
-
-    def test_a_collection_may_have_any_text_for_a_name(self) -> None:
-        known = SEARCH | {"db.collection.name": "größe_向量"}
-        assert attributes(span(1, 1, attributes=known), span(1, 2, 1)) == [known, known]
+    bench.enrich(trace)
+    spans = decoded(trace)
+    assert attributes(spans[f"/{SEARCH}"])["db.collection.name"] == "first"
+    assert attributes(spans[f"grpc.{SEARCH}"])["db.collection.name"] == "second"
+    assert attributes(spans["app"]) == {}
 
 
-class TestWhatIsCounted:
-    def test_each_span_that_something_was_added_to(self) -> None:
-        whole = SEARCH | {"milvus.enrichment": "client"}
-        _, counts = enriched(span(1, 1, attributes=whole), span(1, 2, 1), span(1, 3, 9))
-        assert counts == {"client": 1}
-
-    def test_to_enrich_twice_adds_nothing(self) -> None:
-        counts: Counter[str] = Counter()
-        trace = trace_of(span(1, 1, attributes=TRACELOOP), span(1, 2, 1))
-        built_in(counts).enrich(trace)
-        once = list(trace.spans)
-        built_in(counts).enrich(trace)
-        assert trace.spans == once
-        assert counts == {"client": 2}
-
-
-class TestWhatALateSpanGets:
-    def test_what_all_requests_of_the_trace_agree_on(self) -> None:
-        common = built_in(Counter()).enrich(trace_of(span(1, 1, attributes=SEARCH), span(1, 2, attributes=SEARCH)))
-        assert common is not None
-        assert attributes_of(common.missing(b"")) == SEARCH | {"milvus.enrichment": "client"}
-
-    def test_nothing_where_they_differ_or_there_are_none(self) -> None:
-        assert built_in(Counter()).enrich(trace_of(span(1, 1, attributes=SEARCH), span(1, 2, attributes=QUERY))) is None
-        assert built_in(Counter()).enrich(trace_of(span(1, 1))) is None
-        assert built_in(Counter()).enrich(trace_of()) is None
+@pytest.mark.parametrize(
+    "text", ["my request", "9f1c6f0e-7d61-4a53-9b0f-3c6f3a1de0aa", "9f1c6f0e7d614a539b0f3c6f3a1de0aa"]
+)
+def test_a_client_request_id_in_the_trace_ids_place_is_made_up_for_by_connection_and_time(text: str) -> None:
+    bench = Bench()
+    bench.log(
+        line("Search", trace_id=text, peer="tcp-10.0.0.7:5000"),
+        line("Search", "other", trace_id="another", peer="tcp-10.0.0.7:5001"),
+        line("Query", "other", trace_id="a third", peer="tcp-10.0.0.7:5000"),
+        line("Search", "other", trace_id="a fourth", peer="tcp-10.0.0.7:5000", end=90 * MILLISECOND),
+    )
+    trace = trace_of(served(1, "Search", net__sock__peer__addr="10.0.0.7", net__sock__peer__port=5000))
+    bench.enrich(trace)
+    assert attributes(decoded(trace)[SEARCH])["db.collection.name"] == "products"
 
 
-def test_a_malformed_span_is_named_so_that_the_others_can_go_on() -> None:
-    trace = with_more(trace_of(span(1, 1, attributes=SEARCH), span(1, 2, 1)), b"db.namespace\x4a\x7f")
+def test_of_two_lines_that_fit_equally_none_is_taken() -> None:
+    bench = Bench()
+    for number, name in enumerate(("products", "articles")):
+        bench.log(line("Search", name, trace_id=f"id {number}", cost=f"5.00{number + 1}ms"))
+    trace = trace_of(served(1, "Search", net__sock__peer__addr="127.0.0.1", net__sock__peer__port=5000))
+    bench.enrich(trace)
+    assert "db.collection.name" not in attributes(decoded(trace)[SEARCH])
+
+
+def test_the_line_of_a_trace_that_still_waits_is_not_taken_by_another() -> None:
+    other = bytes.fromhex("9f1c6f0e7d614a539b0f3c6f3a1de0aa")
+    bench = Bench(waiting={other})
+    bench.log(line("Search", trace_id=other.hex()))
+    trace = trace_of(served(1, "Search", net__sock__peer__addr="127.0.0.1", net__sock__peer__port=5000))
+    bench.enrich(trace)
+    assert "db.collection.name" not in attributes(decoded(trace)[SEARCH])
+
+
+def test_a_clients_span_names_the_whole_operation_and_the_line_adds_what_it_knows() -> None:
+    bench = Bench()
+    bench.log(
+        line("DescribeCollection", end=3 * MILLISECOND, cost="1ms"),
+        line("Search", end=9 * MILLISECOND, status="Failed", code="65535", message="no"),
+    )
+    trace = trace_of(
+        span(1, "app"),
+        span(
+            2,
+            "search products",
+            parent=1,
+            kind=CLIENT,
+            db__system__name="milvus",
+            db__collection__name="products",
+            db__operation__name="search",
+        ),
+        served(3, "DescribeCollection", parent=2, start=2 * MILLISECOND, cost=MILLISECOND),
+        served(4, "Search", parent=2, start=4 * MILLISECOND),
+        span(5, "SegCoreSearch", parent=4),
+    )
+    common = bench.enrich(trace)
+    spans = decoded(trace)
+    for name in ("search products", "milvus.proto.milvus.MilvusService/DescribeCollection", SEARCH, "SegCoreSearch"):
+        has = attributes(spans[name])
+        assert (has["db.collection.name"], has["db.operation.name"]) == ("products", "search")
+        assert (has["db.namespace"], has["milvus.enrichment"]) == ("default", "client")
+    assert attributes(spans["search products"])["milvus.sdk.version"] == "Python-3.0.2"
+    assert "error.type" not in attributes(spans["search products"])  # the client knows by itself whether it failed
+    assert attributes(spans[SEARCH])["error.type"] == "65535"
+    assert spans[SEARCH].status.code == 2
+    assert common is not None
+    assert attributes(spans["app"]) == {}
+    assert bench.telemetry.enriched_requests == {"client": 1}
+
+
+def test_an_operation_that_does_not_say_its_collection_learns_it_from_its_calls() -> None:
+    bench = Bench()
+    bench.log(line("Search"))
+    operation = span(1, "search", kind=CLIENT, db__system="milvus", db__collection__name="unknown")
+    trace = trace_of(operation, served(2, "Search", parent=1))
+    bench.enrich(trace)
+    assert attributes(decoded(trace)[SEARCH])["milvus.enrichment"] == "access_log"
+    assert attributes(decoded(trace)["search"])["milvus.enrichment"] == "access_log"
+    assert bench.telemetry.enriched_requests == {"access_log": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        (
+            "DescribeCollection",
+            {"status": "Failed", "code": "100", "message": "collection not found"},
+        ),  # Milvus until 2.4
+        (
+            "DescribeCollection",
+            {"status": "Successful", "code": "0", "message": "can't find collection[database=default]"},
+        ),
+        ("HasCollection", {"status": "Failed", "code": "100", "message": "collection not found"}),
+        ("DescribeIndex", {"status": "Failed", "code": "700", "message": "index not found"}),
+        ("DescribeAlias", {"status": "Failed", "code": "1600", "message": "alias not found"}),
+    ],
+)
+def test_the_answer_that_something_is_not_there_is_no_failure(method: str, answer: dict[str, Any]) -> None:
+    bench = Bench()
+    bench.log(line(method, "missing", **answer))
+    name = f"milvus.proto.milvus.MilvusService/{method}"
+    trace = trace_of(span(1, "app"), span(2, name, kind=CLIENT, parent=1), served(3, method, parent=2))
+    assert not bench.enrichment.enricher.may_fail(trace)
+    bench.enrich(trace)
+    by_kind = {one.kind: one for one in map(Span.FromString, trace.spans)}
+    server, caller = by_kind[Span.SPAN_KIND_SERVER], by_kind[Span.SPAN_KIND_CLIENT]
+    assert server.status.code == 0
+    assert attributes(caller)["db.collection.name"] == attributes(server)["db.collection.name"] == "missing"
+    assert attributes(caller)["milvus.exists"] is False
+    assert "error.type" not in attributes(caller)
+
+
+def test_another_failure_of_a_method_that_asks_whether_something_is_there_is_a_failure() -> None:
+    bench = Bench()
+    bench.log(line("DescribeCollection", status="Failed", code="65535", message="etcd is down"))
+    trace = request_trace(served(3, "DescribeCollection"))
+    bench.enrich(trace)
+    described = decoded(trace)["milvus.proto.milvus.MilvusService/DescribeCollection"]
+    assert attributes(described)["error.type"] == "65535"
+    assert "milvus.exists" not in attributes(described)
+
+
+@pytest.mark.parametrize(("code", "name"), [(1, "CANCELLED"), (4, "DEADLINE_EXCEEDED"), (7, "PERMISSION_DENIED")])
+def test_a_call_that_grpc_ended_with_an_error_failed_whatever_its_line_says(code: int, name: str) -> None:
+    bench = Bench()
+    bench.log(line("Search"))
+    trace = trace_of(served(1, "Search", rpc__grpc__status_code=code))
+    assert bench.enrichment.enricher.may_fail(trace)
+    bench.enrich(trace)
+    ((_, own),) = decoded(trace).items()
+    assert attributes(own)["db.collection.name"] == "products"
+    assert attributes(own)["error.type"] == name
+    assert own.status.code == 2
+    assert not bench.enrichment.enricher.may_fail(trace_of(served(1, "Search", rpc__grpc__status_code=0)))
+
+
+def test_a_call_that_grpc_ended_with_an_error_failed_without_a_line_too() -> None:
+    bench = Bench()
+    trace = trace_of(served(1, "Search", rpc__grpc__status_code=1))
+    bench.enrich(trace)
+    ((_, own),) = decoded(trace).items()
+    assert (own.status.code, attributes(own)["error.type"]) == (2, "CANCELLED")
+    assert "milvus.enrichment" not in attributes(own)
+    assert bench.telemetry.enriched_requests == {"unknown": 1}
+
+
+def test_an_alias_becomes_its_collection_and_the_name_used_is_kept() -> None:
+    bench = Bench()
+    bench.know(PRODUCTS)
+    bench.log(line("Search", "live"))
+    trace = request_trace()
+    bench.enrich(trace)
+    for one in decoded(trace).values():
+        assert attributes(one)["db.collection.name"] == "products"
+        assert attributes(one)["milvus.collection.alias"] == "live"
+
+
+def test_facts_of_the_catalogue_go_on_the_requests_own_span() -> None:
+    bench = Bench()
+    bench.know(PRODUCTS, Collection(2, "shop", "products", row_count=7))
+    bench.log(line("Search"))
+    trace = request_trace()
+    bench.enrich(trace)
+    has = attributes(decoded(trace)[SEARCH])
+    assert has["milvus.collection.id"] == "470643241072459884"
+    assert (has["milvus.collection.row_count"], has["milvus.collection.dynamic_field"]) == (12, True)
+    assert (has["milvus.vector.dimensions"], has["milvus.vector.index_types"]) == ([64], ["HNSW"])
+    assert not any(name.startswith("milvus.vector") for name in attributes(decoded(trace)["SearchTask"]))
+
+
+def test_a_late_span_is_given_the_names() -> None:
+    bench = Bench()
+    bench.log(line("Search"))
+    common = bench.enrich(request_trace())
+    assert common is not None
+    late = span(9, "late", parent=2).SerializeToString()
+    assert attributes(Span.FromString(late + common.missing(late)))["db.collection.name"] == "products"
+
+
+def test_a_line_that_comes_after_its_spans_but_before_the_decision_counts() -> None:
+    bench = Bench()
+    trace = request_trace()
+    bench.log(line("Search"))
+    bench.enrich(trace)
+    assert attributes(decoded(trace)[SEARCH])["db.collection.name"] == "products"
+
+
+def test_a_line_that_was_held_too_long_is_forgotten() -> None:
+    bench = Bench()
+    bench.log(line("Search"))
+    bench.clock.now += 31
+    bench.log(line("Query", trace_id=bytes(reversed(TRACE_ID)).hex()))
+    trace = request_trace()
+    bench.enrich(trace)
+    assert "db.collection.name" not in attributes(decoded(trace)[SEARCH])
+
+
+def test_a_malformed_span_is_told_to_the_caller() -> None:
+    bench = Bench()
+    bench.log(line("Search"))
+    trace = with_more(request_trace(), b"\xff")
     with pytest.raises(DecodeError):
-        built_in(Counter()).enrich(trace)
+        bench.enrich(trace)
 
 
-def test_a_span_is_only_appended_to() -> None:
-    before = span(1, 2, 1, attributes={"k": "v"}).SerializeToString()
-    trace, _ = enriched(span(1, 1, attributes=SEARCH), span(1, 2, 1, attributes={"k": "v"}))
-    assert trace.spans[1].startswith(before)
-    assert trace.spans[0].startswith(span(1, 1, attributes=SEARCH).SerializeToString())
+def test_settings_choose_what_goes_where() -> None:
+    chosen = {
+        "attributes": {
+            "subtree": {"include": ["db.collection.name", "milvus.sdk.*"]},
+            "request": {"include": ["*", "enduser.id"], "exclude": ["db.*", "milvus.enrichment"]},
+        }
+    }
+    bench = Bench(MilvusSettings.model_validate(chosen))
+    bench.log(line("Search", user="root"))
+    trace = request_trace()
+    bench.enrich(trace)
+    names = {"db.collection.name": "products", "milvus.sdk.version": "Python-3.0.2"}
+    assert attributes(decoded(trace)["SearchTask"]) == names
+    assert attributes(decoded(trace)[SEARCH]) == names | {"enduser.id": "root"}
+
+
+def test_the_user_is_written_only_where_it_is_asked_for_by_name() -> None:
+    for include in (["*"], ["enduser.*"]):
+        bench = Bench(MilvusSettings.model_validate({"attributes": {"request": {"include": include}}}))
+        bench.log(line("Search", user="root"))
+        trace = request_trace()
+        bench.enrich(trace)
+        assert "enduser.id" not in attributes(decoded(trace)[SEARCH])

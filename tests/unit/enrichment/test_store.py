@@ -9,7 +9,7 @@ from milvus_otel_processor.enrichment.access_log.line import Line, parse
 from milvus_otel_processor.enrichment.access_log.store import Store
 from milvus_otel_processor.spans.calls import Call
 
-from tests.enrichment.traces import MILLISECOND, START, TRACE_ID, Clock, line
+from tests.support.enrichment import MILLISECOND, START, TRACE_ID, Clock, line
 
 
 def store(*, max_lines: int = 10, hold: float = 60.0) -> tuple[Store, Clock, Counter[str]]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.enrichment import recorded
-from tests.enrichment.traces import SERVER, Bench, attributes, decoded, traces_of
+from tests.support import recorded_enrichment as recorded
+from tests.support.enrichment import SERVER, Bench, attributes, decoded, traces_of
 
 if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace

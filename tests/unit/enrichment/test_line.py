@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from milvus_otel_processor.enrichment.access_log.line import FORMAT, Line, is_foreign, parse, split
 from ruamel.yaml import YAML
 
-from tests.enrichment.traces import MILLISECOND, START, TRACE_ID, Bench, line
+from tests.support.enrichment import MILLISECOND, START, TRACE_ID, Bench, line
 
 TEXTS = st.text(alphabet=st.one_of(st.sampled_from("\t\n\r\"'[]{}\\ ,:%$"), st.characters()), max_size=40)
 
@@ -165,13 +165,13 @@ def test_no_text_at_all_raises(text: str) -> None:
 
 
 def test_the_stacks_milvus_writes_this_format() -> None:
-    path = Path(__file__).parents[2] / "compose" / "milvus" / "user.yaml"
+    path = Path(__file__).parents[3] / "compose" / "milvus" / "user.yaml"
     config = YAML(typ="safe").load(path)
     assert config["proxy"]["accessLog"]["formatters"]["base"]["format"] == FORMAT
 
 
 def test_the_documentation_shows_this_format() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "enrichment.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "enrichment.md").read_text(encoding="utf-8")
     assert FORMAT.replace("\t", "\\t") in page
 
 

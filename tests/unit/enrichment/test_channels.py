@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from milvus_otel_processor.enrichment.catalogue.collection import Collection
 
-from tests.enrichment.traces import (
+from tests.support.enrichment import (
     CHANNEL,
     MILLISECOND,
     PRODUCTS,

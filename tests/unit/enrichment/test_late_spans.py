@@ -8,7 +8,7 @@ import pytest
 from milvus_otel_processor.spans.groups import join_traces
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.enrichment.traces import (
+from tests.support.enrichment import (
     CLIENT,
     MILLISECOND,
     SEARCH,

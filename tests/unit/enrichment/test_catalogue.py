@@ -13,7 +13,7 @@ from milvus_otel_processor.enrichment.catalogue.milvus import Refusal
 from milvus_otel_processor.enrichment.catalogue.refresher import Refresher
 from milvus_otel_processor.enrichment.settings import CatalogueSettings
 
-from tests.enrichment.traces import Clock
+from tests.support.enrichment import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

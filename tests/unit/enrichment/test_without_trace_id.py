@@ -11,7 +11,7 @@ from milvus_otel_processor.enrichment.pairing.alignment import probabilities
 from milvus_otel_processor.enrichment.pairing.likelihood import LONGEST_SURPLUS, fit
 
 from tests.benchmarks.coverage import measure
-from tests.enrichment.traces import (
+from tests.support.enrichment import (
     MILLISECOND,
     PRODUCTS,
     START,

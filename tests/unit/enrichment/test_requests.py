@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from milvus_otel_processor.enrichment.requests import find_requests, method_of_name
 
-from tests.enrichment.traces import CLIENT, INTERNAL, SERVER, served, span, trace_of
+from tests.support.enrichment import CLIENT, INTERNAL, SERVER, served, span, trace_of
 
 PATH = "milvus.proto.milvus.MilvusService/Search"
 

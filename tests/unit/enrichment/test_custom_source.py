@@ -11,7 +11,7 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.enrichment.sources.custom import SourceError, load
 from pydantic import ValidationError
 
-from tests.enrichment.traces import Bench, attributes, decoded, line, served, span, trace_of
+from tests.support.enrichment import Bench, attributes, decoded, line, served, span, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.spans.contract import Trace
 
-HERE = "tests.enrichment.test_custom_source"
+HERE = "tests.unit.enrichment.test_custom_source"
 
 
 class Tenants:

@@ -8,7 +8,7 @@ from milvus_otel_processor.sampling.policies.attributes import may_be_enriched
 from milvus_otel_processor.spans.groups import join_traces
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.enrichment.traces import Bench, attributes, line, served, span, trace_of
+from tests.support.enrichment import Bench, attributes, line, served, span, trace_of
 from tests.support.harness import ALWAYS, ERRORS, NEVER, RecordingExporter, pipeline_of, sampling
 
 PRODUCTS: dict[str, object] = {

@@ -10,9 +10,9 @@ from milvus_otel_processor.enrichment.catalogue.collection import Collection, Ve
 from milvus_otel_processor.enrichment.reference import with_table
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 
-from tests.enrichment.traces import Bench, attributes, decoded, line, served, trace_of
+from tests.support.enrichment import Bench, attributes, decoded, line, served, trace_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "enrichment.md"
+PAGE = Path(__file__).parents[3] / "docs" / "enrichment.md"
 PRODUCTS = Collection(
     1,
     "default",

@@ -8,7 +8,7 @@ from milvus_otel_processor.enrichment.component import Enrichment
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.telemetry.counters import Telemetry
 
-from tests.enrichment.traces import Clock, attributes, decoded, line, logs, served, trace_of
+from tests.support.enrichment import Clock, attributes, decoded, line, logs, served, trace_of
 
 
 def test_a_line_is_held_as_long_as_its_trace_may_wait_whatever_that_time_becomes() -> None:
