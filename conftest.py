@@ -17,7 +17,14 @@ GROUPS = ("tests/stack/", "tests/client_e2e/")
 """Folders whose tests stay together in one worker, because they share a fixture of the whole session that is dear: one
 Docker engine, one Milvus. Any other file is a group of its own."""
 
-LONGEST_FIRST = ("tests/stack/", "tests/client_e2e/", "tests/demo/", "tests/enrichment/", "tests/differential/")
+LONGEST_FIRST = (
+    "tests/stack/",
+    "tests/client_e2e/",
+    "tests/demo/",
+    "tests/enrichment/",
+    "tests/differential/",
+    "tests/packaging/",
+)
 """Folders that start first, so that no long group starts when everything else is over. Others follow, by name."""
 
 WAITING_WORKERS = 1

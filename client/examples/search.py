@@ -1,6 +1,6 @@
 """A collection, ten rows, one search: one trace from the application through pymilvus into Milvus.
 
-With the stack running: `pip install milvus-otel-client pymilvus`, then `python search.py`, then look at
+With the stack running, in a checkout: `pip install './client[instruments]'`, then `python search.py`, then look at
 http://localhost:16686. `MILVUS_URI` is where Milvus is, `OTEL_EXPORTER_OTLP_ENDPOINT` where the Collector is.
 """
 

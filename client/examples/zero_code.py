@@ -1,6 +1,6 @@
 """The same without a word about tracing in the code.
 
-pip install milvus-otel-client pymilvus
+pip install './client[instruments]' opentelemetry-distro
 OTEL_SERVICE_NAME=shop opentelemetry-instrument --exporter_otlp_protocol grpc python zero_code.py
 """
 

@@ -40,7 +40,7 @@ def built(name: str, key: str, duration: str, build: Callable[[Path], None]) -> 
     """
     folder = cache_dir() / f"{name}-{key}"
     if not folder.is_dir():
-        with _timeout_stands_still(), locked(folder.with_suffix(".lock")):
+        with _timeout_stands_still(), locked(folder.with_name(f"{folder.name}.lock")):
             if not folder.is_dir():
                 _tell(f"building {name} into {folder} (once; {duration})")
                 _build_beside(folder, build)

@@ -20,7 +20,9 @@ BASE, TLS = ROOT / "collector" / "config.yaml", ROOT / "collector" / "tls.yaml"
 
 def here(configuration: Path, folder: Path) -> Path:
     """The configuration with a folder of this machine where it has the container's: one that is not there is refused."""
-    text = configuration.read_text(encoding="utf-8").replace("/var/lib/otelcol", str(folder))
+    text = configuration.read_text(encoding="utf-8")
+    for there in ("/var/lib/otelcol", "/var/log/applications"):
+        text = text.replace(there, str(folder))
     copy = folder / configuration.name
     copy.write_text(text.replace("/etc/otelcol-contrib/tls", str(folder / "tls")), encoding="utf-8")
     return copy
@@ -77,8 +79,9 @@ DOCUMENTED = {
     "trace.otlp": {"endpoint", "method", "secure"},
     "proxy": {"accessLog"},
     "proxy.accessLog": {"enable", "localPath", "filename", "cacheSize", "maxSize", "maxBackups", "formatters"},
-    "proxy.accessLog.formatters": {"base", "query", "search"},
-    **{f"proxy.accessLog.formatters.{name}": {"format"} for name in ("base", "query", "search")},
+    # `upsert` is not in the documents, but in the configuration that Milvus 2.5.24 and 2.6.16 come with.
+    "proxy.accessLog.formatters": {"base", "query", "search", "upsert"},
+    **{f"proxy.accessLog.formatters.{name}": {"format"} for name in ("base", "query", "search", "upsert")},
 }
 
 

@@ -1,6 +1,7 @@
 """Each overlay is a stack that Compose understands, and changes what it says it changes."""
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,14 +18,20 @@ OVERLAYS = ("tls", "production", "external", "opensearch")
 
 def compose(*overlays: str, profile: str | None = None, **variables: str) -> dict[str, Any]:
     """What Compose makes of the stack with these overlays."""
+    found: dict[str, Any] = json.loads(configuration(*overlays, profile=profile, **variables))
+    return found
+
+
+@cache
+def configuration(*overlays: str, profile: str | None, **variables: str) -> str:
+    """The same as JSON; Compose is asked once for each."""
     arguments = ["--file", "compose.yaml"]
     for overlay in overlays:
         arguments += ["--file", f"compose/compose.{overlay}.yaml"]
     if profile:
         arguments += ["--profile", profile]
     docker = Docker().with_environment({**VARIABLES, **variables})
-    found: dict[str, Any] = json.loads(docker("compose", *arguments, "config", "--format", "json"))
-    return found
+    return docker("compose", *arguments, "config", "--format", "json")
 
 
 def published(stack: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -42,6 +49,7 @@ def test_the_stack_publishes_only_what_users_need_and_only_on_this_host():
         "16686": ("jaeger", "127.0.0.1"),
         "19530": ("milvus", "127.0.0.1"),
         "9091": ("milvus", "127.0.0.1"),
+        "8888": ("processor", "127.0.0.1"),
     }
 
 
@@ -71,6 +79,29 @@ def test_every_service_has_a_memory_limit_and_all_together_leave_room_on_8_gib(o
         assert sum(limits.values()) <= 6.5 * 1024**3
 
 
+def test_a_second_checkout_has_containers_volumes_and_ports_of_its_own():
+    """As docs/stack.md says."""
+    second = compose(COMPOSE_PROJECT_NAME="second", BIND_ADDRESS="127.0.0.2")
+    assert second["name"] == "second"
+    assert compose()["name"] == "milvus-otel"
+    names = {volume["name"] for volume in second["volumes"].values()} | {second["networks"]["default"]["name"]}
+    assert all(name.startswith("second_") for name in names)
+    assert not any("container_name" in service for service in second["services"].values())
+    assert {address for _, address in published(second).values()} == {"127.0.0.2"}
+
+
+@pytest.mark.parametrize("overlay", [None, "opensearch", "external"])
+def test_each_volume_belongs_to_who_writes_to_it_before_that_starts(overlay: str | None):
+    stack = compose(*([overlay] if overlay else []))
+    handed_over = {volume["source"] for volume in stack["services"].pop("volumes")["volumes"]}
+    stack["services"].pop("opensearch", None)  # its image prepares its own
+    for name, service in stack["services"].items():
+        writes = {volume["source"] for volume in service.get("volumes", []) if not volume.get("read_only")}
+        if writes:
+            assert writes <= handed_over
+            assert service["depends_on"]["volumes"]["condition"] == "service_completed_successfully", name
+
+
 @pytest.mark.parametrize("overlay", [None, *OVERLAYS])
 def test_every_lasting_service_is_healthy_before_up_returns(overlay: str | None):
     services = compose(*([overlay] if overlay else []))["services"]
@@ -88,7 +119,7 @@ def test_our_processor_runs_without_rights_that_it_does_not_need(overlay: str | 
 
 def test_production_publishes_no_port_of_milvus_and_starts_everything_again():
     stack = compose("production")
-    assert set(published(stack)) == {"4317", "4318", "16686"}
+    assert set(published(stack)) == {"4317", "4318", "16686", "8888"}
     assert stack["services"]["milvus"]["environment"]["TRACE_SAMPLEFRACTION"] == "0"
     lasting = {name: service.get("restart") for name, service in stack["services"].items() if name != "volumes"}
     assert set(lasting.values()) == {"unless-stopped"}, lasting

@@ -27,8 +27,10 @@ Spans = list[dict[str, Any]]
 def shop(stack: Stack) -> dict[str, Spans]:
     """The demo's traces in Jaeger once all are decided, by trace id."""
     told = stack.compose("--profile", "demo", "run", "--rm", "demo")
-    done = json.loads(told.splitlines()[-1])
-    assert (done["doing"], done["failures"]) == ("done", 4)
+    assert told.startswith("Waiting for the Milvus at http://milvus:19530")
+    assert "\n  Search products.\n" in told
+    assert "\nDone: 181 calls, 4 of them failed, on purpose." in told
+    assert "open http://localhost:16686" in told
     # The failures come last, so with them everything before is there.
     failed = wait_until(
         lambda: _at_least(4, _failed(stack.jaeger.traces(SHOP))), "the four failures in Jaeger", 60, 0.5
@@ -80,6 +82,23 @@ def test_when_up_returns_every_service_is_healthy(stack: Stack):
         "milvus": ("running", "healthy"),
         "processor": ("running", "healthy"),
     }
+
+
+def test_milvus_is_healthy_only_where_a_client_can_connect(stack: Stack):
+    configuration = json.loads(stack.compose("config", "--format", "json"))
+    kind, *check = configuration["services"]["milvus"]["healthcheck"]["test"]
+    assert kind == "CMD"
+    check = [argument.replace("$$", "$") for argument in check]
+    stack.compose("exec", "-T", "milvus", *check)
+    for port, nothing in (("19530", "1"), ("9091", "2")):
+        with pytest.raises(RuntimeError, match=r"refused|connect"):
+            stack.compose("exec", "-T", "milvus", *(argument.replace(port, nothing) for argument in check))
+
+
+def test_the_processors_log_of_a_fresh_start_has_no_warning(stack: Stack):
+    lines = stack.compose("logs", "--no-color", "--no-log-prefix", "processor").splitlines()
+    assert any("started" in line for line in lines)
+    assert [line for line in lines if " info " not in line] == []
 
 
 def test_the_idle_processor_costs_below_two_percent_of_a_core_and_100_mib(stack: Stack):

@@ -23,8 +23,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def overlays() -> Sequence[str]:
-    return ("compose/compose.tls.yaml",)
+def overlays(project: Path) -> Sequence[str]:
+    """TLS; and Milvus runs as the user that it has in the image of 3.0, so that this needs no stack of its own."""
+    as_3_0 = project / "compose" / "as-3.0.yaml"
+    as_3_0.write_text('services: {milvus: {user: "999:999"}}', encoding="utf-8")
+    return ("compose/compose.tls.yaml", "compose/as-3.0.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,13 @@ def test_behind_the_door_plain_text_is_refused_too(stack: Stack, part: str):
     ask = f"import urllib.request; urllib.request.urlopen('http://{part}', timeout=5)"
     with pytest.raises(RuntimeError, match=r"HTTP/1\.[01] 400|BadStatusLine|RemoteDisconnected|ConnectionReset"):
         stack.compose("exec", "-T", "processor", "python", "-c", ask)
+
+
+def test_milvus_as_the_user_of_its_3_0_image_writes_to_the_volumes(stack: Stack):
+    said = stack.compose(
+        "exec", "-T", "milvus", "sh", "-c", "id -u; ls -d /var/lib/milvus/etcd /var/log/milvus/access.log"
+    )
+    assert said.split() == ["999", "/var/lib/milvus/etcd", "/var/log/milvus/access.log"]
 
 
 def test_milvus_and_an_application_send_their_parts_of_a_trace_over_tls(stack: Stack):

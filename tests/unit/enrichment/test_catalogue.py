@@ -7,6 +7,7 @@ from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
 from milvus_otel_processor.enrichment.catalogue.collection import Collection
 from milvus_otel_processor.enrichment.catalogue.milvus import Refusal
@@ -17,8 +18,6 @@ from tests.support.enrichment import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pytest
 
 PRODUCTS = Collection(1, "default", "products", aliases=("live",))
 IN_SHOP = Collection(2, "shop", "products")
@@ -216,12 +215,46 @@ def test_milvus_is_asked_again_after_pauses_that_grow_and_the_log_says_it_once(
         assert [record.getMessage() for record in caplog.records] == [
             f"the catalogue cannot be read, requests go on without new facts: {world.milvus.refusal}"
         ]
-        world.milvus.refusal = Refusal("unavailable", "down")
+        world.milvus.refusal = Refusal("permission_denied", "no")
         world.step(1.0)
         world.milvus.refusal = None
         world.step(1.0)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
-    assert world.counts == {"unauthenticated": 5, "unavailable": 1, "ok": 1}
+    assert world.counts == {"unauthenticated": 5, "permission_denied": 1, "ok": 1}
+
+
+@pytest.mark.parametrize("reason", ["unavailable", "deadline_exceeded", "refused"])
+def test_a_milvus_that_does_not_answer_is_no_warning_before_a_minute_is_over(
+    caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    world = World([PRODUCTS])
+    world.milvus.refusal = Refusal(reason, "not yet")
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            world.step(19.9)
+        assert [record.levelname for record in caplog.records] == ["INFO"]
+        world.step(0.3)
+        world.step(1.0)
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+
+
+def test_a_milvus_that_has_answered_and_is_gone_is_a_warning_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    world = World([PRODUCTS], interval="1s")
+    world.step()
+    world.milvus.refusal = Refusal("unavailable", "gone")
+    world.step(2.0)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_milvus_that_was_waited_for_is_read_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    world = World([PRODUCTS])
+    world.milvus.refusal = Refusal("unavailable", "not yet")
+    world.step()
+    world.milvus.refusal = None
+    with caplog.at_level(logging.INFO):
+        world.step(1.0)
+    assert world.catalogue.all() == [PRODUCTS]
+    assert caplog.records == []
 
 
 def test_intervals_are_spread() -> None:

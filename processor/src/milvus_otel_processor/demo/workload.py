@@ -34,6 +34,7 @@ class Shop:
 
     client: MilvusClient
     random: random.Random
+    tell: Callable[[Progress], None] = tell
     operations: int = 0
     failures: int = 0
     _doing: str = field(default="", init=False)
@@ -74,7 +75,7 @@ class Shop:
     def _do(self, what: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         if what != self._doing:
             self._doing = what
-            tell(Progress(what, self.operations, self.failures))
+            self.tell(Progress(what, self.operations, self.failures))
         self.operations += 1
         try:
             call(*args, **kwargs)

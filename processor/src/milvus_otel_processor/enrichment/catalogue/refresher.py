@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FIRST_RETRY = 1.0
+_STARTING_SECONDS = 60.0  # for a Milvus that is started together with the processor
+_WHILE_STARTING = frozenset({"unavailable", "deadline_exceeded", "refused"})
 _REST_SHARE = 4.0  # pauses are so many times as long as the calls between them, so that spans go first
 
 REFRESHED, FAULT = "ok", "fault"
@@ -47,7 +49,7 @@ class Refresher:
 
     A collection that its database does not list any more is forgotten. While Milvus does not answer, everything stays, is marked
     as stale after `stale_after` seconds by `clock`, and Milvus is asked again after pauses that grow. A failure is logged once,
-    and once again when it is over or another one.
+    and once again when it is over or another one. That Milvus does not answer in the first minute is no failure: it starts.
     """
 
     def __init__(
@@ -73,7 +75,8 @@ class Refresher:
         self._source: Source | None = None
         self._listed: dict[int, tuple[str, str]] = {}
         self._read_at: dict[int, float] = {}
-        self._confirmed_at = clock()
+        self._started_at = self._confirmed_at = clock()
+        self._has_answered = False
         self._next_listing = self._confirmed_at
         self._failing: str | None = None
         self._retry = _FIRST_RETRY
@@ -180,6 +183,7 @@ class Refresher:
             self._read_at[collection.id] = self._clock()
 
     def _succeeded(self) -> None:
+        self._has_answered = True
         self._retry = _FIRST_RETRY
         if self._failing is not None:
             _log.info("the catalogue is read again")
@@ -187,12 +191,19 @@ class Refresher:
 
     def _failed(self, refusal: Refusal) -> float:
         self._counts[refusal.reason] += 1
-        if self._failing != refusal.reason:
+        if self._may_be_starting(refusal):
+            if self._retry == _FIRST_RETRY:
+                _log.info("Milvus does not answer yet, its catalogue is read as soon as it does")
+        elif self._failing != refusal.reason:
             _log.warning("the catalogue cannot be read, requests go on without new facts: %s", refusal)
             self._failing = refusal.reason
         pause = self._spread(self._retry)
         self._retry = min(self._retry * 2, self._settings.max_interval)
         return pause
+
+    def _may_be_starting(self, refusal: Refusal) -> bool:
+        young = self._clock() - self._started_at < _STARTING_SECONDS
+        return young and not self._has_answered and refusal.reason in _WHILE_STARTING
 
     def _spread(self, seconds: float) -> float:
         factor = self._settings.randomization_factor
