@@ -8,9 +8,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.components import StageSettings
-from milvus_otel_processor.config import load_config
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.sampling.policies import Clock as Clocks
+from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service.assemble import assemble
 from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -20,7 +20,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
 
     from tests.support.recordings import Recording
@@ -83,16 +82,18 @@ class Replayed:
 
 
 def replay(
-    recording: Recording, *, sampling: dict[str, object] | None = None, lost: float = 0.0, random: Random | None = None
+    recording: Recording,
+    *,
+    sampling: TailSamplingSettings | None = None,
+    lost: float = 0.0,
+    random: Random | None = None,
 ) -> Replayed:
     """Send a recording through, everything when it came; without these shares of spans and of lines.
 
-    `sampling` is the block to decide by; all is kept without one.
+    `sampling` is what to decide by; all is kept without one.
     """
     chance = random or Random(1)
-    loaded = load_config(None, environ={}).config.tail_sampling
-    assert loaded is not None
-    settings = type(loaded).model_validate(sampling if sampling is not None else KEEP_ALL)
+    settings = sampling if sampling is not None else TailSamplingSettings.model_validate(KEEP_ALL)
     replayed = Replayed(settings)
     events: list[tuple[float, int, bool, bytes]] = []
     for place, request in enumerate(recording.requests):

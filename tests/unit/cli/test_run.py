@@ -141,7 +141,8 @@ def test_the_start_line_says_where_it_listens_where_it_exports_and_by_which_rule
     line = process.line_with("started")
     assert " info  started config=built-in receives=127.0.0.1:" in line
     assert " exports=127.0.0.1:4317 " in line
-    assert line.endswith(" rules=milvus-heartbeats,milvus-background-tasks,errors,slow,one-in-ten")
+    dropping = "milvus-heartbeats,milvus-woodpecker,milvus-background-tasks,milvus-work-done,milvus-without-a-root"
+    assert line.endswith(f" rules={dropping},milvus-work,errors,slow,one-in-ten")
     process.process.send_signal(signal.SIGINT)
     assert process.end() == 0
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 from milvus_otel_processor.config import load_config
+from milvus_otel_processor.sampling.decision import Verdict
 from milvus_otel_processor.sampling.sampler import Sampler
-from milvus_otel_processor.spans.contract import Trace
+from milvus_otel_processor.spans.contract import ASK, Trace
 from milvus_otel_processor.spans.groups import Group, GroupRegistry
 from milvus_otel_processor.spans.trace import ReferenceTrace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.recordings import VERSIONS, Recording, recordings
+from tests.support.replayed import replay
 
 MS = 1_000_000
 UNLUCKY = bytes(16)
@@ -26,13 +30,20 @@ INTERNAL = [
     "milvus.proto.proxy.Proxy/SetRates",
     "milvus.proto.query.QueryNode/SyncDistribution",
 ]
-BACKGROUND = [
-    "Operate",
-    "SendMsg",
+BACKGROUND = ["Operate", "SendMsg", "initInternal", "Upload", "ReadNext", "auditor_12"]
+WOODPECKER = ["Sync", "checkFenceFlagFileExists", "processFlushTask"]
+WORK = [
     "LoadCollection",
     "ChannelTask-Reduce-by-dev-rootcoord-dml_0_470643434947870833v0",
     "ChannelTask-Grow-by-dev-rootcoord-dml_2_470643434948071268v0",
+    "SegmentTask-Grow-470643434948071268",
+    "MixCompact-470643434948071268",
+    "Stats-Execute-by-dev-470643434948071268",
+    "milvus.proto.index.IndexNode/CreateTask",
+    "milvus.proto.data.DataNode/FlushSegments",
+    "milvus.proto.data.DataNode/CompactionV2",
 ]
+ROLES = ["standalone", "mixcoord", "streamingnode", "cdc", "embedded", "segcore"]
 SEARCH = "milvus.proto.milvus.MilvusService/Search"
 
 
@@ -76,16 +87,75 @@ def test_the_same_call_within_a_request_drops_nothing(sampler: Sampler, name: st
     assert verdict(sampler, trace(SEARCH, name, ms=2000)) == ("sampled", "slow")
 
 
+@pytest.mark.parametrize("service", ROLES)
 @pytest.mark.parametrize("name", BACKGROUND)
-def test_background_work_is_dropped_where_it_is_milvus_own(sampler: Sampler, name: str) -> None:
+def test_background_work_is_dropped_where_it_is_milvus_own(sampler: Sampler, name: str, service: str) -> None:
     called = "milvus.proto.query.QueryNode/WatchDmChannels"
-    assert verdict(sampler, trace(name, called)) == ("dropped", "milvus-background-tasks")
+    assert verdict(sampler, trace(name, called, service=service)) == ("dropped", "milvus-background-tasks")
 
 
-@pytest.mark.parametrize("name", BACKGROUND)
+@pytest.mark.parametrize("name", WOODPECKER)
+def test_what_woodpecker_does_with_files_is_dropped_when_its_root_comes(sampler: Sampler, name: str) -> None:
+    assert verdict(sampler, trace(name)) == ("dropped", "milvus-woodpecker")
+    milvus, shop = (trace(name, service=service).groups[0] for service in ("streamingnode", "shop"))
+    sealed = sampler.of_root(name.encode(), milvus)
+    assert (sealed.policy if isinstance(sealed, Verdict) else sealed) == "milvus-woodpecker"
+    assert sampler.of_root(name.encode(), shop) == sampler.of_root(name.encode()) == ASK
+
+
+@pytest.mark.parametrize("name", INTERNAL)
+def test_a_heartbeat_is_dropped_when_its_root_comes(sampler: Sampler, name: str) -> None:
+    sealed = sampler.of_root(name.encode())
+    assert isinstance(sealed, Verdict)
+    assert sealed.policy == "milvus-heartbeats"
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_work_is_dropped_where_it_went_well_in_time_and_kept_where_it_did_not(sampler: Sampler, name: str) -> None:
+    child = "milvus.proto.data.DataCoord/GetSegmentInfo"
+    assert not isinstance(sampler.of_root(name.encode()), Verdict)
+    assert verdict(sampler, trace(name, child, ms=9_000)) == ("dropped", "milvus-work-done")
+    assert verdict(sampler, trace(name, child, ms=11_000)) == ("sampled", "milvus-work")
+    assert verdict(sampler, trace(name, child, error=True)) == ("sampled", "milvus-work")
+
+
+def test_parts_of_a_trace_whose_root_never_comes_are_dropped_however_long_it_takes(sampler: Sampler) -> None:
+    for name in ("Write", "GetQuorumInfo", "milvus.proto.query.QueryNode/GetDataDistribution"):
+        assert verdict(sampler, without_root(name)) == ("dropped", "milvus-without-a-root")
+        assert verdict(sampler, without_root(name, service="shop")) == ("sampled", "slow")
+        assert verdict(sampler, without_root(name, SEARCH)) == ("sampled", "slow")
+        assert verdict(sampler, without_root(name, "/v2/vectordb/entities/search")) == ("sampled", "slow")
+
+
+def without_root(*names: str, service: str = "standalone") -> Trace:
+    """A trace of 60 s whose root has not come."""
+    whole = trace("root", *names, service=service, ms=60_000)
+    return ReferenceTrace(UNLUCKY, list(whole.groups)[1:], list(whole.spans)[1:])
+
+
+@pytest.mark.parametrize("name", [*BACKGROUND, *WOODPECKER, *WORK[:6]])
 def test_an_application_may_use_the_same_words(sampler: Sampler, name: str) -> None:
     assert verdict(sampler, trace(name, service="shop", error=True)) == ("sampled", "errors")
-    assert verdict(sampler, trace(name, SEARCH, error=True)) == ("sampled", "errors")
+    if name not in WOODPECKER:
+        assert verdict(sampler, trace(name, SEARCH, service="proxy", ms=2_000)) == ("sampled", "slow")
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [
+        recording
+        for version in VERSIONS
+        for recording in recordings(version)
+        if recording.name in {"startup", "idle-empty", "idle-loaded", "cluster-idle", "woodpecker-idle"}
+    ],
+    ids=str,
+)
+def test_nothing_is_kept_of_a_milvus_without_requests(recording: Recording) -> None:
+    config = load_config(None, environ={}).config
+    assert config.tail_sampling is not None
+    replayed = replay(recording, sampling=config.tail_sampling)
+    kept = sorted({span.name for span in replayed.spans.values()})
+    assert kept == []
 
 
 def test_errors_and_slow_requests_are_kept_and_a_share_of_the_rest(sampler: Sampler) -> None:

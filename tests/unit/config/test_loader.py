@@ -46,7 +46,7 @@ def test_the_printed_configuration_is_the_built_in_one(folder: ConfigFolder) -> 
 def test_every_built_in_rule_is_explained() -> None:
     lines = default_config_text().splitlines()
     rules = [index for index, line in enumerate(lines) if line.startswith("      - name: ")]
-    assert len(rules) == 5
+    assert len(rules) == 9
     # a comment right above the rule
     assert [index for index in rules if not lines[index - 1].lstrip().startswith("#")] == []
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.groups import Group
 
 PASSED = Verdict(Decision.SAMPLED, None)
 """The verdict over every trace where no sampling is configured."""
@@ -35,17 +36,20 @@ class Rules:
         remembers = settings is not None and settings.decision_cache.non_sampled_cache_size > 0
         self.asks_roots = sampler is not None and sampler.seals and remembers
         """Whether the name of a root span can settle a verdict at once, so that all of them are asked about."""
+        self.asks_resources = self.asks_roots and sampler is not None and sampler.seals_by_resource
+        """Whether that takes the resource of the root span as well."""
         self.samples_early = sampler is not None and sampler.samples_early
         """Whether a trace can be sampled for good before all of it has arrived."""
         self.reads_enrichment = sampler is None or sampler.reads_enrichment
         """Whether a verdict may depend on attributes that enrichment writes, or is to keep the trace in any case."""
 
-    def of_root(self, name: bytes) -> Verdict | Literal["ask"] | None:
-        """Return the verdict that a root span of this name settles; ASK where rules have to be asked, None where it tells nothing.
+    def of_root(self, name: bytes, group: Group | None = None) -> Verdict | Literal["ask"] | None:
+        """Return the verdict that a root span of this name, and of this resource, settles.
 
+        ASK where rules have to be asked, None where it tells nothing.
         The verdict is the same object each time.
         """
-        return self._sampler.of_root(name) if self._sampler is not None else None
+        return self._sampler.of_root(name, group) if self._sampler is not None else None
 
     def sampled_for_good(self, trace: Trace) -> bool:
         """Tell whether what there is of a trace settles that it is sampled."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.groups import Group
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +58,10 @@ class Sampler:
         self._drops = [rule for rule in rules if isinstance(rule.evaluator, Drop)]
         self.seals = any(map(_may_be_sealed, self._drops))
         """Whether any root span can settle a verdict at once."""
+        self.seals_by_resource = any(
+            isinstance(rule.evaluator, Drop) and rule.evaluator.asks_resource for rule in self._drops
+        )
+        """Whether that takes the resource of the root span as well, for any of them."""
         keeps = [rule for rule in rules if not isinstance(rule.evaluator, Drop)]
         self._stops = stops = settings.sample_on_first_match
         self._adjusts = settings.adjusted_counts
@@ -103,13 +108,13 @@ class Sampler:
                 return rule.sampled
         return NOT_SAMPLED
 
-    def of_root(self, name: bytes) -> Verdict | Literal["ask"] | None:
-        """Return the verdict that a root span of this name settles at once, whatever else arrives.
+    def of_root(self, name: bytes, group: Group | None = None) -> Verdict | Literal["ask"] | None:
+        """Return the verdict that a root span of this name, and of this resource, settles at once, whatever else arrives.
 
         ASK where it settles nothing, and rules may match by it; None where none of the rules that look at such names does.
         """
         for rule in self._drops:
-            if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name):
+            if isinstance(rule.evaluator, Drop) and rule.evaluator.drops_root(name, group):
                 return rule.dropped
         return ASK if any(matches(name) for matches in self._root_matches) else None
 

@@ -174,5 +174,6 @@ def _store_settings(sampling: TailSamplingSettings | None, rules: Rules, wait: f
         sampled_cache_size=sampling.decision_cache.sampled_cache_size,
         not_sampled_cache_size=sampling.decision_cache.non_sampled_cache_size,
         asks_roots=rules.asks_roots,
+        tells_resources=rules.asks_resources,
         tells_touched=rules.samples_early or limits_of(sampling).bounds_trace_size,
     )

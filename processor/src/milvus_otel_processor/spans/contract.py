@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue, Event
 
-    OfRoot = Callable[[bytes], object | None]
+    OfRoot = Callable[..., object | None]
 
 ASK: Final = "ask"
 """What is answered about a root span's name where it settles nothing, and rules that look at such names have to be asked."""
@@ -239,6 +239,9 @@ class StoreSettings(NamedTuple):
     """How many trace ids are remembered as not sampled."""
     asks_roots: bool = False
     """Whether the names of root spans are asked about when they arrive."""
+    tells_resources: bool = False
+    """Whether `of_root` is given the group of the root behind its name. A store that gives the name alone is right as well: more
+    traces then wait for their decision."""
     tells_touched: bool = False
     """Whether `touched` and `take_larger_than` are called."""
 

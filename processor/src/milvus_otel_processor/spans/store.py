@@ -116,7 +116,7 @@ class ReferenceStore:
             if not is_trace_id(trace_id):
                 counts.refused += 1
                 return
-        if root_name is not None and self._settings.asks_roots and self._settles(trace_id, root_name, counts):
+        if root_name is not None and self._settings.asks_roots and self._settles(trace_id, root_name, group, counts):
             return
         if entry is None:
             self._waiting[trace_id] = [group, span]
@@ -132,10 +132,10 @@ class ReferenceStore:
         if self._settings.wait_after_complete and (entry is None or root_name is not None):
             self._watch(trace_id, now)
 
-    def _settles(self, trace_id: bytes, root_name: bytes, counts: _Counts) -> bool:
+    def _settles(self, trace_id: bytes, root_name: bytes, group: Group, counts: _Counts) -> bool:
         """Tell whether a root span of this name settles the decision over its trace; the trace is then gone."""
         ask = self._of_root if len(root_name) <= _LONGEST_NAME_REMEMBERED else self._ask_of_root
-        verdict = ask(root_name)
+        verdict = ask(root_name, group) if self._settings.tells_resources else ask(root_name)
         if verdict is None:
             return False
         if verdict == ASK:

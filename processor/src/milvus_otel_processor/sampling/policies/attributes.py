@@ -91,6 +91,7 @@ class AttributeEvaluator(Evaluator):
         self.lasting = not invert_match
         self._found, self._not_found = answers(invert_match=invert_match)
         if not invert_match:
+            self.group_matches = self._attribute.matches_group
             self.needles = Needles(sets or (frozenset((key.encode(),)),), self._attribute.matches_group)
 
     def evaluate(self, trace: Trace) -> Decision:

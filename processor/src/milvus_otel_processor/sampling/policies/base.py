@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.sampling.needles import Needles
     from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.groups import Group
 
 BLOCKS = frozenset(
     {
@@ -77,6 +78,9 @@ class Evaluator(Protocol):
 
     root_matches: Callable[[bytes], bool] | None = None
     """Where SAMPLED (or DROPPED) needs a root span with a name for which this is true; None where it does not."""
+    group_matches: Callable[[Group], bool] | None = None
+    """Where this is true of the resource and scope of any span, the answer is SAMPLED, whatever else arrives; None where no
+    resource settles it."""
 
     @abstractmethod
     def evaluate(self, trace: Trace) -> Decision:

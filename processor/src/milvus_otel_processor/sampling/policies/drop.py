@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.sampling.policies import SubPolicy  # noqa: TC004 - resolved by the package, which imports this
     from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.groups import Group
 
 
 class DropSettings(Settings):
@@ -31,8 +32,10 @@ class Drop(AllOf):
 
     def __init__(self, evaluators: list[Evaluator]) -> None:
         super().__init__(evaluators)
-        self.may_be_sealed = all(isinstance(one, SpanName) and one.root_matches is not None for one in evaluators)
+        self.may_be_sealed = self.root_matches is not None and all(map(_settled_by_root, evaluators))
         """Whether a root span alone can be enough for a trace to be dropped."""
+        self.asks_resource = self.may_be_sealed and any(one.group_matches is not None for one in evaluators)
+        """Whether that takes its resource as well."""
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return DROPPED where every sub-policy samples the trace, else NOT_SAMPLED."""
@@ -41,15 +44,25 @@ class Drop(AllOf):
     def _decision(self, *, sampled: bool) -> Decision:
         return Decision.DROPPED if sampled else Decision.NOT_SAMPLED
 
-    def drops_root(self, name: bytes) -> bool:
-        """Tell whether a root span of this name alone is enough for the trace to be dropped.
+    def drops_root(self, name: bytes, group: Group | None = None) -> bool:
+        """Tell whether a root span of this name alone, of this resource and scope, is enough for the trace to be dropped.
 
-        So it is where all sub-policies look at the names of root spans alone, because nothing that arrives later can undo
-        a match. False says nothing.
+        So it is where all sub-policies look at the names of root spans, or at a resource, alone, because nothing that arrives later
+        can undo a match. False says nothing.
         """
-        return self.may_be_sealed and all(
-            one.root_matches is not None and one.root_matches(name) for one in self._evaluators
-        )
+        return self.may_be_sealed and all(_matches(one, name, group) for one in self._evaluators)
+
+
+def _settled_by_root(evaluator: Evaluator) -> bool:
+    return (
+        isinstance(evaluator, SpanName) and evaluator.root_matches is not None
+    ) or evaluator.group_matches is not None
+
+
+def _matches(evaluator: Evaluator, name: bytes, group: Group | None) -> bool:
+    if evaluator.root_matches is not None:
+        return evaluator.root_matches(name)
+    return group is not None and evaluator.group_matches is not None and evaluator.group_matches(group)
 
 
 class DropPolicy(PolicySettings):

@@ -27,8 +27,13 @@ class SpanNameSettings(Settings):
     names: list[str] = Field(
         min_length=1, description="Names of spans, or regular expressions. One of them has to match."
     )
+    except_names: list[str] = Field(
+        default=[],
+        description="Names of spans, or regular expressions, that do not count although one of `names` matches.",
+    )
     enabled_regex_matching: bool = Field(
-        default=False, description="`names` are regular expressions. A match anywhere in the name is enough."
+        default=False,
+        description="`names` and `except_names` are regular expressions. A match anywhere in the name is enough.",
     )
     invert_match: bool = Field(default=False, description="Sample traces in which no name matches.")
     root_only: bool = Field(default=False, description="Look only at spans without a parent.")
@@ -36,7 +41,7 @@ class SpanNameSettings(Settings):
     @model_validator(mode="after")
     def _expressions_compile(self) -> Self:
         if self.enabled_regex_matching:
-            check_expressions(self.names)
+            check_expressions([*self.names, *self.except_names])
         return self
 
 
@@ -47,11 +52,17 @@ class SpanName(Evaluator):
 
     def __init__(self, settings: SpanNameSettings) -> None:
         self.lasting = not settings.invert_match
-        self.matches = matcher(settings.names, regex=settings.enabled_regex_matching, cache_max_size=_CACHE_SIZE)
+        regex = settings.enabled_regex_matching
+        self._names = matcher(settings.names, regex=regex, cache_max_size=_CACHE_SIZE)
+        self._except = matcher(settings.except_names, regex=regex, cache_max_size=_CACHE_SIZE)
+        self.matches = self._matches if settings.except_names else self._names
         self._root_only = settings.root_only
         self._found, self._not_found = answers(invert_match=settings.invert_match)
         # Such a name settles the answer, whatever else arrives.
         self.root_matches = self.matches if settings.root_only and not settings.invert_match else None
+
+    def _matches(self, name: bytes) -> bool:
+        return self._names(name) and not self._except(name)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a name matches, or with `invert_match` where none does."""
@@ -82,6 +93,10 @@ class SpanNamePolicy(PolicySettings):
         yield from remarks.of_texts(
             self.span_name.names, "span_name.names", regex=self.span_name.enabled_regex_matching
         )
+        if self.span_name.except_names:
+            yield from remarks.of_texts(
+                self.span_name.except_names, "span_name.except_names", regex=self.span_name.enabled_regex_matching
+            )
 
     def constant(self) -> bool | None:
         """Return what follows where no name can match."""
