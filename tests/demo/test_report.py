@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -23,11 +24,11 @@ SNAPSHOT = Snapshot(
         ("not_sampled", ""): Amount(90, 400),
         ("dropped", "milvus-heartbeats"): Amount(400, 420),
     },
-    late_spans={"not_sampled": 20},
+    late_spans=Counter({"not_sampled": 20}),
     waiting_traces=5,
     waiting_spans=10,
-    enriched_spans={"client": 500, "access_log": 1070, "same_trace": 3},
-    enriched_requests={"client": 45, "access_log": 107, "no_collection": 2},
+    enriched_spans=Counter({"client": 500, "access_log": 1070, "same_trace": 3}),
+    enriched_requests=Counter({"client": 45, "access_log": 107, "no_collection": 2}),
 )
 APPLICATIONS = Applications(Progress("done", 1181, 4), Progress("done", 101, 1))
 NOTHING_DONE = Applications(Progress("done", 0, 0), Progress("done", 0, 0))
@@ -67,7 +68,7 @@ def test_the_words_of_the_table_are_explained() -> None:
     text = " ".join(shown(width=200).split())
     assert "A call of an application makes a trace, with all that Milvus does for it." in text
     assert "Late spans arrived after the decision about their trace, and followed it" in text
-    assert "Late spans" not in shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, late_spans={})))
+    assert "Late spans" not in shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, late_spans=Counter({}))))
 
 
 def test_the_slowest_trace_is_shown_with_its_longest_spans() -> None:
@@ -94,14 +95,14 @@ def test_the_coverage_is_told_by_source() -> None:
 
 def test_what_was_not_known_is_told_and_not_rounded_away() -> None:
     requests = {"client": 999, "access_log": 1000, "channel": 3, "no_collection": 50, "unknown": 1, "tenants": 7}
-    text = shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, enriched_requests=requests)))
+    text = shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, enriched_requests=Counter(requests))))
     assert ["unknown", "1"] in rows(text, "told by")
     assert ["tenants", "7"] in rows(text, "told by")
     assert "Known for 2,009 of 2,010 requests (99%)." in text
 
 
 def test_where_no_request_has_a_collection_there_is_no_share() -> None:
-    text = shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, enriched_requests={"no_collection": 1})))
+    text = shown(replace(OUTCOME, snapshot=replace(SNAPSHOT, enriched_requests=Counter({"no_collection": 1}))))
     assert "Known for 0 of 0 requests.\n" in text
 
 
@@ -138,7 +139,10 @@ def test_a_run_of_which_nothing_came_still_has_a_report() -> None:
 
 def test_what_was_refused_or_lost_is_told() -> None:
     snapshot = Snapshot(
-        received_spans=10, refused_spans={"invalid_trace_id": 3}, lost_spans={"retries_exhausted": 2}, decisions={}
+        received_spans=10,
+        refused_spans=Counter({"invalid_trace_id": 3}),
+        lost_spans=Counter({"retries_exhausted": 2}),
+        decisions={},
     )
     text = shown(Outcome(snapshot, [], NOTHING_DONE, not_forwarded=4))
     assert "Spans refused: invalid trace id 3." in text

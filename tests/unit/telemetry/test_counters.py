@@ -14,7 +14,7 @@ def test_a_snapshot_stays_as_it_was() -> None:
     before = telemetry.snapshot()
     telemetry.tally("sampled", "errors").add(3)
     telemetry.lost(Lost.REJECTED, 2, queued=False)
-    telemetry.refused_spans[Refused.INVALID_TRACE_ID] += 1
+    telemetry.refused_spans[Refused.INVALID_TRACE_ID.value] += 1
     telemetry.late_spans["sampled"] += 1
     assert before == Snapshot()
 

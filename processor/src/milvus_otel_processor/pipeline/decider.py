@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.sampling.rules import Rules
     from milvus_otel_processor.spans.contract import Store, Trace
-    from milvus_otel_processor.telemetry.counters import Tally, Telemetry
+    from milvus_otel_processor.telemetry.counters import Amount, Telemetry
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Decider:
         self._outlet = outlet
         self._telemetry = telemetry
         self._faults = FaultLog(_log, clock)
-        self._tallies: dict[int, tuple[Verdict, Tally]] = {}
+        self._tallies: dict[int, tuple[Verdict, Amount]] = {}
 
     def forget_verdicts(self) -> None:
         """Go on with the verdicts of another sampler."""
@@ -114,7 +114,7 @@ class Decider:
         self._telemetry.tally(decision).add(len(trace))
         self._telemetry.lost(reason, len(trace), queued=False)
 
-    def _tally(self, verdict: Verdict) -> Tally:
+    def _tally(self, verdict: Verdict) -> Amount:
         # By identity, because to hash an Enum costs more than all else here; the verdict is held so that its id stays its own.
         known = self._tallies.get(id(verdict))
         if known is None:

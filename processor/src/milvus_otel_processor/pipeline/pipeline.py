@@ -80,7 +80,7 @@ class Pipeline:
             self._telemetry.received_requests += 1
             self._telemetry.received_spans += arrived.spans
             if arrived.refused:
-                self._telemetry.refused_spans[Refused.INVALID_TRACE_ID] += arrived.refused
+                self._telemetry.refused_spans[Refused.INVALID_TRACE_ID.value] += arrived.refused
             self._stages.on_request(request)
             self._late.follow(arrived)
             self._early.after(arrived)

@@ -1,8 +1,8 @@
-"""The processor's own metrics, for Prometheus to scrape: each counter of `telemetry`, described once."""
+"""The processor's own metrics, for Prometheus to scrape: each instrument as `instruments.py` states it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from pydantic import Field
 
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.telemetry.instruments import COUNTER, GAUGE, METRICS, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -64,213 +65,7 @@ class MetricsSettings(Settings):
         return [] if self.level == "none" else [reader.pull.exporter.prometheus for reader in self.readers]
 
 
-class Description(NamedTuple):
-    """One metric: a counter's name goes without `_total`, which Prometheus adds."""
-
-    name: str
-    kind: type[CounterMetricFamily | GaugeMetricFamily]
-    labels: tuple[str, ...]
-    text: str
-    values: Callable[[Snapshot], Values]
-
-
-def _one(number: float) -> Values:
-    return {(): number}
-
-
-def _by(counts: Mapping[str, float]) -> Values:
-    return {(key,): count for key, count in counts.items()}
-
-
-_COUNTER, _GAUGE = CounterMetricFamily, GaugeMetricFamily
-
-METRICS = (
-    Description(
-        "receiver_accepted_spans",
-        _COUNTER,
-        (),
-        "Spans taken in.",
-        lambda now: _one(now.received_spans - sum(now.refused_spans.values())),
-    ),
-    Description(
-        "processor_recovered_spans",
-        _COUNTER,
-        ("state",),
-        "Spans that an earlier process left on disk: `taken_in` again, to be decided; `kept`, to be sent; `sent` already, and "
-        "left out.",
-        lambda now: {
-            ("taken_in",): now.recovered_spans,
-            ("kept",): now.recovered_kept_spans,
-            ("sent",): now.recovered_sent_spans,
-        },
-    ),
-    Description(
-        "receiver_refused_spans",
-        _COUNTER,
-        ("reason",),
-        "Spans refused; the sender was told.",
-        lambda now: _by(now.refused_spans),
-    ),
-    Description(
-        "receiver_refused_requests",
-        _COUNTER,
-        ("reason",),
-        "Requests refused whole; the sender was told.",
-        lambda now: _by(now.refused_requests),
-    ),
-    Description(
-        "processor_enriched_spans",
-        _COUNTER,
-        ("source",),
-        "Spans given attributes, by the source that knew them.",
-        lambda now: _by(now.enriched_spans),
-    ),
-    Description(
-        "processor_enriched_requests",
-        _COUNTER,
-        ("source",),
-        "Milvus requests by the source that named their collection; `no_collection` where there is none to name, "
-        "`ambiguous` where there was more than one answer, "
-        "`unknown` where no source knew.",
-        lambda now: _by(now.enriched_requests),
-    ),
-    Description(
-        "processor_access_log_lines",
-        _COUNTER,
-        ("state",),
-        "Lines of Milvus' access log: `received`; `evicted` of these, too many to hold; `doubled`; `malformed`, not whole; "
-        "`foreign`, of another format.",
-        lambda now: _by(now.access_log_lines),
-    ),
-    Description(
-        "processor_catalogue_refreshes",
-        _COUNTER,
-        ("result",),
-        "Readings of Milvus' collections: `ok`, or the reason why not, such as `unauthenticated`.",
-        lambda now: _by(now.catalogue_refreshes),
-    ),
-    Description(
-        "processor_source_failures",
-        _COUNTER,
-        ("source",),
-        "Exceptions raised by sources of the user's own.",
-        lambda now: _by(now.source_failures),
-    ),
-    Description(
-        "processor_missing_collections",
-        _GAUGE,
-        ("policy",),
-        "Collections that a policy names and Milvus does not have, as far as its user sees; once the catalogue is read.",
-        lambda now: _by(now.missing_collections),
-    ),
-    Description(
-        "processor_stage_seconds",
-        _COUNTER,
-        ("processor",),
-        "Seconds that each processor but `tail_sampling` took for traces at their decision.",
-        lambda now: _by(now.stage_seconds),
-    ),
-    Description(
-        "processor_stage_failures",
-        _COUNTER,
-        ("processor",),
-        "Exceptions in a processor, of the user's own or not; the spans went on without what it would have added.",
-        lambda now: _by(now.stage_failures),
-    ),
-    Description(
-        "processor_decided_traces",
-        _COUNTER,
-        ("decision", "policy"),
-        "Traces decided, by decision and policy; no policy where none sampled the trace.",
-        lambda now: {key: amount.traces for key, amount in now.decisions.items()},
-    ),
-    Description(
-        "processor_decided_spans",
-        _COUNTER,
-        ("decision", "policy"),
-        "Spans of the traces decided, by decision and policy.",
-        lambda now: {key: amount.spans for key, amount in now.decisions.items()},
-    ),
-    Description(
-        "processor_shadow_traces",
-        _COUNTER,
-        ("policy", "would", "decision"),
-        "Traces that a policy with `mode: shadow` would have decided, with what was decided instead.",
-        lambda now: {key: amount.traces for key, amount in now.shadow_decisions.items()},
-    ),
-    Description(
-        "processor_policy_evaluation_errors",
-        _COUNTER,
-        ("policy",),
-        "Times that a policy had no answer for a trace, such as an `ottl_condition` with `error_mode: propagate`; the trace then "
-        "counts as not sampled by it.",
-        lambda now: _by(now.evaluation_errors),
-    ),
-    Description(
-        "processor_late_spans",
-        _COUNTER,
-        ("decision",),
-        "Spans that came after the decision over their trace, and followed it.",
-        lambda now: _by(now.late_spans),
-    ),
-    Description(
-        "processor_early_decisions",
-        _COUNTER,
-        ("reason",),
-        "Traces decided before their time, because a limit was reached or a policy had sampled them for good; not those that their "
-        "root dropped at once, nor complete ones.",
-        lambda now: _by(now.early_decisions),
-    ),
-    Description(
-        "processor_invalid_trace_states",
-        _COUNTER,
-        (),
-        "Kept spans whose trace state could not take the adjusted count.",
-        lambda now: _one(now.invalid_trace_states),
-    ),
-    Description(
-        "processor_waiting_traces",
-        _GAUGE,
-        (),
-        "Traces that wait for their decision.",
-        lambda now: _one(now.waiting_traces),
-    ),
-    Description(
-        "processor_waiting_spans",
-        _GAUGE,
-        (),
-        "Spans that wait for their decision.",
-        lambda now: _one(now.waiting_spans),
-    ),
-    Description("processor_waiting_bytes", _GAUGE, (), "Bytes of these spans.", lambda now: _one(now.waiting_bytes)),
-    Description(
-        "exporter_sent_spans",
-        _COUNTER,
-        (),
-        "Spans that the exporter's peer took.",
-        lambda now: _one(now.exported_spans),
-    ),
-    Description(
-        "exporter_queued_spans",
-        _GAUGE,
-        (),
-        "Spans that wait to be sent, or are under way.",
-        lambda now: _one(now.queued_spans),
-    ),
-    Description(
-        "exporter_retries", _COUNTER, (), "Requests sent again after a failure.", lambda now: _one(now.retries)
-    ),
-    Description(
-        "lost_spans",
-        _COUNTER,
-        ("reason",),
-        "Spans that no rule dropped and that nevertheless did not get through.",
-        lambda now: _by(now.lost_spans),
-    ),
-)
-"""All of the metrics; docs/metrics.md is this list."""
-
-PREFIX = "milvus_otel_"
+_FAMILIES = {COUNTER: CounterMetricFamily, GAUGE: GaugeMetricFamily}
 
 
 class _Snapshots(Collector):
@@ -284,7 +79,7 @@ class _Snapshots(Collector):
 
 def _families(now: Snapshot) -> Iterator[Metric]:
     for metric in METRICS:
-        family = metric.kind(PREFIX + metric.name, metric.text, labels=metric.labels)
+        family = _FAMILIES[metric.kind](PREFIX + metric.name, metric.text, labels=metric.labels)
         for labels, value in metric.values(now).items():
             family.add_metric(labels, value)
         yield family
@@ -300,7 +95,7 @@ def serve(settings: PrometheusSettings, snapshot: Callable[[], Snapshot]) -> tup
 def reference() -> str:
     """Return docs/metrics.md."""
     rows = [
-        f"| `{PREFIX}{metric.name}{'_total' if metric.kind is _COUNTER else ''}` | "
+        f"| `{PREFIX}{metric.name}{'_total' if metric.kind == COUNTER else ''}` | "
         f"{', '.join(f'`{label}`' for label in metric.labels)} | {metric.text} |\n"
         for metric in METRICS
     ]
