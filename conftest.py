@@ -23,6 +23,8 @@ LONGEST_FIRST = (
     "tests/demo/",
     "tests/enrichment/",
     "tests/differential/",
+    "tests/faults/",
+    "tests/frameworks/",
     "tests/packaging/",
 )
 """Folders that start first, so that no long group starts when everything else is over. Others follow, by name."""

@@ -24,7 +24,7 @@ LINES = sorted(
         line.strip()
         for page in PAGES
         for line in re.findall(r"pip install ((?:[^\n`#]|#subdirectory)+)", (ROOT / page).read_text(encoding="utf-8"))
-        if "dist/" not in line and not line.startswith("milvus-otel-")  # releasing.md: what is to be published
+        if re.search(r"\./(client|processor)|git\+", line)  # not what is a file of a release, or of another project
     }
 )
 ASKS = {
