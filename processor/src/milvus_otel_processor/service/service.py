@@ -25,7 +25,6 @@ from milvus_otel_processor.telemetry.counters import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from wsgiref.simple_server import WSGIServer
 
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.storage.settings import FileStorageSettings
     from milvus_otel_processor.telemetry.metrics import MetricsSettings
+    from milvus_otel_processor.telemetry.scrapes import ScrapeServer
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Service:
         )
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
         self._metrics = config.metrics
-        self._metric_servers: list[WSGIServer] = []
+        self._metric_servers: list[ScrapeServer] = []
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
@@ -129,7 +129,7 @@ class Service:
     def _serve_metrics(self) -> None:
         for endpoint in self._metrics.endpoints:
             try:
-                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot)[0])
+                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot))
             except OSError as error:
                 self._receiver.stop(0)
                 raise StartError(
@@ -160,8 +160,7 @@ class Service:
             self._durable.close()
         self._stages.stop(lambda: deadline - monotonic())
         for server in self._metric_servers:
-            server.shutdown()
-            server.server_close()
+            server.stop()
 
     def _assemble(self, config: Configuration, clock: Clock) -> Assembled:
         try:
