@@ -72,7 +72,7 @@ class Enrichment:
         failures = telemetry.source_failures
         sources = [known[name] if name in known else load(name, failures) for name in settings.sources]
         self.access_log = (
-            AccessLog(store, counts, own=TRACE_ID, changed=self.catalogue.change)
+            AccessLog(store, counts, own=TRACE_ID, changed=self.catalogue.change, wrote=self.catalogue.wrote)
             if "access_log" in settings.sources
             else None
         )
@@ -80,6 +80,7 @@ class Enrichment:
             sources=sources,
             channels=channels if channels in sources else None,
             resolve=self.catalogue.find,
+            doubt=self.catalogue.doubt,
             writer=Writer(_selection(settings.attributes.subtree), _selection(settings.attributes.request)),
             spans=telemetry.enriched_spans,
             requests=telemetry.enriched_requests,
