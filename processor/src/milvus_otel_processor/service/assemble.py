@@ -81,7 +81,7 @@ def assemble(
 
     `random` is what refreshes of the catalogue are spread by. `wait_for_room` waits that many seconds at the most until the
     exporter has room for more, and tells whether it has. Raises SourceError where a source of the user's own cannot be had,
-    OwnProcessorError where a processor of theirs cannot, and OSError where a file of the TLS settings cannot be read.
+    OwnProcessorError where a processor of theirs cannot, and CertificateError where a file of the TLS settings cannot be read.
     """
     sampling = config.tail_sampling
     rules = Rules(sampling, clock, telemetry.evaluation_errors)

@@ -8,6 +8,7 @@ from threading import Event, Thread
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Protocol
 
+from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.memory.limiter import MemoryLimiter
@@ -86,8 +87,8 @@ class Service:
         storage = _storage(config.file_storage, clock)
         try:
             self._exporter = _exporter(config.exporter, self.telemetry, clock, storage)
-        except OSError as error:
-            raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
+        except CertificateError as error:
+            raise StartError(f"exporters.otlp.tls: {error}") from None
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, _ = self._assembled
         access_log = enrichment.access_log if enrichment is not None else None
@@ -173,8 +174,8 @@ class Service:
             )
         except (OwnProcessorError, SourceError) as error:
             raise StartError(str(error)) from None
-        except OSError as error:
-            raise StartError(f"processors.milvus.tls: cannot read {error.filename}: {error.strerror}") from None
+        except CertificateError as error:
+            raise StartError(f"processors.milvus.tls: {error}") from None
 
     def _tick(self) -> None:
         while not self._stopping.wait(self._store.tick):
