@@ -39,7 +39,7 @@ class Replayed:
         self.policies: dict[bytes, str] = {}
         self._sampling = sampling
         clock = Clocks(self.clock, lambda: int(self.clock.now * 1e9))
-        self.pipeline, _, _, enrichment, _ = assemble(
+        self.pipeline, _, _, enrichment, *_ = assemble(
             self, exporter=self, telemetry=self.telemetry, clock=clock, random=Random(0)
         )
         assert enrichment is not None

@@ -59,16 +59,44 @@ def test_the_table_has_every_policy_and_all_that_became_of_the_spans(folder: Fol
     first, *lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
     assert " ".join(first) == "3 traces, 6 spans in 2 requests over 20.0 s"
     assert [line for line in lines if set(line[0]) != {"─"}] == [
-        ["policy", "type", "decision", "traces", "share", "spans", "share"],
-        ["no-heartbeats", "drop", "dropped", "1", "33.33%", "1", "16.67%"],
-        ["errors", "status_code", "sampled", "1", "33.33%", "1", "16.67%"],
-        ["never", "latency", "sampled", "0", "0.00%", "0", "0.00%"],
-        ["-", "-", "not_sampled", "1", "33.33%", "1", "16.67%"],
+        ["policy", "type", "decision", "traces", "share", "spans", "share", "votes", "only"],
+        ["no-heartbeats", "drop", "dropped", "1", "33.33%", "1", "16.67%", "1", "1"],
+        ["errors", "status_code", "sampled", "1", "33.33%", "1", "16.67%", "1", "1"],
+        ["never", "latency", "sampled", "0", "0.00%", "0", "0.00%", "0", "0"],
+        ["-", "-", "not_sampled", "1", "33.33%", "1", "16.67%", "-", "-"],
         ["late,", "kept", "with", "their", "trace", "1", "16.67%"],
         ["late,", "not", "kept", "as", "their", "trace", "1", "16.67%"],
         ["refused:", "invalid_trace_id", "1", "16.67%"],
         ["kept", "sampled", "1", "33.33%", "2", "33.33%"],
+        ["votes:", "traces", "that", "the", "policy", "samples,", "or", "drops,", "whichever", "policy", "decided"],
+        ["only:", "those", "of", "them", "that", "no", "other", "policy", "samples,", "or", "drops"],
     ]
+
+
+OVERLAP = """\
+policies:
+  - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+  - {name: slow, type: latency, latency: {threshold_ms: 0}}
+  - {name: named, type: span_name, span_name: {names: [vip]}}
+"""
+
+
+def test_votes_count_what_a_policy_samples_behind_others_and_what_it_alone_does(folder: Folder) -> None:
+    folder.config.write_text(OVERLAP)
+    vips = [span(number, error=True, name="vip") for number in (1, 2, 3)]
+    folder.traces.write_bytes(sized(request(*vips, span(9))))
+    document = json.loads(folder.replay("--format", "json", str(folder.traces)).stdout)
+    rows = {row["policy"]: row for row in document["policies"]}
+    assert {name: rows[name]["traces"] for name in ("errors", "slow", "named")} == {"errors": 3, "slow": 1, "named": 0}
+    assert [rows[name]["votes"]["traces"] for name in ("errors", "slow", "named")] == [3, 4, 3]
+    assert [rows[name]["only"]["traces"] for name in ("errors", "slow", "named")] == [0, 1, 0]
+    without = json.loads(folder.replay("--no-votes", "--format", "json", str(folder.traces)).stdout)
+    assert {row["votes"] is None for row in without["policies"]} == {True}
+    strip = [{key: value for key, value in row.items() if key not in ("votes", "only")} for row in document["policies"]]
+    assert strip == [
+        {key: value for key, value in row.items() if key not in ("votes", "only")} for row in without["policies"]
+    ]
+    assert "votes" not in folder.replay("--no-votes", str(folder.traces)).stdout
 
 
 def test_the_json_has_the_same_figures(folder: Folder) -> None:
@@ -96,7 +124,7 @@ def test_the_table_says_what_a_shadow_would_have_done(folder: Folder) -> None:
     )
     result = folder.replay(str(folder.traces))
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert "all always_sample sampled 2 66.67% 2 33.33%" in lines
+    assert "all always_sample sampled 2 66.67% 2 33.33% 2 2" in lines
     assert "errors (shadow) status_code would be sampled, is sampled 1 33.33% 1 16.67%" in lines
     assert "never (shadow) latency would be sampled 0 0.00% 0 0.00%" in lines
     document = json.loads(folder.replay("--format", "json", str(folder.traces)).stdout)

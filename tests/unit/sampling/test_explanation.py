@@ -146,7 +146,7 @@ def test_policies_inside_are_explained_and_those_with_a_memory_are_asked_as_they
     assert (name, limited.decision, limited.reason) == (
         "limit",
         None,
-        "is not asked, because flags does not sample the trace",
+        "because flags does not sample the trace",
     )
 
 
@@ -155,7 +155,7 @@ def test_behind_a_drop_or_a_first_match_policies_with_a_memory_are_not_asked() -
     dropped = Sampler(sampling(limit, drop_roots("Search"), ALWAYS), CLOCK).explain(trace_of(SEARCH))
     assert dropped.verdict.policy == "heartbeats"
     assert [said.name for said in dropped.policies] == ["limit", "heartbeats", "everything"]
-    assert dropped.policies[0].explanation.reason == "is not asked, because heartbeats decided before"
+    assert dropped.policies[0].explanation.reason == "because heartbeats decided before"
     first = Sampler(sampling(ERRORS, limit, sample_on_first_match=True), CLOCK).explain(trace_of(SEARCH))
     assert first.policies[1].explanation.decision is None
     every = Sampler(sampling(ERRORS, limit), CLOCK).explain(trace_of(SEARCH))

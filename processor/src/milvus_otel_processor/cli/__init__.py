@@ -11,6 +11,7 @@ SUBCOMMANDS = {
     "run": "Receive, enrich, sample and export traces.",
     "validate": "Check a configuration and say all that is wrong with it.",
     "replay": "Run recorded traffic through the rules and say what they keep.",
+    "explain": "Say why a recorded trace is kept, or is not.",
     "config": "Print the built-in configuration.",
     "health": "Ask whether a processor or a Collector is healthy.",
     "demo": "Show it at work, on a real Milvus in a temporary folder.",

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from milvus_otel_processor.config import ConfigError, LoadedConfig, load_config
+from milvus_otel_processor.replay.recording import RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from milvus_otel_processor.config import Config
 
 config_option = click.option(
     "--config",
@@ -28,6 +31,25 @@ set_option = click.option(
     metavar="KEY.PATH=VALUE",
     help="Set one value over what the file says, such as exporters.otlp.endpoint=jaeger:4317. May be given often.",
 )
+
+
+access_log_option = click.option(
+    "--access-log",
+    "access_logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Milvus' access log of the same time, which knows collections and errors. May be given often.",
+)
+
+
+def check_access_logs(access_logs: Sequence[Path], config: Config) -> None:
+    """Raise RecordingError where access logs are given and nothing in the pipeline reads them."""
+    if access_logs and (config.milvus is None or "access_log" not in config.milvus.sources):
+        raise RecordingError(
+            f"--access-log {access_logs[0]}: means nothing with this configuration; "
+            "put the processor milvus with the source access_log into the pipeline"
+        )
 
 
 def config_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,33 +5,31 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
-from milvus_otel_processor.cli.options import config_options, load_or_exit
+from milvus_otel_processor.cli.options import access_log_option, check_access_logs, config_options, load_or_exit
 from milvus_otel_processor.replay.access_log import read_access_log
 from milvus_otel_processor.replay.left_out import LeftOut
 from milvus_otel_processor.replay.recording import RecordingError, read
 from milvus_otel_processor.replay.report import Report
-from milvus_otel_processor.replay.runner import replay
+from milvus_otel_processor.replay.runner import Run
+from milvus_otel_processor.replay.watch import CountedRules
+from milvus_otel_processor.sampling.rules import Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from milvus_otel_processor.config import Config
+    from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.replay.runner import Outcome
 
 
 @click.command("replay")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @config_options
-@click.option(
-    "--access-log",
-    "access_logs",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Milvus' access log of the same time, which knows collections and errors. May be given often.",
-)
+@access_log_option
 @click.option(
     "--format",
     "form",
@@ -46,6 +44,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write what was kept, as the Collector's file exporter does with format: proto.",
 )
+@click.option(
+    "--votes/--no-votes",
+    default=True,
+    show_default=True,
+    help="Ask every policy about every trace, to count what each would keep and what only it keeps; without it replay is faster.",
+)
 def command(
     *,
     files: tuple[Path, ...],
@@ -54,6 +58,7 @@ def command(
     access_logs: tuple[Path, ...],
     form: Literal["table", "json"],
     out: Path | None,
+    votes: bool,
 ) -> None:
     """Run recorded traces through the processor's rules, and say what each of them keeps.
 
@@ -64,11 +69,11 @@ def command(
     what is whole is replayed. Requests with metrics or logs are left out.
     """
     loaded = load_or_exit(path, overrides, rules_alone=True)
-    left_out = LeftOut()
+    left_out, inputs = LeftOut(), _Inputs(files, access_logs)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     try:
-        outcome = _run(files, access_logs, loaded.config, out, left_out)
+        outcome, rules = _run(inputs, loaded.config, out, left_out, CountedRules if votes else Rules)
     except RecordingError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
@@ -77,28 +82,35 @@ def command(
         sys.exit(1)
     for line in left_out.lines():
         click.echo(f"warning: {line}", err=True)
-    report = Report(outcome, loaded.config.tail_sampling, left_out)
+    report = Report(outcome, loaded.config.tail_sampling, left_out, rules)
     if form == "json":
         click.echo(report.to_json())
     else:
         report.print_table(sys.stdout)
 
 
+class _Inputs(NamedTuple):
+    """The files that are replayed."""
+
+    files: tuple[Path, ...]
+    access_logs: tuple[Path, ...]
+
+    def read(self, left_out: LeftOut) -> list[Iterator[Message]]:
+        """Return the recordings, not read yet; what of them is not replayed is counted in `left_out`."""
+        return [read(file, left_out) for file in self.files] + [read_access_log(file) for file in self.access_logs]
+
+
 def _run(
-    files: tuple[Path, ...], access_logs: tuple[Path, ...], config: Config, out: Path | None, left_out: LeftOut
-) -> Outcome:
-    if access_logs and (config.milvus is None or "access_log" not in config.milvus.sources):
-        raise RecordingError(
-            f"--access-log {access_logs[0]}: means nothing with this configuration; "
-            "put the processor milvus with the source access_log into the pipeline"
-        )
+    inputs: _Inputs, config: Config, out: Path | None, left_out: LeftOut, rules: type[Rules]
+) -> tuple[Outcome, Rules]:
+    check_access_logs(inputs.access_logs, config)
     with ExitStack() as stack:
         target = None
         if out is not None:
-            _check_not_read(out, (*files, *access_logs))
+            _check_not_read(out, (*inputs.files, *inputs.access_logs))
             target = stack.enter_context(out.open("wb"))
-        recordings = [read(file, left_out) for file in files] + [read_access_log(file) for file in access_logs]
-        return replay(recordings, config, target)
+        run = Run(config, target, rules)
+        return run.play(inputs.read(left_out)), run.rules
 
 
 def _check_not_read(out: Path, files: tuple[Path, ...]) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from milvus_otel_processor.pipeline.late import NOT_SAMPLED, SAMPLED
+from milvus_otel_processor.replay.watch import CountedRules, Tally
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.telemetry.counters import Amount
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.replay.left_out import LeftOut
     from milvus_otel_processor.replay.runner import Outcome
+    from milvus_otel_processor.sampling.rules import Rules
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 _UNCAPPED_WIDTH = 200  # where it is not a terminal that is written to
@@ -34,6 +36,10 @@ class Row(NamedTuple):
     type: str | None
     decision: str
     amount: Amount
+    votes: Amount | None = None
+    """The traces that the policy samples, or drops, whichever policy decided; None where no policy is meant."""
+    alone: Amount | None = None
+    """Those of them that no other policy samples, or drops."""
 
 
 class ShadowRow(NamedTuple):
@@ -50,8 +56,11 @@ class ShadowRow(NamedTuple):
 class Report:
     """The counts of a replay, by policy in the order of the configuration, and altogether."""
 
-    def __init__(self, outcome: Outcome, sampling: TailSamplingSettings | None, left_out: LeftOut) -> None:
+    def __init__(
+        self, outcome: Outcome, sampling: TailSamplingSettings | None, left_out: LeftOut, rules: Rules
+    ) -> None:
         self._left_out = left_out
+        self._rules = rules if isinstance(rules, CountedRules) else None
         self._counted = outcome.counted
         self._seconds = outcome.seconds
         policies = sampling.policies if sampling is not None else []
@@ -68,9 +77,22 @@ class Report:
         for name, type_ in self._policies.items():
             own = [decision for decision, policy in decisions if policy == name]
             for decision in own or [_usual(type_)]:
-                yield Row(name, type_, decision, decisions.pop((decision, name), Amount()))
+                amount = decisions.pop((decision, name), Amount())
+                yield Row(name, type_, decision, amount, *self._votes(name, decision, amount))
         for (decision, policy), amount in decisions.items():
             yield Row(policy or None, None, decision, amount)
+
+    def _votes(self, policy: str, decision: str, decided: Amount) -> tuple[Amount | None, Amount | None]:
+        """Return what the policy samples or drops, and what of it no other policy does; None where that was not counted."""
+        if self._rules is None:
+            return None, None
+        at_once = Amount()
+        if decision == Decision.DROPPED.value:
+            # What the names of roots have dropped at once: no other policy was asked about it.
+            asked = self._rules.dropped.get(policy, Tally())
+            at_once = Amount(decided.traces - asked.traces, decided.spans - asked.spans)
+        votes, alone = self._rules.votes.get(policy), self._rules.alone.get(policy)
+        return _sum(votes, at_once), _sum(alone, at_once)
 
     def _shadow_rows(self) -> Iterator[ShadowRow]:
         counts = self._counted.shadow_decisions
@@ -95,6 +117,7 @@ class Report:
                 {"policy": row.policy, "type": row.type, "decision": row.decision}
                 | row.amount.__dict__
                 | self._shares(row.amount)
+                | {"votes": _dict(row.votes), "only": _dict(row.alone)}
                 for row in self.rows
             ],
             "shadow_policies": [
@@ -132,6 +155,9 @@ class Report:
         for outcome, lines in self._counted.access_log_lines.items():
             console.print(f"{lines:,} lines of the access log {outcome}")
         console.print(self._table())
+        if self._rules is not None:
+            console.print("votes: traces that the policy samples, or drops, whichever policy decided")
+            console.print("only: those of them that no other policy samples, or drops")
 
     def _table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, show_footer=True)
@@ -140,8 +166,19 @@ class Report:
         table.add_column("decision", Decision.SAMPLED.value)
         for header, footer in zip(("traces", "share", "spans", "share"), self._figures(self.kept), strict=True):
             table.add_column(header, footer, justify="right")
+        for header in ("votes", "only") if self._rules is not None else ():
+            table.add_column(header, justify="right")
         for row in self.rows:
-            table.add_row(row.policy or _DASH, row.type or _DASH, row.decision, *self._figures(row.amount))
+            table.add_row(
+                row.policy or _DASH,
+                row.type or _DASH,
+                row.decision,
+                *self._figures(row.amount),
+                *(
+                    _DASH if amount is None else f"{amount.traces:,}"
+                    for amount in ((row.votes, row.alone) if self._rules is not None else ())
+                ),
+            )
         table.add_section()
         for shadow in self.shadow_rows:
             decision = ", is ".join(filter(None, (f"would be {shadow.would}", shadow.decision)))
@@ -172,6 +209,15 @@ class Report:
     @staticmethod
     def _share(part: int, whole: int) -> str:
         return f"{part / whole:.2%}" if whole else _DASH
+
+
+def _sum(tally: Tally | None, more: Amount) -> Amount:
+    counted = tally if tally is not None else Tally()
+    return Amount(counted.traces + more.traces, counted.spans + more.spans)
+
+
+def _dict(amount: Amount | None) -> dict[str, int] | None:
+    return amount.__dict__ if amount is not None else None
 
 
 def _usual(policy_type: str) -> str:

@@ -8,12 +8,13 @@ from milvus_otel_processor.replay.clock import arrivals
 from milvus_otel_processor.replay.kept import KeptSpans
 from milvus_otel_processor.replay.recording import RecordingError
 from milvus_otel_processor.sampling.policies import Clock
+from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.service.assemble import assemble
 from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.telemetry.counters import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.service.assemble import Processors
@@ -38,25 +39,36 @@ def replay(recordings: Iterable[Iterable[Message]], config: Processors, out: IO[
 
     Raises RecordingError at a message that is none, and OSError where `out` cannot be written.
     """
-    run = _Run(config, out)
-    for time_ns, message in arrivals(recordings):
-        run.advance_to(time_ns)
-        run.ingest(message)
-    return run.finish()
+    return Run(config, out).play(recordings)
 
 
-class _Run:
-    def __init__(self, config: Processors, out: IO[bytes] | None) -> None:
+class Run:
+    """One replay; `rules` is what makes its rules, and once it is made the rules themselves."""
+
+    def __init__(self, config: Processors, out: IO[bytes] | None = None, rules: type[Rules] = Rules) -> None:
         self._telemetry = Telemetry()
         self._kept = KeptSpans(self._telemetry, out)
         self._start_ns = 0
         self._now = 0.0  # seconds after that
         self._clock = Clock(lambda: self._now, lambda: self._start_ns + int(self._now * _NANOSECONDS))
-        self._pipeline, self._store, _, enrichment, _ = assemble(
-            config, exporter=self._kept, telemetry=self._telemetry, clock=self._clock
+        assembled = assemble(
+            config, exporter=self._kept, telemetry=self._telemetry, clock=self._clock, make_rules=rules
         )
+        self._pipeline, self._store, self.rules = assembled.pipeline, assembled.store, assembled.rules
         # Enrichment is never started, so that Milvus is not asked.
-        self._access_log = enrichment.access_log if enrichment is not None else None
+        self._access_log = assembled.enrichment.access_log if assembled.enrichment is not None else None
+
+    def play(self, recordings: Iterable[Iterable[Message]], until: Callable[[], bool] = lambda: False) -> Outcome:
+        """Run the requests of all recordings, or up to the first after which `until` is true, and return what was counted.
+
+        Raises RecordingError at a message that is none, and OSError where what is kept cannot be written.
+        """
+        for time_ns, message in arrivals(recordings):
+            self.advance_to(time_ns)
+            if until():
+                break
+            self.ingest(message)
+        return self.finish()
 
     def advance_to(self, time_ns: int) -> None:
         """Let the time go on to this one, nanoseconds since 1970."""
@@ -73,6 +85,7 @@ class _Run:
         self._pipeline.tick()
 
     def ingest(self, message: Message) -> None:
+        """Take a request in. Raises RecordingError where it is none."""
         try:
             if not message.is_access_log:
                 self._pipeline.ingest(message.request)
@@ -82,6 +95,7 @@ class _Run:
             raise RecordingError(f"{message.place}: not an ExportTraceServiceRequest: {error}") from None
 
     def finish(self) -> Outcome:
+        """Let the time go on until everything is decided, and return what was counted."""
         seconds = self._now
         self.advance(self._now + self._store.wait + 2 * self._store.tick)
         self._pipeline.drain()

@@ -160,6 +160,24 @@ class Sampler:
             self._has_no_answer(rule, trace, error)
             return Decision.NOT_SAMPLED
 
+    def votes(self, trace: Trace) -> tuple[Verdict, list[str]]:
+        """Return the verdict that `decide` returns, and the policies that sample the trace, or drop it if one does.
+
+        Every policy is asked at the most once; where `decide` does not ask one with a memory, it is not asked here either. Raises
+        DecodeError at a malformed span.
+        """
+        if self._adjusts:
+            read_incoming(trace)
+        droppers = [rule for rule in self._drops if self._answer(rule, trace) is not Decision.NOT_SAMPLED]
+        if droppers:
+            return droppers[0].dropped, [rule.dropped.policy or "" for rule in droppers]
+        samplers: list[_Rule] = []
+        for rule in self._keeps:
+            if (not samplers or not self._stops or not rule.evaluator.stateful) and self._matches(rule, trace):
+                samplers.append(rule)
+        verdict = samplers[0].sampled if samplers else NOT_SAMPLED
+        return verdict, [rule.sampled.policy or "" for rule in samplers]
+
     def explain(self, trace: Trace) -> TraceExplanation:
         """Return the verdict that `decide` returns, and what every policy says, each of them asked at the most once.
 
@@ -173,7 +191,7 @@ class Sampler:
             name = rule.sampled.policy or ""
             is_behind = verdict is not NOT_SAMPLED and (verdict.decision is Decision.DROPPED or self._stops)
             if is_behind and rule.evaluator.stateful:
-                said[name] = Explanation(None, f"is not asked, because {verdict.policy} decided before")
+                said[name] = Explanation(None, f"because {verdict.policy} decided before")
                 continue
             said[name] = answer = rule.evaluator.explain(trace)
             if verdict is NOT_SAMPLED and answer.decision is not Decision.NOT_SAMPLED:

@@ -59,6 +59,7 @@ class Assembled(NamedTuple):
     stages: Stages
     enrichment: Enrichment | None
     collections: RuleCollections
+    rules: Rules
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Give the pipeline, which samples and may be running, other rules."""
@@ -76,15 +77,17 @@ def assemble(
     clock: Clock,
     random: Random | None = None,
     wait_for_room: Callable[[float], bool] = lambda _: True,
+    make_rules: type[Rules] = Rules,
 ) -> Assembled:
     """Return the pipeline that these settings describe, in front of what takes kept spans.
 
-    `random` is what refreshes of the catalogue are spread by. `wait_for_room` waits that many seconds at the most until the
-    exporter has room for more, and tells whether it has. Raises SourceError where a source of the user's own cannot be had,
-    OwnProcessorError where a processor of theirs cannot, and CertificateError where a file of the TLS settings cannot be read.
+    `make_rules` is what makes the rules of their settings. `random` is what refreshes of the catalogue are spread by.
+    `wait_for_room` waits that many seconds at the most until the exporter has room for more, and tells whether it has. Raises
+    SourceError where a source of the user's own cannot be had, OwnProcessorError where a processor of theirs cannot, and OSError
+    where a file of the TLS settings cannot be read.
     """
     sampling = config.tail_sampling
-    rules = Rules(sampling, clock, telemetry.evaluation_errors)
+    rules = make_rules(sampling, clock, telemetry.evaluation_errors)
     store = make_store(sampling, rules, gathering_time(config))
     collections = RuleCollections(sampling, telemetry.missing_collections)
     around = Around(telemetry, clock, random or Random(), store, collections.check)  # noqa: S311 - no secret
@@ -106,7 +109,7 @@ def assemble(
         wait_for_room=wait_for_room,
     )
     enrichment = next((stage for _, stage in made if isinstance(stage, Enrichment)), None)
-    return Assembled(pipeline, store, stages, enrichment, collections)
+    return Assembled(pipeline, store, stages, enrichment, collections, rules)
 
 
 def make_store(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> Store:

@@ -79,6 +79,19 @@ class Attribute:
             return True  # these bytes are something else than a value; the spans themselves have to be asked
 
 
+_NAME = "a span's name is no attribute: the policy span_name asks for it"
+_FIELD = "that is a field of the span and no attribute: ottl_condition asks for it"
+_FIELDS = {
+    **dict.fromkeys(("name", "span.name", "span_name"), _NAME),
+    **dict.fromkeys(("kind", "span.kind", "trace_id", "span_id", "parent_span_id", "start_time", "end_time"), _FIELD),
+    **dict.fromkeys(
+        ("status", "status.code", "status_code"), "a span's status is no attribute: status_code asks for it"
+    ),
+    **dict.fromkeys(("duration", "latency"), "a duration is no attribute: latency asks for that of the trace"),
+}
+"""What to say where a rule asks for what spans have, and not as an attribute."""
+
+
 class AttributeEvaluator(Evaluator):
     """Samples traces with an attribute that matches, or with `invert_match` those without.
 
@@ -116,7 +129,8 @@ class AttributeEvaluator(Evaluator):
                 if self.matches_span(value):
                     return f"{span_words(trace, index)} has `{name}`: {value_words(value)}"
         if not found:
-            return f"no span or resource has `{name}`"
+            hint = _FIELDS.get(name)
+            return f"no span or resource has `{name}`" + (f"; {hint}" if hint else "")
         if not any(value.WhichOneof("value") in self.kinds for _, value in found):
             return f"`{name}` is there, but {listed(type_words(value) for _, value in found)}"
         return f"`{name}` has other values: {listed(value_words(value) for _, value in found)}"

@@ -145,7 +145,7 @@ class AllOf(Evaluator):
         failed = False
         for evaluator in self._evaluators:
             if missing and evaluator.stateful:
-                answer = Explanation(None, f"is not asked, because {missing[0]} does not sample the trace")
+                answer = Explanation(None, f"because {missing[0]} does not sample the trace")
             else:
                 answer = evaluator.explain(trace)
                 failed |= answer.failed and not missing  # behind one that does not sample, an error is never met

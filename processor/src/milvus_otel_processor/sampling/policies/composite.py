@@ -115,7 +115,7 @@ class Composite(Evaluator):
         for share in self._shares:
             label = share.evaluator.label
             if first:
-                inside.append((label, Explanation(None, f"is not asked, because {first} samples the trace")))
+                inside.append((label, Explanation(None, f"because {first} samples the trace")))
                 continue
             before = share.spans
             answer = share.evaluator.explain(trace)
