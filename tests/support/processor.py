@@ -8,6 +8,7 @@ import grpc
 from milvus_otel_processor.components import StageSettings
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
@@ -33,6 +34,7 @@ class Configuration:
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     memory_limiter: MemoryLimiterSettings = field(default_factory=MemoryLimiterSettings)
     file_storage: FileStorageSettings | None = None
+    authenticator: BearerTokenSettings | None = None
 
     @property
     def stages(self) -> list[StageSettings]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.pipeline.own import OwnStage, find, is_own
 from milvus_otel_processor.receiver.settings import ReceiverSettings
@@ -89,6 +90,7 @@ COMPONENTS = (
     Component("exporters", "otlp", ExporterSettings),
     Component("exporters", "otlp_grpc", ExporterSettings),
     Component("extensions", "memory_limiter", MemoryLimiterSettings),
+    Component("extensions", "bearertokenauth", BearerTokenSettings),
     Component("extensions", "file_storage", FileStorageSettings),
 )
 """The components that there are, in the order of the reference of all keys."""

@@ -93,6 +93,16 @@ def test_health_is_asked_over_tls_with_the_authority(certificates: Path, endpoin
     assert (trusting.exit_code, plain.exit_code) == (0, 1)
 
 
+@pytest.mark.parametrize("endpoint", [True], indirect=True)
+def test_health_can_show_a_certificate(certificates: Path, endpoint: str) -> None:
+    trusting = ["--endpoint", endpoint, "--ca-file", str(certificates / "ca.crt")]
+    own = ["--cert-file", str(certificates / "processor.crt"), "--key-file", str(certificates / "processor.key")]
+    assert CliRunner().invoke(health, trusting).exit_code == 1
+    assert CliRunner().invoke(health, [*trusting, *own]).exit_code == 0
+    assert CliRunner().invoke(health, [*trusting, *own, "--service", "alive"]).exit_code == 0
+    assert "go together" in CliRunner().invoke(health, [*trusting, *own[:2]]).output
+
+
 @pytest.mark.parametrize("setting", ["cert_file", "key_file", "client_ca_file"])
 def test_a_file_that_is_missing_or_no_certificate_is_named_with_its_setting(
     certificates: Path, tmp_path: Path, setting: str

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import click
 
+BUILT_IN_ENDPOINT = "127.0.0.1:14317"
+"""Where the built-in configuration receives."""
+
 
 @click.command("health")
 @click.option(
     "--endpoint",
-    default="127.0.0.1:4317",
+    default=BUILT_IN_ENDPOINT,
     show_default=True,
     metavar="HOST:PORT|URL",
     help="A processor's OTLP/gRPC endpoint, or the URL of a Collector's `health_check` extension.",
@@ -25,8 +28,28 @@ import click
     metavar="FILE",
     help="PEM file of the authority to trust; with it the gRPC endpoint is asked over TLS.",
 )
+@click.option(
+    "--cert-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="PEM file of a certificate to show, where the processor asks for one.",
+)
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="PEM file of the key of --cert-file.",
+)
+@click.option(
+    "--service",
+    default="",
+    metavar="NAME",
+    help="What to ask for: nothing is whether requests are taken now, `alive` whether it runs at all.",
+)
 @click.option("--timeout", default=3.0, show_default=True, metavar="SECONDS", help="How long the answer may take.")
-def command(endpoint: str, ca_file: Path | None, timeout: float) -> None:
+def command(  # noqa: PLR0917 - click calls it by name
+    endpoint: str, ca_file: Path | None, cert_file: Path | None, key_file: Path | None, service: str, timeout: float
+) -> None:
     """Ask ENDPOINT whether it is healthy: status 0 if it is, else one line that says why and status 1.
 
     A gRPC endpoint is asked by the standard grpc.health.v1 service, a URL by GET. Made for a container's health check.
@@ -34,7 +57,9 @@ def command(endpoint: str, ca_file: Path | None, timeout: float) -> None:
     if endpoint.startswith("http://"):
         problem = _problem_over_http(endpoint, timeout)
     else:
-        problem = _problem_over_grpc(endpoint, ca_file, timeout)
+        if (cert_file is None) != (key_file is None) or (cert_file is not None and ca_file is None):
+            raise click.UsageError("--cert-file and --key-file go together, and with --ca-file")
+        problem = _problem_over_grpc(endpoint, (ca_file, key_file, cert_file), service, timeout)
     if problem:
         click.echo(f"{endpoint} is not healthy: {problem}", err=True)
         sys.exit(1)
@@ -51,20 +76,28 @@ def _problem_over_http(url: str, timeout: float) -> str | None:
         return str(error)
 
 
-def _problem_over_grpc(endpoint: str, ca_file: Path | None, timeout: float) -> str | None:
+def _problem_over_grpc(
+    endpoint: str, tls: tuple[Path | None, Path | None, Path | None], service: str, timeout: float
+) -> str | None:
     # A health check runs often, and most of what it costs is imports.
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
-    if ca_file is None:
+    if tls[0] is None:
         channel = grpc.insecure_channel(endpoint)
     else:
-        channel = grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(ca_file.read_bytes()))
+        channel = grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(*map(_content, tls)))
     with channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout)
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=service), timeout=timeout
+            )
         except grpc.RpcError as error:
             return f"{error.code().name}: {error.details()}"
     if answer.status == health_pb2.HealthCheckResponse.SERVING:
         return None
     return f"its status is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
+
+
+def _content(file: Path | None) -> bytes | None:
+    return file.read_bytes() if file is not None else None

@@ -9,6 +9,7 @@ from pydantic import Field, SerializeAsAny
 from milvus_otel_processor.components import StageSettings
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
+from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
@@ -74,7 +75,7 @@ class Config(Settings):
     receivers: dict[str, ReceiverSettings]
     processors: dict[str, SerializeAsAny[Settings]]
     exporters: dict[str, ExporterSettings]
-    extensions: dict[str, MemoryLimiterSettings | FileStorageSettings] = Field(default={})
+    extensions: dict[str, MemoryLimiterSettings | FileStorageSettings | BearerTokenSettings] = Field(default={})
     service: ServiceSettings
 
     @property
@@ -108,6 +109,13 @@ class Config(Settings):
         """How much memory all of it may take: a `memory_limiter` extension that takes part, or what is so without one."""
         used = (self.extensions[name] for name in self.service.extensions)
         return next((found for found in used if isinstance(found, MemoryLimiterSettings)), MemoryLimiterSettings())
+
+    @property
+    def authenticator(self) -> BearerTokenSettings | None:
+        """The token that senders have to show: the extension that the receiver names as its `auth.authenticator`, if it does."""
+        auth = self.receiver.protocols.grpc.auth
+        found = self.extensions.get(auth.authenticator) if auth is not None else None
+        return found if isinstance(found, BearerTokenSettings) else None
 
     @property
     def file_storage(self) -> FileStorageSettings | None:

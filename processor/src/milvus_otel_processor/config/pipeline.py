@@ -41,6 +41,7 @@ def check_pipeline(root: Mapping) -> Iterator[Problem]:
         yield from _check_twice(listed, path)
     yield from _check_order(_listed(root, "processors"))
     yield from _check_tail_storage(root)
+    yield from _check_authenticators(root)
 
 
 def unused_components(root: Mapping) -> Iterator[Problem]:
@@ -99,6 +100,20 @@ def _check_tail_storage(root: Mapping) -> Iterator[Problem]:
             )
             what = f"{shown(named.value)} is no file_storage extension in service.extensions, {expected}"
             yield Problem(named.place, f"processors.{name}.tail_storage", what)
+
+
+def _check_authenticators(root: Mapping) -> Iterator[Problem]:
+    listed = [str(item.value) for item in _listed(root, "extensions")]
+    known = [name for name in listed if component_type(name) == "bearertokenauth"]
+    receivers = root.get("receivers")
+    for name, entry in receivers.entries.items() if isinstance(receivers, Mapping) else ():
+        node: Node | None = entry.node
+        for key in ("protocols", "grpc", "auth", "authenticator"):
+            node = node.get(key) if isinstance(node, Mapping) else None
+        if isinstance(node, Scalar) and node.value not in known:
+            expected = one_of(known) if known else "expected a bearertokenauth extension, which has to be listed there"
+            what = f"{shown(node.value)} is no bearertokenauth extension in service.extensions, {expected}"
+            yield Problem(node.place, f"receivers.{name}.protocols.grpc.auth.authenticator", what)
 
 
 def _check_order(listed: list[Scalar]) -> Iterator[Problem]:

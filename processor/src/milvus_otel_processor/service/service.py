@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
+from milvus_otel_processor.extensions.bearer_token import BearerToken
 from milvus_otel_processor.memory.limiter import MemoryLimiter
 from milvus_otel_processor.pipeline.own import OwnProcessorError
 from milvus_otel_processor.receiver.server import PortError, Receiver
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
 
     from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings, Headers
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
     from milvus_otel_processor.receiver.settings import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
@@ -61,6 +63,10 @@ class Configuration(Processors, Protocol):
         """How much memory all of it may take."""
 
     @property
+    def authenticator(self) -> BearerTokenSettings | None:
+        """The token that senders have to show, if any."""
+
+    @property
     def file_storage(self) -> FileStorageSettings | None:
         """What it keeps on disk, if anything."""
 
@@ -92,7 +98,7 @@ class Service:
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
         access_log = enrichment.access_log if enrichment is not None else None
         self._limiter = MemoryLimiter(config.memory_limiter.limit(), [self._pipeline.memory, self._exporter.memory])
-        self._admission = Admission(self._limiter, clock)
+        self._admission = Admission(self._limiter, clock, authenticates=_authenticates(config.authenticator))
         self._durable = None
         if storage is not None:
             self._durable = Durable(storage, self._pipeline, self._exporter, self.telemetry, self._limiter)
@@ -191,6 +197,16 @@ class Service:
         patience = min(self._store.wait, _LONGEST_PATIENCE) + _PATIENCE
         if self._admission.seconds_refusing() > patience:
             self._pipeline.decide_oldest(lambda: self._limiter.used > self._limiter.budget * _RELIEVED)
+
+
+def _authenticates(settings: BearerTokenSettings | None) -> Callable[[Headers], bool] | None:
+    if settings is None:
+        return None
+    try:
+        return BearerToken(settings).is_shown
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StartError(f"extensions.bearertokenauth.filename: cannot read {settings.filename}: {reason}") from None
 
 
 def _exporter(

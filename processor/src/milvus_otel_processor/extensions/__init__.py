@@ -1,0 +1,1 @@
+"""What takes part beside the pipeline, with the Collector's names."""
