@@ -39,8 +39,11 @@ def environment(checkout: Path, folder: Path) -> Path:
     source = folder / "source"
     subprocess.run(["git", "-c", "advice.detachedHead=false", "clone", "--quiet", checkout, source], check=True)
     subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, venv], check=True, cwd=folder)
+    constraint = folder / "build.txt"
+    constraint.write_text("setuptools-scm<9\n", encoding="utf-8")  # what pymilvus 2.5 builds with
     packages = [f"{source}[bulk_writer]", "-e", str(ROOT / "client"), *TOOLS]
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", python, *packages], check=True, cwd=folder)
+    install: list[str | Path] = ["uv", "pip", "install", "--quiet", "--python", python]
+    subprocess.run([*install, "--build-constraints", constraint, *packages], check=True, cwd=folder)
     return python
 
 

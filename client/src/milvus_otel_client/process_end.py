@@ -48,6 +48,8 @@ class ProcessEnd:
         self._once = threading.Lock()
         self.is_under_way = False
         """True from the beginning of the end on; nothing is sent after it."""
+        self.is_busy = False
+        """True while the end is sending."""
 
     def add_processor(self, processor: DeliveryProcessor, receiver: str) -> None:
         """Take charge of what a processor has to deliver; `receiver` is where a user would say that it sends to."""
@@ -104,7 +106,7 @@ class ProcessEnd:
         with self._once:
             if self.is_under_way:
                 return
-            self.is_under_way = True
+            self.is_under_way = self.is_busy = True
         started, budget = self._clock(), self._budget()
         with _silent_exporters() as words:
             if self.tracer_provider is not None:
@@ -118,6 +120,7 @@ class ProcessEnd:
                     self.meter_provider.shutdown(timeout_millis=1000 * left)
         are_metrics_lost = not all(exporter.is_delivered for exporter in self._metric_exporters)
         self._tell_lost(self._undelivered(), metrics=are_metrics_lost, reason=words[-1] if words else "")
+        self.is_busy = False
 
     def before_fork(self) -> None:
         """Hold what must not be under way in a fork."""
@@ -133,7 +136,7 @@ class ProcessEnd:
         """Begin anew: the child has an end of its own."""
         self._once = threading.Lock()
         self._gave_up_at = None
-        self.is_under_way = False
+        self.is_under_way = self.is_busy = False
         for processor in self._processors:
             processor.after_fork_in_child()
 

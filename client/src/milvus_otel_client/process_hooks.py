@@ -93,20 +93,19 @@ def _flush_on_sigterm(end: ProcessEnd) -> None:
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         return
-    was_asked = False
+    is_flushing = False
 
     def flush_and_end(number: int, _frame: object) -> None:
-        nonlocal was_asked
-        is_first, was_asked = not was_asked, True
-        if is_first and end.is_under_way:
-            return  # the process ends already, within its limit
+        nonlocal is_flushing
+        if is_flushing or end.is_busy:
+            return  # a launcher that repeats itself does not cut short what has a limit
         is_ours = signal.getsignal(number) is flush_and_end
-        if is_first:
-            end.flush_before_the_end()
+        is_flushing = True
+        end.flush_before_the_end()
+        is_flushing = False
         if is_ours:  # else somebody else's handler has called this one, and decides what comes next
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             signal.signal(number, flush_and_end)  # still here: the first process of a container ignores it by default
-        was_asked = False
 
     signal.signal(signal.SIGTERM, flush_and_end)
