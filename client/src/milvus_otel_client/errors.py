@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import grpc
@@ -75,13 +76,18 @@ def grpc_code_of(error: BaseException) -> grpc.StatusCode | None:
 
 def milvus_code_of(error: BaseException, *, is_answer: bool = False) -> int | None:
     """Return the code of Milvus' answer; None for an error that is pymilvus' own, gRPC's or Python's."""
-    if not any(parent.__name__ == "MilvusException" for parent in type(error).__mro__):
+    if not _is_milvus_exception(type(error)):  # type: ignore[arg-type] # mypy takes classes for their instances
         return None
     code = getattr(error, "code", None)
     if not isinstance(code, int) or code <= 0:
         return None
     is_own = not is_answer and code in _CLIENT_SIDE
     return None if is_own and getattr(error, "compatible_code", None) == _UNEXPECTED_ERROR else code
+
+
+@lru_cache(maxsize=64)
+def _is_milvus_exception(error_type: type[BaseException]) -> bool:
+    return any(parent.__name__ == "MilvusException" for parent in error_type.__mro__)
 
 
 def response_code(code: int) -> dict[str, str]:

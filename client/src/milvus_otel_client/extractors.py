@@ -21,6 +21,8 @@ ManyFromArgument = Callable[[Any, dict[str, Any]], None]
 """Adds what it finds to the dict, by attribute."""
 FromResult = Callable[[Any], Value]
 
+MAX_NAME = 255
+"""Characters, in Milvus."""
 _MAX_NAMES = 64
 _MAX_REQUEST_ID = 255
 _NAME = re.compile(r"[A-Za-z0-9_$][\w$.:-]{0,254}", re.ASCII)
@@ -35,14 +37,19 @@ _CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually", "Customized
 """By the numbers of Milvus' ``ConsistencyLevel``."""
 
 
+def text(value: Any) -> str | None:
+    """Read a text that is not too long for a name."""
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_NAME else None
+
+
 def as_name(value: Any) -> str | None:
     """Read the name of something in Milvus."""
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+    return value if value and isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
 def as_field(value: Any) -> str | None:
     """Read the name of a field, or a path into one."""
-    return value if isinstance(value, str) and _FIELD.fullmatch(value) else None
+    return value if value and isinstance(value, str) and _FIELD.fullmatch(value) else None
 
 
 def integer(value: Any) -> int | None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from milvus_otel_client import attributes
+from milvus_otel_client.extractors import as_name
 from milvus_otel_client.target import server_attributes
 
 
@@ -19,7 +20,11 @@ class Identity(NamedTuple):
 
 @lru_cache(maxsize=512)
 def identity_of(operation: str, collection: str | None, database: str | None, address: str | None) -> Identity:
-    """Return the identity, made once for all calls that ask the same; None for what is not known (yet)."""
+    """Return the identity, made once for all calls that ask the same; None for what is not known (yet).
+
+    What cannot be a name is left out.
+    """
+    collection, database = as_name(collection), as_name(database)
     found: dict[str, str | int] = {
         attributes.DB_SYSTEM_NAME: attributes.DB_SYSTEM_MILVUS,
         attributes.DB_OPERATION_NAME: operation,

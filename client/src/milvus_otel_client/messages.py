@@ -91,11 +91,12 @@ def is_answer(error: BaseException, reason: str | None) -> bool:
     """Tell whether an error repeats the reason that Milvus gave for refusing an rpc; others are pymilvus' own."""
     if not reason:
         return False
-    # pymilvus puts the number of retries before the answer; in one of its errors the reason is in the place of the code
-    return any(
-        isinstance(said, str) and reason in said
-        for said in (getattr(error, "message", None), getattr(error, "code", None))
-    )
+    # pymilvus puts the number of retries before the answer
+    said = getattr(error, "message", None)
+    if isinstance(said, str) and reason in said:
+        return True
+    # in one of its errors the reason is in the place of the code
+    return getattr(error, "code", None) == reason
 
 
 def _parameter_in(message: str) -> str | None:

@@ -30,6 +30,7 @@ from milvus_otel_client.extractors import (
     settings,
     sub_request_fields,
     sub_request_nq,
+    text,
 )
 
 Request = tuple[tuple[str, str, FromArgument], ...]
@@ -45,7 +46,7 @@ class Operation:
     request: Request = ()
     """Beside the application's request id, which any operation can have."""
     response: Response = ()
-    collection: tuple[str, CollectionOf] = ("collection_name", as_name)
+    collection: tuple[str, CollectionOf] = ("collection_name", text)
     """The argument that names the collection, and how the name is read from it."""
     settings: tuple[str, ManyFromArgument] | None = None
     """The argument that is a dict of settings, and how attributes are read from it."""
@@ -130,8 +131,8 @@ OPERATIONS: dict[str, Operation] = {
     "flush": Operation("flush", collection=("collection_names", only_name)),
     # collections, partitions, aliases
     "create_collection": Operation("create_collection", (_CONSISTENCY,)),
-    "rename_collection": Operation("rename_collection", collection=("old_name", as_name)),
-    "rename_collections": Operation("rename_collection", collection=("old_name", as_name)),
+    "rename_collection": Operation("rename_collection", collection=("old_name", text)),
+    "rename_collections": Operation("rename_collection", collection=("old_name", text)),
     "load_collection": Operation("load_collection", (_REPLICAS,)),
     "create_partition": Operation("create_partition", _PARTITIONS),
     "drop_partition": Operation("drop_partition", _PARTITIONS),
@@ -145,7 +146,7 @@ OPERATIONS: dict[str, Operation] = {
     "drop_alias": Operation("drop_alias", (_ALIAS,)),
     "describe_alias": Operation("describe_alias", (_ALIAS,)),
     "do_bulk_insert": Operation("bulk_insert", _PARTITIONS),
-    "restore_snapshot": Operation("restore_snapshot", collection=("target_collection_name", as_name)),
+    "restore_snapshot": Operation("restore_snapshot", collection=("target_collection_name", text)),
     # indexes
     "create_index": Operation("create_index", _CREATE_INDEX, settings=_INDEX_SETTINGS),
     "drop_index": Operation("drop_index", (_INDEX_NAME, _FIELD_NAME)),

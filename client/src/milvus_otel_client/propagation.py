@@ -37,10 +37,17 @@ def inject(span_context: SpanContext, context: Context, metadata: Any) -> Metada
     the empty id that pymilvus sends into the access log's ``$trace_id``; with this one the line has the right id on every
     version. Without a ``traceparent`` it is not sent: Milvus 3.0 makes no span for such a request.
     """
-    entries: Metadata = [entry for entry in metadata or () if entry[0] not in _TRACE_CONTEXT]
     is_valid = span_context.is_valid
-    if is_valid:
-        entries = [entry for entry in entries if entry[1] or entry[0] not in _REQUEST_IDS]
+    entries: Metadata = []
+    has_request_id = False
+    for entry in metadata or ():
+        key = entry[0]
+        if key in _REQUEST_IDS:
+            if is_valid and not entry[1]:
+                continue
+            has_request_id = True
+        if key not in _TRACE_CONTEXT:
+            entries.append(entry)
     # a context with one thing in it, the span, has no baggage
     has_baggage = (len(context) > is_valid) and baggage.get_all(context)
     if has_baggage or _has_more_than_trace_context(propagate.get_global_textmap()):
@@ -48,7 +55,7 @@ def inject(span_context: SpanContext, context: Context, metadata: Any) -> Metada
     if is_valid:
         flags = span_context.trace_flags & _SAMPLED
         trace_id = f"{span_context.trace_id:032x}"
-        if not any(entry[0] in _REQUEST_IDS for entry in entries):
+        if not has_request_id:
             entries.append((REQUEST_ID, trace_id))
         entries.append(("traceparent", f"00-{trace_id}-{span_context.span_id:016x}-{flags:02x}"))
         if trace_state := span_context.trace_state:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_client import attributes
-from milvus_otel_client.extractors import as_name
+from milvus_otel_client.extractors import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ def server_attributes(address: str) -> dict[str, str | int]:
 
 
 def target_of(handler: Any, arguments: Mapping[str, Any]) -> tuple[str | None, str]:
-    """Return the database and the address that a call on a handler goes to; None for what cannot be a database's name.
+    """Return the database and the address that a call on a handler goes to; None for what is too long to be a database's name.
 
     The database is where each version of pymilvus keeps it: an argument names the one that is created or dropped; from
     2.6.1 on a ``CallContext`` travels with each call; before that the async handler kept the name, and the sync one an
@@ -43,8 +43,8 @@ def target_of(handler: Any, arguments: Mapping[str, Any]) -> tuple[str | None, s
             name = _header_value(interceptor)
         else:
             name = getattr(handler, "_db_name", "")
-    is_named = bool(name) and isinstance(name, str)
-    return as_name(name) if is_named else attributes.DEFAULT_DATABASE, handler.server_address
+    is_named = name and isinstance(name, str)
+    return text(name) if is_named else attributes.DEFAULT_DATABASE, handler.server_address
 
 
 def _header_value(interceptor: Any) -> Any:

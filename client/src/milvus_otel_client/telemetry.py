@@ -12,7 +12,7 @@ from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, TracerProvider, get_tracer, set_span_in_context
 
 from milvus_otel_client import attributes, errors, messages
-from milvus_otel_client.extractors import as_name, client_request_id, filter_text
+from milvus_otel_client.extractors import client_request_id, filter_text, text
 from milvus_otel_client.held import HeldRpcs
 from milvus_otel_client.identity import identity_of
 from milvus_otel_client.private import without_private
@@ -83,7 +83,7 @@ class Telemetry:
     def begin_compound(self, compound: Compound, arguments: Mapping[str, Any], context: Context) -> Call | None:
         """Start the span of an operation that calls several methods of a handler, whose target is not known yet."""
         try:
-            identity = identity_of(compound.name, as_name(arguments.get("collection_name")), None, None)
+            identity = identity_of(compound.name, text(arguments.get("collection_name")), None, None)
             return Call(self, identity, identity.attributes.copy(), arguments, context, compound=compound)
         except Exception:
             _logger.exception("no span for the operation %s", compound.name)

@@ -115,7 +115,7 @@ def component(section: str, type_: str) -> Component | None:
 
 
 def make_stage(stage: StageSettings, around: Around) -> Stage:
-    """Make a stage. Raises OwnProcessorError, SourceError or OSError where it cannot be had."""
+    """Make a stage. Raises OwnProcessorError, SourceError or CertificateError where it cannot be had."""
     found = component("processors", stage.name.partition("/")[0])
     assert found is not None
     assert found.make is not None

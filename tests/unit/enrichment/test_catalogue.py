@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -298,3 +299,40 @@ def test_who_waits_for_the_catalogue_is_told_when_all_of_a_listing_has_been_read
     assert world.told == [2]
     world.step(60)
     assert world.told == [2, 2]
+
+
+def test_a_collection_that_loads_is_read_in_each_step_until_it_is_loaded() -> None:
+    loading = Collection(1, "default", "products", load_state="Loading")
+    world = World([loading])
+    world.step(0)
+    world.milvus.held[1] = replace(loading, load_state="Loaded")
+    world.step(1)
+    found = world.catalogue.find("default", "products")
+    assert found is not None
+    assert found.load_state == "Loaded"
+    world.milvus.asked.clear()
+    world.step(1)
+    assert world.milvus.asked == []
+
+
+def test_what_a_change_makes_doubtful_is_left_out_until_it_is_read_again() -> None:
+    world = World([replace(PRODUCTS, row_count=12, load_state="Loaded", replica_count=1)])
+    world.step(0)
+    world.catalogue.change(None, "live")
+    found = world.catalogue.find("default", "products")
+    assert found is not None
+    assert (found.row_count, found.load_state, found.replica_count) == (None, None, None)
+    world.step(1)
+    found = world.catalogue.find("default", "products")
+    assert found is not None
+    assert (found.row_count, found.load_state, found.replica_count) == (12, "Loaded", 1)
+
+
+def test_after_a_write_the_rows_are_not_known_until_they_are_counted_again() -> None:
+    world = World([replace(PRODUCTS, row_count=12, load_state="Loaded")])
+    world.step(0)
+    world.catalogue.wrote("default", "products")
+    world.catalogue.wrote("default", "nobody")
+    found = world.catalogue.find("default", "products")
+    assert found is not None
+    assert (found.row_count, found.load_state) == (None, "Loaded")

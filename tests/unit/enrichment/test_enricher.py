@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -393,3 +394,46 @@ def test_the_user_is_written_only_where_it_is_asked_for_by_name() -> None:
         trace = request_trace()
         bench.enrich(trace)
         assert "enduser.id" not in attributes(decoded(trace)[SEARCH])
+
+
+@pytest.mark.parametrize(
+    ("state", "operation", "told"), [("Loading", "Search", None), ("NotLoad", "Insert", "NotLoad")]
+)
+def test_a_search_that_went_well_contradicts_a_collection_that_is_not_loaded(
+    state: str, operation: str, told: str | None
+) -> None:
+    bench = Bench()
+    bench.know(replace(PRODUCTS, load_state=state))
+    bench.log(line(operation))
+    trace = trace_of(served(1, operation))
+    bench.enrich(trace)
+    ((_, own),) = decoded(trace).items()
+    assert attributes(own).get("milvus.collection.load_state") == told
+    assert bool(bench.enrichment.catalogue.take_misses()) == (told is None)
+
+
+def test_a_span_of_a_call_that_names_a_collection_names_its_request() -> None:
+    bench = Bench()
+    name = "/milvus.proto.milvus.MilvusService/Search"
+    caller = span(
+        2, name, kind=CLIENT, parent=1, db__collection__name="orders", db__namespace="shop", rpc__method="Search"
+    )
+    trace = trace_of(span(1, "app"), caller, served(3, "Search", parent=2), span(4, "SearchTask", parent=3))
+    bench.enrich(trace)
+    for one in ("SearchTask", SEARCH):
+        has = attributes(decoded(trace)[one])
+        assert (has["db.collection.name"], has["db.namespace"], has["milvus.enrichment"]) == (
+            "orders",
+            "shop",
+            "client",
+        )
+    assert "db.collection.name" not in attributes(decoded(trace)["app"])
+    assert bench.telemetry.enriched_requests == {"client": 1}
+
+
+def test_a_span_of_a_call_without_a_collection_tells_nothing() -> None:
+    bench = Bench()
+    caller = span(2, "/milvus.proto.milvus.MilvusService/Search", kind=CLIENT, db__operation__name="search")
+    trace = trace_of(caller, served(3, "Search", parent=2))
+    bench.enrich(trace)
+    assert bench.telemetry.enriched_requests == {"unknown": 1}

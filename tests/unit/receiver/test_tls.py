@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from milvus_otel_processor.cli.health import command as health
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import TRACE_SERVICE, traces
-from milvus_otel_processor.receiver.settings import GrpcSettings, ProtocolsSettings, ReceiverSettings, ServerTlsSettings
+from milvus_otel_processor.receiver.settings import GrpcSettings, ProtocolsSettings, ReceiverSettings
 from milvus_otel_processor.telemetry.counters import Telemetry
+from milvus_otel_processor.tls import ServerTlsSettings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from milvus_otel_processor.config import load_config
-from milvus_otel_processor.service.reload import Reloader, WatchedFiles, changes, content_of
+from milvus_otel_processor.config.files import fingerprint
+from milvus_otel_processor.service.reload import Reloader, WatchedFiles, changes
 
 from tests.unit.config.conftest import CONFIG, SAMPLING, ConfigFolder
 
@@ -236,13 +237,13 @@ def test_warnings_are_logged_with_the_new_rules(watched: Watched, caplog: pytest
 def test_a_pipe_is_not_read_twice(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert content_of(pipe) is None  # and has not waited for a writer
+    assert fingerprint(pipe) is None  # and has not waited for a writer
 
 
 def test_a_file_that_cannot_be_read_has_no_content(tmp_path: Path) -> None:
-    assert content_of(tmp_path) is None
-    assert content_of(tmp_path / "missing") is None
-    assert content_of(Path("a\0b")) is None
+    assert fingerprint(tmp_path) is None
+    assert fingerprint(tmp_path / "missing") is None
+    assert fingerprint(Path("a\0b")) is None
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.config.files import FileError, content
 from milvus_otel_processor.config.nodes import Entry, Mapping, Node, Scalar, Sequence, read_yaml
 from milvus_otel_processor.config.problems import ConfigError, Place, Problem, did_you_mean, shown
 
@@ -39,14 +40,13 @@ def read_file(path: Path, at: Place | None = None) -> str:
     place = at or Place(str(path))
     named = "" if at is None else f"cannot read {path}: "
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return content(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(
             [Problem(place, "", f"{named}not UTF-8 text: {error.reason} at byte {error.start}")]
         ) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError([Problem(place, "", f"{named or 'cannot read: '}{reason}")]) from None
+    except FileError as error:
+        raise ConfigError([Problem(place, "", f"{named or 'cannot read: '}{error}")]) from None
 
 
 @dataclass

@@ -76,8 +76,18 @@ DETAILS = (
     Attribute("milvus.collection.partition_count", "int", 1, "Its partitions."),
     Attribute("milvus.collection.consistency_level", "string", "Bounded", "Its default consistency level."),
     Attribute("milvus.collection.dynamic_field", "boolean", True, "Whether it takes fields that its schema lacks."),
-    Attribute("milvus.collection.row_count", "int", 120_000, "Its rows, as Milvus' statistics have them."),
-    Attribute("milvus.collection.load_state", "string", "Loaded", "`Loaded`, `Loading` or `NotLoad`."),
+    Attribute(
+        "milvus.collection.row_count",
+        "int",
+        120_000,
+        "Its flushed rows, as Milvus' statistics count them; left out from a write on until it is read again.",
+    ),
+    Attribute(
+        "milvus.collection.load_state",
+        "string",
+        "Loaded",
+        "`Loaded`, `Loading` or `NotLoad`; left out from a change on until it is read again.",
+    ),
     Attribute("milvus.collection.replica_count", "int", 1, "How many replicas are loaded."),
     Attribute("milvus.vector.field_names", "string[]", ("embedding",), "Its vector fields."),
     Attribute(

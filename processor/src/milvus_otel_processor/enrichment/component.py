@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.access_log.logs import AccessLog
@@ -37,7 +36,8 @@ class Enrichment:
 
     A stage (see `pipeline.contracts.Stage`). `enricher` works on traces; `access_log` takes in log requests, and is None where
     it is not among the sources.
-    Raises SourceError where a source of the user's own cannot be had, and OSError where a file of the TLS settings cannot be read.
+    Raises SourceError where a source of the user's own cannot be had, and CertificateError where a
+    file of the TLS settings cannot be read.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Enrichment:
         failures = telemetry.source_failures
         sources = [known[name] if name in known else load(name, failures) for name in settings.sources]
         self.access_log = (
-            AccessLog(store, counts, own=TRACE_ID, changed=self.catalogue.change)
+            AccessLog(store, counts, own=TRACE_ID, changed=self.catalogue.change, wrote=self.catalogue.wrote)
             if "access_log" in settings.sources
             else None
         )
@@ -80,6 +80,7 @@ class Enrichment:
             sources=sources,
             channels=channels if channels in sources else None,
             resolve=self.catalogue.find,
+            doubt=self.catalogue.doubt,
             writer=Writer(_selection(settings.attributes.subtree), _selection(settings.attributes.request)),
             spans=telemetry.enriched_spans,
             requests=telemetry.enriched_requests,
@@ -132,19 +133,15 @@ def _selection(settings: SelectionSettings) -> Selection:
 
 def _connection(settings: MilvusSettings) -> Connection:
     scheme, _, target = settings.uri.rstrip("/").partition("://")
-    tls = settings.tls
+    certificates = settings.tls.certificates()
     password = settings.password.get_secret_value()
     return Connection(
         target=target if ":" in target.rpartition("]")[2] else f"{target}:19530",
         tls=scheme == "https",
         authorization=f"{settings.user}:{password}" if settings.user else settings.token.get_secret_value(),
         timeout=settings.catalogue.timeout,
-        ca=_read(tls.ca_file),
-        cert=_read(tls.cert_file),
-        key=_read(tls.key_file),
-        server_name=tls.server_name_override,
+        ca=certificates.authority,
+        cert=certificates.certificate,
+        key=certificates.key,
+        server_name=settings.tls.server_name_override,
     )
-
-
-def _read(path: str | None) -> bytes | None:
-    return Path(path).read_bytes() if path is not None else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.enrichment.catalogue.collection import LOADED
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts, filled
 from milvus_otel_processor.enrichment.grpc_status import grpc_error, grpc_may_have_failed
 from milvus_otel_processor.enrichment.requests import find_requests, is_milvus, may_hold_requests
@@ -30,14 +32,15 @@ which there was more than one answer, so that none was given."""
 ORPHANS = "same_trace"
 """In metrics, spans that got the names of their trace's requests without being below one."""
 
+_NEEDS_LOADED = frozenset(("Search", "HybridSearch", "Query", "search", "hybrid_search", "query", "get"))
 _UNSET = 0  # Status.code
 
 
 class Enricher:
     """Appends attributes to the spans of Milvus requests, one trace at a time; never waits for anything.
 
-    `resolve` finds the collection that a database and a name, or alias, stand for. `spans` and `requests` count those that were
-    enriched, by source; of nested requests the outermost counts.
+    `resolve` finds the collection that a database and a name, or alias, stand for; `doubt` is told of one that a request
+    contradicts. `spans` and `requests` count those that were enriched, by source; of nested requests the outermost counts.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Enricher:
         sources: Sequence[KnownSource],
         channels: ChannelSource | None,
         resolve: Callable[[str | None, str], Collection | None],
+        doubt: Callable[[Collection], None] = lambda _: None,
         writer: Writer,
         spans: Counter[str],
         requests: Counter[str],
@@ -54,6 +58,7 @@ class Enricher:
         self._may_fail = [source.may_fail for source in sources]
         self._channels = channels
         self._resolve = resolve
+        self._doubt = doubt
         self._writer = writer
         self._spans = spans
         self._requests = requests
@@ -108,11 +113,20 @@ class Enricher:
                 self._requests[_outcome(facts[place], origins[place], ambiguous=place in ambiguous)] += 1
             facts[place] = _with_grpc_error(facts[place], trace, request)
         return [
-            (one, self._resolve(one.namespace, one.collection) if one.collection is not None else None, origin)
-            if one is not NOTHING
-            else None
+            (one, self._collection(one) if one.collection is not None else None, origin) if one is not NOTHING else None
             for one, origin in zip(facts, origins, strict=True)
         ]
+
+    def _collection(self, facts: Facts) -> Collection | None:
+        assert facts.collection is not None
+        found = self._resolve(facts.namespace, facts.collection)
+        if found is None or found.load_state in {None, LOADED}:
+            return found
+        if facts.operation not in _NEEDS_LOADED or facts.error_type is not None:
+            return found
+        # Milvus searches what is loaded: what was read of the collection is older than that.
+        self._doubt(found)
+        return replace(found, load_state=None)
 
     def _ask_sources(
         self, trace: Trace, requests: Sequence[Request], facts: list[Facts], origins: list[str]
@@ -230,5 +244,5 @@ def _tell_operation(operation: int, made: list[int], facts: list[Facts], origins
             continue
         if facts[operation].collection is None and of_call.collection is not None:
             origins[operation] = origins[place]
-        told = of_call._replace(operation=None, status_code=None, error_type=None, error_message=None)
+        told = of_call._replace(operation=None, status_code=None, error_type=None, error_message=None, exists=None)
         facts[operation] = filled(facts[operation], told)

@@ -10,28 +10,12 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from milvus_otel_processor.enrichment.attributes import ATTRIBUTES, NAMES
 from milvus_otel_processor.settings import Duration, Settings
+from milvus_otel_processor.tls import ClientTlsSettings
 
 SOURCES = ("client", "access_log", "channel")
 """The sources that there are, in the order in which they are tried by default."""
 
 _CUSTOM = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-
-
-class TlsSettings(Settings):
-    """How the connection to Milvus is secured; used with an `https` uri."""
-
-    ca_file: str | None = Field(default=None, description="PEM file of the authority to trust instead of the system's.")
-    cert_file: str | None = Field(
-        default=None, description="PEM file of our own certificate, where Milvus asks for one."
-    )
-    key_file: str | None = Field(default=None, description="PEM file of the key of `cert_file`.")
-    server_name_override: str | None = Field(default=None, description="The name to expect in Milvus' certificate.")
-
-    @model_validator(mode="after")
-    def _certificate_has_key(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("expected cert_file and key_file, both or neither")
-        return self
 
 
 class CatalogueSettings(Settings):
@@ -103,7 +87,9 @@ class MilvusSettings(Settings):
     token: SecretStr = Field(
         default=SecretStr(""), description="A token, or user:password, instead of `user` and `password`."
     )
-    tls: TlsSettings = Field(default=TlsSettings(), description="How the connection is secured.")
+    tls: ClientTlsSettings = Field(
+        default=ClientTlsSettings(), description="How the connection is secured; used with an `https` uri."
+    )
     sources: list[str] = Field(
         default=list(SOURCES),
         description="What is asked about each request, the first that knows counts: `client`, `access_log`, `channel`, and "

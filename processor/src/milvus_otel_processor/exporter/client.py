@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -21,7 +20,7 @@ _COMPRESSION = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression
 class Client:
     """Sends serialized ExportTraceServiceRequests to one endpoint.
 
-    Raises OSError where a file of the TLS settings cannot be read.
+    Raises CertificateError where a file of the TLS settings cannot be read.
     """
 
     def __init__(self, settings: ExporterSettings) -> None:
@@ -77,12 +76,9 @@ def _keepalive(settings: KeepaliveSettings) -> list[tuple[str, str | int]]:
 
 
 def _credentials(tls: TlsSettings) -> grpc.ChannelCredentials:
+    certificates = tls.certificates()
     return grpc.ssl_channel_credentials(
-        root_certificates=_content(tls.ca_file),
-        private_key=_content(tls.key_file),
-        certificate_chain=_content(tls.cert_file),
+        root_certificates=certificates.authority,
+        private_key=certificates.key,
+        certificate_chain=certificates.certificate,
     )
-
-
-def _content(file: str | None) -> bytes | None:
-    return Path(file).read_bytes() if file is not None else None

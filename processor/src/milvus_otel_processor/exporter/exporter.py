@@ -49,7 +49,7 @@ class OtlpExporter:
     batches go that cannot be sent soon, and where those are that an earlier process left. `on_out` is told of traces that are
     sent, lost and counted, or in the outbox.
 
-    Raises OSError where a file of the TLS settings cannot be read.
+    Raises CertificateError where a file of the TLS settings cannot be read.
     """
 
     def __init__(

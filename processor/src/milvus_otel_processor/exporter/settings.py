@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from milvus_otel_processor.settings import Duration, Settings, Target
+from milvus_otel_processor.tls import ClientTlsSettings
 
 # What gRPC sends as metadata; it fails at others with every request. Names that end in -bin have no text for a value.
 _HEADER_NAME = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
 _HEADER_VALUE = re.compile(r"[ -~]*")
 
 
-class TlsSettings(Settings):
+class TlsSettings(ClientTlsSettings):
     """How the connection is secured (the Collector's `configtls`)."""
 
     insecure: bool = Field(default=False, description="Send as plain text.")
-    ca_file: str | None = Field(default=None, description="PEM file of the authority to trust instead of the system's.")
-    cert_file: str | None = Field(
-        default=None, description="PEM file of our own certificate, where the peer asks for one."
-    )
-    key_file: str | None = Field(default=None, description="PEM file of the key of `cert_file`.")
-    server_name_override: str | None = Field(default=None, description="The name to expect in the peer's certificate.")
-
-    @model_validator(mode="after")
-    def _certificate_has_key(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("expected cert_file and key_file, both or neither")
-        return self
 
 
 class BatchSettings(Settings):

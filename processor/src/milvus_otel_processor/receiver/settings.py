@@ -5,17 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from milvus_otel_processor.settings import Address, ComponentId, Duration, Settings
-
-
-class ServerTlsSettings(Settings):
-    """How the receiver secures its connections (the Collector's `configtls`, server side)."""
-
-    cert_file: str = Field(min_length=1, description="PEM file of the receiver's own certificate.")
-    key_file: str = Field(min_length=1, description="PEM file of the key of `cert_file`.")
-    client_ca_file: str | None = Field(
-        default=None,
-        description="PEM file of the authority whose certificates senders have to show; without it none is asked for.",
-    )
+from milvus_otel_processor.tls import ServerTlsSettings
 
 
 class ServerParametersSettings(Settings):

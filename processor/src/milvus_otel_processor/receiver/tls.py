@@ -15,7 +15,7 @@ from milvus_otel_processor.telemetry.paced import PacedLog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from milvus_otel_processor.receiver.settings import ServerTlsSettings
+    from milvus_otel_processor.tls import ServerTlsSettings
 
 _log = logging.getLogger(__name__)
 

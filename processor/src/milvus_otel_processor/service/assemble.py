@@ -83,8 +83,8 @@ def assemble(
 
     `make_rules` is what makes the rules of their settings. `random` is what refreshes of the catalogue are spread by.
     `wait_for_room` waits that many seconds at the most until the exporter has room for more, and tells whether it has. Raises
-    SourceError where a source of the user's own cannot be had, OwnProcessorError where a processor of theirs cannot, and OSError
-    where a file of the TLS settings cannot be read.
+    SourceError where a source of the user's own cannot be had, OwnProcessorError where a processor of theirs cannot, and
+    CertificateError where a file of the TLS settings cannot be read.
     """
     sampling = config.tail_sampling
     rules = make_rules(sampling, clock, telemetry.evaluation_errors)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
-from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.config import ConfigError
+from milvus_otel_processor.config.files import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,10 +30,10 @@ class WatchedFiles:
     nor is the time of a change trusted, which a copy may keep. They are small.
     """
 
-    def __init__(self, content: Callable[[Path], bytes | None] | None = None) -> None:
-        self._content = content or content_of
-        self._known: dict[Path, bytes | None] = {}
-        self._before: dict[Path, bytes | None] = {}
+    def __init__(self, content: Callable[[Path], object] | None = None) -> None:
+        self._content = content or fingerprint
+        self._known: dict[Path, object] = {}
+        self._before: dict[Path, object] = {}
         self._noted: set[Path] = set()
 
     def note(self, path: Path) -> None:
@@ -55,14 +55,6 @@ class WatchedFiles:
     def keep_noted(self) -> None:
         """Forget the files that were not noted since `begin`."""
         self._known = {path: content for path, content in self._known.items() if path in self._noted}
-
-
-def content_of(path: Path) -> bytes | None:
-    """Return a file's content; None where there is none, or where it is a pipe, which can be read only once."""
-    try:
-        return path.read_bytes() if S_ISREG(path.stat().st_mode) else None
-    except (OSError, ValueError):
-        return None
 
 
 class Reloader:

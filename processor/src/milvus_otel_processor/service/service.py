@@ -8,6 +8,7 @@ from threading import Event, Thread
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Protocol
 
+from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.extensions.bearer_token import BearerToken
@@ -26,7 +27,6 @@ from milvus_otel_processor.telemetry.counters import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from wsgiref.simple_server import WSGIServer
 
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings, Headers
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.storage.settings import FileStorageSettings
     from milvus_otel_processor.telemetry.metrics import MetricsSettings
+    from milvus_otel_processor.telemetry.scrapes import ScrapeServer
 
 _log = logging.getLogger(__name__)
 
@@ -92,8 +93,8 @@ class Service:
         storage = _storage(config.file_storage, clock)
         try:
             self._exporter = _exporter(config.exporter, self.telemetry, clock, storage)
-        except OSError as error:
-            raise StartError(f"exporters.otlp.tls: cannot read {error.filename}: {error.strerror}") from None
+        except CertificateError as error:
+            raise StartError(f"exporters.otlp.tls: {error}") from None
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
         access_log = enrichment.access_log if enrichment is not None else None
@@ -111,7 +112,7 @@ class Service:
         )
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
         self._metrics = config.metrics
-        self._metric_servers: list[WSGIServer] = []
+        self._metric_servers: list[ScrapeServer] = []
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
@@ -135,7 +136,7 @@ class Service:
     def _serve_metrics(self) -> None:
         for endpoint in self._metrics.endpoints:
             try:
-                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot)[0])
+                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot))
             except OSError as error:
                 self._receiver.stop(0)
                 raise StartError(
@@ -166,8 +167,7 @@ class Service:
             self._durable.close()
         self._stages.stop(lambda: deadline - monotonic())
         for server in self._metric_servers:
-            server.shutdown()
-            server.server_close()
+            server.stop()
 
     def _assemble(self, config: Configuration, clock: Clock) -> Assembled:
         try:
@@ -180,8 +180,8 @@ class Service:
             )
         except (OwnProcessorError, SourceError) as error:
             raise StartError(str(error)) from None
-        except OSError as error:
-            raise StartError(f"processors.milvus.tls: cannot read {error.filename}: {error.strerror}") from None
+        except CertificateError as error:
+            raise StartError(f"processors.milvus.tls: {error}") from None
 
     def _tick(self) -> None:
         while not self._stopping.wait(self._store.tick):

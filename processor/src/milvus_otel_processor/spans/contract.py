@@ -21,6 +21,15 @@ ASK: Final = "ask"
 """What is answered about a root span's name where it settles nothing, and rules that look at such names have to be asked."""
 
 
+SMALL_TRACE: Final = 64
+"""Spans up to which a trace is looked at each time that it grows."""
+
+
+def looked_at_again(spans: int) -> int:
+    """Return with how many spans a large trace is looked at again that has so many now: an eighth more."""
+    return spans + spans // 8
+
+
 class Status(Protocol):
     """The status of a span."""
 
@@ -290,7 +299,11 @@ class Store(Protocol):
         """
 
     def touched(self) -> Sequence[Trace]:
-        """Return the traces to which the last request added, and which still wait, in the order of their first span in it."""
+        """Return the traces to which the last request added, and which still wait, in the order of their first span in it.
+
+        Of a trace with more than SMALL_TRACE spans only where it has as many as `looked_at_again` said when it was last returned:
+        to look at all of a growing trace with each of its spans would be quadratic.
+        """
 
     def take_larger_than(self, size: int) -> list[Trace]:
         """Remove and return those of the touched traces whose spans take more than this many bytes."""

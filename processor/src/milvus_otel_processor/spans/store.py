@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from milvus_otel_processor.spans.contract import ASK, Arrived
+from milvus_otel_processor.spans.contract import ASK, SMALL_TRACE, Arrived, looked_at_again
 from milvus_otel_processor.spans.decision_cache import DecisionCache
 from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
 from milvus_otel_processor.spans.schedule import Schedule
@@ -38,6 +38,16 @@ class _Counts:
         self.settled: dict[int, _Settled] = {}
 
 
+class _Large:
+    """A waiting trace with many spans: what they take, and with how many it is looked at again."""
+
+    __slots__ = ("next_look", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.next_look = 0
+
+
 class _Settled(NamedTuple):
     verdict: object
     traces: int = 0
@@ -59,6 +69,7 @@ class ReferenceStore:
         )
         self._asked: set[bytes] = set()
         self._touched: dict[bytes, None] = {}
+        self._large: dict[bytes, _Large] = {}
         self.spans = 0
         self.size = 0
 
@@ -82,6 +93,7 @@ class ReferenceStore:
 
     def configure(self, settings: StoreSettings, now: float) -> None:
         self._settings = settings
+        self._large.clear()
         self._of_root.cache_clear()
         self._schedule.change_wait(settings.wait, now)
         self._decisions.resize(settings.sampled_cache_size, settings.not_sampled_cache_size)
@@ -126,7 +138,7 @@ class ReferenceStore:
         self.spans += 1
         self.size += len(span)
         if self._settings.tells_touched:
-            self._touched[trace_id] = None
+            self._touch(trace_id, span)
         if root_name is not None and self._settings.wait_after_root:
             self._schedule.hurry(trace_id, now + self._settings.wait_after_root)
         if self._settings.wait_after_complete and (entry is None or root_name is not None):
@@ -152,11 +164,37 @@ class ReferenceStore:
         self._schedule.watch(trace_id, spans, now + self._settings.wait_after_complete)
 
     def touched(self) -> list[ReferenceTrace]:
-        return [self._trace(trace_id) for trace_id in self._touched if trace_id in self._waiting]
+        touched = []
+        for trace_id in self._touched:
+            entry, large = self._waiting.get(trace_id), self._large.get(trace_id)
+            if entry is None:
+                continue
+            if large is not None:
+                if len(entry) // 2 < large.next_look:
+                    continue
+                large.next_look = looked_at_again(len(entry) // 2)
+            touched.append(self._trace(trace_id))
+        return touched
 
     def take_larger_than(self, size: int) -> list[Trace]:
-        large = [trace.id for trace in self.touched() if trace.size > size]
+        large = [trace_id for trace_id in self._touched if trace_id in self._waiting and self._size_of(trace_id) > size]
         return [self._remove(trace_id) for trace_id in large]
+
+    def _size_of(self, trace_id: bytes) -> int:
+        large = self._large.get(trace_id)
+        return large.size if large is not None else sum(map(len, self._waiting[trace_id][1::2]))
+
+    def _touch(self, trace_id: bytes, span: bytes) -> None:
+        """Note that a trace has grown, and of a large one how much it takes: to add that up each time would be quadratic."""
+        self._touched[trace_id] = None
+        entry = self._waiting[trace_id]
+        if len(entry) <= 2 * SMALL_TRACE:
+            return
+        large = self._large.get(trace_id)
+        if large is None:
+            self._large[trace_id] = _Large(sum(map(len, entry[1::2])))
+        else:
+            large.size += len(span)
 
     def take(self, trace_id: bytes) -> ReferenceTrace:
         return self._remove(trace_id)
@@ -191,6 +229,7 @@ class ReferenceStore:
         trace = self._trace(trace_id)
         del self._waiting[trace_id]
         self._asked.discard(trace_id)
+        self._large.pop(trace_id, None)
         self.spans -= len(trace)
         self.size -= trace.size
         return trace

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from pydantic import Field
 
 from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.telemetry.instruments import COUNTER, GAUGE, METRICS, PREFIX
+from milvus_otel_processor.telemetry.scrapes import ScrapeServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from threading import Thread
-    from wsgiref.simple_server import WSGIServer
 
     from prometheus_client.core import Metric
 
@@ -85,11 +84,13 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         yield family
 
 
-def serve(settings: PrometheusSettings, snapshot: Callable[[], Snapshot]) -> tuple[WSGIServer, Thread]:
-    """Answer scrapes with what `snapshot` returns; the server's `shutdown` ends it. Raises OSError where the port is taken."""
+def serve(settings: PrometheusSettings, snapshot: Callable[[], Snapshot]) -> ScrapeServer:
+    """Answer scrapes with what `snapshot` returns, until the server is stopped. Raises OSError where the port is taken."""
     registry = CollectorRegistry()
     registry.register(_Snapshots(snapshot))
-    return start_http_server(settings.port, addr=settings.host, registry=registry)
+    server = ScrapeServer(settings.host, settings.port, registry)
+    server.start()
+    return server
 
 
 def reference() -> str:

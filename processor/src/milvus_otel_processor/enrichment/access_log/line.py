@@ -182,7 +182,7 @@ def _collection(text: str) -> str | None:
     """Return the collection: of a list the only one, of a renamed one the name that it had."""
     if text[:1] == "[" and text[-1:] == "]":
         text = text[1:-1].strip('"')
-    return _name(text.partition("->")[0].strip())
+    return _name(text.partition("->")[0])
 
 
 def _text(text: str) -> str | None:

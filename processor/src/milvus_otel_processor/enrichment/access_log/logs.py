@@ -24,6 +24,7 @@ _WARNINGS = {
     MALFORMED: "a line of the access log is not whole; later ones are only counted. Set proxy.accessLog.cacheSize in milvus.yaml "
     "to 0, and compare its formatters with docs/enrichment.md. line=%r",
 }
+_WRITES = frozenset(("Insert", "Upsert", "Delete", "Flush", "Import", "ManualCompaction", "TruncateCollection"))
 _CHANGES = frozenset(
     (
         "AlterAlias",
@@ -52,7 +53,8 @@ class AccessLog:
     """Parses the bodies of log records and puts the lines into the store.
 
     `changed` is told the database and collection of each request that makes, changes or drops a collection, a part of it or an
-    alias, or loads or releases it. Lines of the catalogue's own requests, by their trace id `own`, are left out.
+    alias, or loads or releases it; `wrote` those of each that changes what is in it. Lines of the catalogue's own requests, by
+    their trace id `own`, are left out.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class AccessLog:
         *,
         own: bytes,
         changed: Callable[[str | None, str | None], None],
+        wrote: Callable[[str | None, str | None], None] = lambda _database, _collection: None,
     ) -> None:
         self._store = store
         self._counts = counts
         self._own = own
         self._changed = changed
+        self._wrote = wrote
         self._warned: set[str] = set()
 
     def ingest(self, request: bytes) -> None:
@@ -82,8 +86,11 @@ class AccessLog:
                 self._refuse(text)
             elif line.trace_id != self._own:
                 lines.append(line)
-                if line.facts.operation in _CHANGES and line.facts.error_type is None:
-                    self._changed(line.facts.namespace, line.facts.collection)
+                if line.facts.error_type is None:
+                    if line.facts.operation in _CHANGES:
+                        self._changed(line.facts.namespace, line.facts.collection)
+                    elif line.facts.operation in _WRITES:
+                        self._wrote(line.facts.namespace, line.facts.collection)
         self._store.add(lines)
 
     def _refuse(self, text: str) -> None:

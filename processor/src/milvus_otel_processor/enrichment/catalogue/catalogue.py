@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _MISSES_REMEMBERED = 1000
 _USES_REMEMBERED = 10_000
+_DEFAULT = "default"  # the database of requests that name none
 
 
 class Catalogue:
@@ -93,9 +94,25 @@ class Catalogue:
             if collection.stale is not stale:
                 self.put(replace(collection, stale=stale))
 
+    def wrote(self, namespace: str | None, name: str | None) -> None:
+        """Tell that a request has written to a collection: its number of rows is not known until it is read again."""
+        found = self._by_name.get((namespace or _DEFAULT, name)) if name is not None else None
+        if found is not None and found.row_count is not None:
+            self.put(replace(found, row_count=None))
+
+    def doubt(self, collection: Collection) -> None:
+        """Tell that a request shows a collection's load state to be another: it is not known until it is read again."""
+        held = self._by_id.get(collection.id)
+        if held is not None and held.load_state is not None:
+            self.put(replace(held, load_state=None))
+            self._misses.append((held.namespace, held.name))
+
     def change(self, namespace: str | None, name: str | None) -> None:
         """Tell that a request has made, changed or dropped a collection or an alias; `name` is the collection, if it is known."""
         self._changes.append((namespace, name))
+        found = self._by_name.get((namespace or _DEFAULT, name)) if name is not None else None
+        if found is not None:
+            self.put(replace(found, row_count=None, load_state=None, replica_count=None))
 
     def take_changes(self) -> bool:
         """Return whether something has changed, and let what it may concern be read again."""

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.attributes import Value
 
 
+LOADED, LOADING = "Loaded", "Loading"
+"""Load states."""
+
+
 @dataclass(frozen=True, slots=True)
 class VectorField:
     """A vector field; `dimension` is 0 for sparse vectors, index and metric are empty where there is no index."""

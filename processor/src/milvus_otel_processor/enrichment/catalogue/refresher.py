@@ -6,6 +6,7 @@ import logging
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol
 
+from milvus_otel_processor.enrichment.catalogue.collection import LOADING
 from milvus_otel_processor.enrichment.catalogue.milvus import Refusal
 
 if TYPE_CHECKING:
@@ -157,6 +158,9 @@ class Refresher:
         for used in self._catalogue.take_uses():
             if used in self._listed and self._read_at.get(used, 0.0) <= old:
                 self._learn(source.describe(*self._listed[used]))
+        for loading in [one for one in self._catalogue.all() if one.load_state == LOADING]:
+            # It takes seconds, and nothing tells when it is done.
+            self._learn(source.describe(loading.namespace, loading.name))
 
     def _read_what_is_new(self, source: Source) -> None:
         for new in [one for one in self._listed if one not in self._read_at]:

@@ -24,7 +24,7 @@ _NOT_KNOWN = "unknown"  # what openlit writes for a collection that was a positi
 
 
 class ClientSource:
-    """Reads the attributes of the operations' spans."""
+    """Reads the attributes of the operations' spans, and of those of their calls that name a collection."""
 
     name = "client"
 
@@ -33,12 +33,14 @@ class ClientSource:
         return False
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
-        """Return what each operation's span says."""
+        """Return what each caller's span says."""
         found = {}
+        names = trace.may_hold(_COLLECTION) or trace.may_hold(_OPERATION_COLLECTION)
         for place, request in enumerate(requests):
-            if request.method is None and request.client is not None:
+            if request.client is not None and (names or request.method is None):
                 facts = _facts(trace.attributes(request.client))
-                if facts is not None:
+                # A span of a call is made by gRPC's instrumentation: only with a name was something of Milvus added to it.
+                if facts is not None and (request.method is None or facts.collection is not None):
                     found[place] = facts
         return found
 
