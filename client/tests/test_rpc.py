@@ -94,6 +94,12 @@ def test_what_is_set_on_an_rpc_reaches_what_is_called(milvus: FakeMilvus, instru
     handler._stub.Search.return_value = "found"
     assert handler._stub.Search(None, timeout=1) == "found"
     assert handler._stub.Search.call_args.kwargs["timeout"] == 1
+    handler._stub.Search.future.side_effect = KeyError("faked")
+    with pytest.raises(KeyError, match="faked"):
+        handler._stub.Search.future(None)
+    assert handler._stub.Search.future.call_count == 1
+    handler._stub.Search.future = MagicMock(return_value="future")
+    assert handler._stub.Search.future(None) == "future"
     del handler._stub.Search.return_value
     assert "side_effect" in dir(handler._stub.Connect)
 

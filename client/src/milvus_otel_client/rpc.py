@@ -258,7 +258,12 @@ class _Rpc(_RpcBase):
         self._end(span, response)
         return response
 
-    def future(self, *args: Any, **kwargs: Any) -> Any:
+    @property
+    def future(self) -> Any:
+        """The call that returns at once."""
+        return _Future(self)
+
+    def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start the rpc; the span ends when the answer is there."""
         if not self._is_wanted():
             return self._target.future(*args, **kwargs)
@@ -268,9 +273,27 @@ class _Rpc(_RpcBase):
         except BaseException as error:
             self._fail(span, error)
             raise
-        if span is not None:
+        if span is not None and hasattr(future, "add_done_callback"):
             future.add_done_callback(functools.partial(self._end_with_future, span, CURRENT.get()))
+        else:  # a test's fake
+            self._end(span, None)
         return future
+
+
+class _Future:
+    """gRPC's ``rpc.future``; what is asked of it or set on it otherwise is gRPC's, or a test's fake."""
+
+    def __init__(self, rpc: _Rpc) -> None:
+        self.__dict__["_rpc"] = rpc
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._rpc.start(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rpc._target.future, name)  # noqa: SLF001
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._rpc._target.future, name, value)  # noqa: SLF001
 
 
 class _AioRpc(_RpcBase):
