@@ -130,7 +130,7 @@ class Store:
         if not calls:
             return None
         with self._lock:
-            return any(line.facts.error_type is not None for call in tuple(calls) for line in self._pool.fitting(call))
+            return any(map(self._pool.may_have_failed, tuple(calls)))
 
     @property
     def _is_full(self) -> bool:

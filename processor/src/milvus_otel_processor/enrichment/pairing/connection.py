@@ -122,10 +122,13 @@ class Connection:
             given = self._solve(line, chance)[1]
         return max(0.0, self._share(line) - given)
 
-    def fitting(self, call: Call) -> list[Line]:
-        """Return the lines that are not impossible for this call, however unlikely."""
+    def may_have_failed(self, call: Call) -> bool:
+        """Tell whether the line of a failed request is not impossible for this call."""
         low, high = bisect_left(self._line_ends, call.start - MILLISECOND), bisect_right(self._line_ends, call.end)
-        return [line for line in self.lines[low:high] if fit(call.start, call.end, line.end, line.cost)]
+        return any(
+            line.facts.error_type is not None and fit(call.start, call.end, line.end, line.cost) > 0
+            for line in self.lines[low:high]
+        )
 
     def within(self, start: int, end: int) -> list[Line]:
         """Return the lines whose time includes this one, to the millisecond."""

@@ -97,9 +97,9 @@ class Pool:
         self._lost += (none - self._lost) / _CALLS_AVERAGED
         return found
 
-    def fitting(self, call: Call) -> list[Line]:
-        """Return the lines that are not impossible for this call."""
-        return self._of(call).fitting(call)
+    def may_have_failed(self, call: Call) -> bool:
+        """Tell whether the line of a failed request is not impossible for this call."""
+        return self._of(call).may_have_failed(call)
 
     def within(self, method: str, start: int, end: int) -> list[Line]:
         """Return the lines of this method, whatever their connection, whose time includes this one."""
