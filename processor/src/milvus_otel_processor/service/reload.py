@@ -69,12 +69,14 @@ class Reloader:
         files: WatchedFiles,
         load: Callable[[], LoadedConfig],
         replace_rules: Callable[[TailSamplingSettings], None],
+        told: Callable[[int], None] | None = None,
     ) -> None:
         self._config = config
         self._files = files
         self._load = load
         self._replace_rules = replace_rules
         self._rules = config.tail_sampling
+        self._told = told or (lambda _: None)
 
     def run(self, asked: Event) -> None:
         """Follow the files until the program ends, and load anew whenever `asked` is set."""
@@ -96,9 +98,11 @@ class Reloader:
         try:
             loaded = self._load()
         except ConfigError as error:
+            self._told(0)
             for problem in error.problems:
                 _log.error("not reloaded, %s: %s", _STAYS, problem)
             return
+        self._told(1)
         self._files.keep_noted()
         for warning in loaded.warnings:
             _log.warning("%s", warning)

@@ -98,7 +98,10 @@ class Service:
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
         access_log = enrichment.access_log if enrichment is not None else None
-        self._limiter = MemoryLimiter(config.memory_limiter.limit(), [self._pipeline.memory, self._exporter.memory])
+        parts = [self._pipeline.memory, self._exporter.memory]
+        if access_log is not None:
+            parts.append(access_log.memory)
+        self._limiter = MemoryLimiter(config.memory_limiter.limit(), parts)
         self._admission = Admission(self._limiter, clock, authenticates=_authenticates(config.authenticator))
         self._durable = None
         if storage is not None:
@@ -110,6 +113,20 @@ class Service:
         self._receiver = Receiver(
             config.receiver, services, self.telemetry, admission=self._admission, ready=lambda: self._admission.ready
         )
+        self.telemetry.last_reload_successful = 1
+        self.telemetry.watch(
+            memory_used=lambda: self._limiter.used,
+            memory_limit=lambda: self._limiter.budget,
+            queued_bytes=self._exporter.memory,
+            queue_capacity=lambda: config.exporter.sending_queue.queue_size,
+            ready=lambda: int(self._admission.ready),
+        )
+        if storage is not None:
+            self.telemetry.watch(
+                storage_size=lambda: storage.bytes,
+                storage_limit=lambda: storage.limit,
+                storage_damaged=lambda: storage.damaged_bytes,
+            )
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
         self._metrics = config.metrics
         self._metric_servers: list[ScrapeServer] = []

@@ -23,7 +23,8 @@ class Storage:
     """The folder, with the requests and the kept batches in it. Raises StorageError where the folder cannot be used."""
 
     def __init__(self, settings: FileStorageSettings, clock: Callable[[], float]) -> None:
-        self._largest = settings.max_size_mib * _MIB
+        self.limit = settings.max_size_mib * _MIB
+        """How much may be on disk; bytes."""
         self._folder = Folder(settings.directory, create=settings.create_directory)
         try:
             self.outbox = Outbox(self._folder.path, fsync=settings.fsync, has_room=self._has_room)
@@ -61,7 +62,7 @@ class Storage:
         self._folder.close()
 
     def _has_room(self, size: int) -> bool:
-        return self.bytes + size <= self._largest
+        return self.bytes + size <= self.limit
 
     def _has_room_for_request(self, size: int) -> bool:
-        return self.bytes + size <= self._largest * _REQUESTS_SHARE
+        return self.bytes + size <= self.limit * _REQUESTS_SHARE

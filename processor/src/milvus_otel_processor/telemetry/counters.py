@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from enum import Enum
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.telemetry.instruments import Amount, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Refused(Enum):
@@ -45,6 +48,7 @@ class Telemetry(Snapshot):
     def __init__(self) -> None:
         super().__init__()
         self._lock = Lock()
+        self._watched: dict[str, Callable[[], int]] = {}
 
     def tally(self, decision: str, policy: str = "") -> Amount:
         """Return the counts of this decision by this policy, to be added to; the policy is empty where none decided."""
@@ -87,8 +91,14 @@ class Telemetry(Snapshot):
         with self._lock:
             self.retries += 1
 
+    def watch(self, **values: Callable[[], int]) -> None:
+        """Have snapshots ask these for the fields of their names."""
+        self._watched.update(values)
+
     def snapshot(self) -> Snapshot:
         """Return the counts as they are now."""
+        for name, value in self._watched.items():
+            setattr(self, name, value())
         with self._lock:
             return Snapshot(**{one.name: _copied(getattr(self, one.name)) for one in fields(Snapshot)})
 

@@ -199,6 +199,33 @@ class Snapshot:
     exported_spans: int = _number("exporter_sent_spans", "Spans that the exporter's peer took.")
     queued_spans: int = _number("exporter_queued_spans", "Spans that wait to be sent, or are under way.", kind=GAUGE)
     retries: int = _number("exporter_retries", "Requests sent again after a failure.")
+    queue_capacity: int = _number(
+        "exporter_queue_capacity",
+        "`sending_queue.queue_size`: spans from which on decisions wait for room.",
+        kind=GAUGE,
+    )
+    queued_bytes: int = _number(
+        "exporter_queued_bytes", "Memory of the spans that wait to be sent, and of requests under way.", kind=GAUGE
+    )
+    memory_used: int = _number(
+        "memory_used_bytes",
+        "Memory of all that requests make grow, as the limit counts it: in flight, waiting, queued, lines of the access log.",
+        kind=GAUGE,
+    )
+    memory_limit: int = _number(
+        "memory_limit_bytes", "What that may be at the most; from there on requests are refused for now.", kind=GAUGE
+    )
+    storage_size: int = _number("storage_size_bytes", "What is on disk.", kind=GAUGE)
+    storage_limit: int = _number("storage_limit_bytes", "`max_size_mib` of the storage; 0 without one.", kind=GAUGE)
+    storage_damaged: int = _number(
+        "storage_damaged_bytes", "What an earlier process left on disk and could not be read, and is lost.", kind=GAUGE
+    )
+    ready: int = _number("ready", "1 while requests are taken, 0 while they are refused.", kind=GAUGE)
+    last_reload_successful: int = _number(
+        "last_reload_successful",
+        "0 where the last change of the rules was broken, and those before stay; else 1.",
+        kind=GAUGE,
+    )
     lost_spans: Counter[str] = _by(
         "reason", "lost_spans", "Spans that no rule dropped and that nevertheless did not get through."
     )

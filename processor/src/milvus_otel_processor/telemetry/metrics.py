@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from pydantic import Field
 
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.telemetry.counters import Lost, Refused
 from milvus_otel_processor.telemetry.instruments import COUNTER, GAUGE, METRICS, PREFIX
 from milvus_otel_processor.telemetry.scrapes import ScrapeServer
 
@@ -64,7 +66,15 @@ class MetricsSettings(Settings):
         return [] if self.level == "none" else [reader.pull.exporter.prometheus for reader in self.readers]
 
 
+_PACKAGE = "milvus-otel-processor"
 _FAMILIES = {COUNTER: CounterMetricFamily, GAUGE: GaugeMetricFamily}
+
+
+_KNOWN = {
+    "lost_spans": [(reason.value,) for reason in Lost],
+    "receiver_refused_spans": [(Refused.INVALID_TRACE_ID.value,)],
+    "receiver_refused_requests": [(reason.value,) for reason in Refused if reason is not Refused.INVALID_TRACE_ID],
+}
 
 
 class _Snapshots(Collector):
@@ -79,7 +89,9 @@ class _Snapshots(Collector):
 def _families(now: Snapshot) -> Iterator[Metric]:
     for metric in METRICS:
         family = _FAMILIES[metric.kind](PREFIX + metric.name, metric.text, labels=metric.labels)
-        for labels, value in metric.values(now).items():
+        # What has not happened yet is 0, not missing: `increase()` sees the first time.
+        values = {**dict.fromkeys(_KNOWN.get(metric.name, ()), 0.0), **metric.values(now)}
+        for labels, value in values.items():
             family.add_metric(labels, value)
         yield family
 
@@ -88,6 +100,9 @@ def serve(settings: PrometheusSettings, snapshot: Callable[[], Snapshot]) -> Scr
     """Answer scrapes with what `snapshot` returns, until the server is stopped. Raises OSError where the port is taken."""
     registry = CollectorRegistry()
     registry.register(_Snapshots(snapshot))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    Info("milvus_otel_build", "The processor's version.", registry=registry).info({"version": version(_PACKAGE)})
     server = ScrapeServer(settings.host, settings.port, registry)
     server.start()
     return server
@@ -128,6 +143,24 @@ Every span that comes in is counted in exactly one of `receiver_refused_spans`, 
 | `rejected` | the exporter's peer refused spans for good | its answer is in the log |
 | `retries_exhausted` | the peer was away longer than `retry_on_failure.max_elapsed_time` | raise that, or bring the peer back |
 | `shutdown` | the processor stopped before the peer took them, or was told to drop what waits | |
+
+The reasons for which requests are refused whole. For those marked *again* the answer is `RESOURCE_EXHAUSTED` with a
+`RetryInfo`, so that senders, the Collector for one, keep the data and send it again:
+
+| reason | | what happened | what to do |
+| --- | --- | --- | --- |
+| `memory_limit` | again | all the memory that there is is used up | give it more, or several processors; see why its peer is slow |
+| `storage_full` | again | the storage has reached `max_size_mib` | see why the exporter's peer is away; a larger disk |
+| `storage_failed` | again | the storage cannot be written to | look at the disk; it goes on by itself when that works again |
+| `recovering` | again | what an earlier process had acknowledged is taken in first | wait |
+| `read_timeout` | again | a request was announced, and did not arrive in time | look for what sends it |
+| `shutdown` | again | the processor stops | |
+| `malformed_request` | | it is not valid protobuf, or cannot be inflated | look for what sends it |
+| `too_large` | | it is larger than `max_recv_msg_size_mib`, or than the whole memory limit | smaller batches at the sender |
+| `unauthenticated` | | no token, or a wrong one | see that sender and receiver have the same |
+
+Beside these there are Prometheus' own metrics of a process (`process_resident_memory_bytes`, `process_cpu_seconds_total`,
+`process_start_time_seconds`, …), and `milvus_otel_build_info` with the version. What to be woken up by: docs/reliability.md.
 
 | metric | labels | what it counts |
 | --- | --- | --- |

@@ -73,6 +73,10 @@ class AccessLog:
         self._wrote = wrote
         self._warned: set[str] = set()
 
+    def memory(self) -> int:
+        """Return about how much memory the lines take; bytes."""
+        return self._store.size
+
     def ingest(self, request: bytes) -> None:
         """Take in a serialized ExportLogsServiceRequest. Raises DecodeError where it is not valid protobuf.
 
