@@ -64,13 +64,13 @@ class TestOfRoot:
 
     def test_a_root_that_is_dropped_settles_the_verdict(self) -> None:
         sampler = Sampler(sampling(ALWAYS, drop_roots("heartbeat")))
-        assert sampler.seals
+        assert sampler.drops_early
         assert sampler.of_root(b"heartbeat") == sampler.decide(trace_of(FAILED))
         assert sampler.of_root(b"search") is None
 
     def test_nothing_is_settled_where_no_drop_looks_at_roots_alone(self) -> None:
         sampler = Sampler(sampling(ALWAYS, entry("drop", {"drop_sub_policy": [ERRORS]}, "drop errors")))
-        assert not sampler.seals
+        assert not sampler.drops_early
         assert sampler.of_root(b"heartbeat") is None
 
     def test_rules_that_need_more_than_the_name_are_to_be_asked_where_it_matches(self) -> None:

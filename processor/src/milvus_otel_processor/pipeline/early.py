@@ -53,7 +53,7 @@ class EarlyDecisions:
         for verdict, traces, spans in arrived.settled:
             self._decider.settled(verdict, traces, spans)
         if self._rules.samples_early:
-            self._decide(FIRST_MATCH, self._sampled_for_good())
+            self._decide(FIRST_MATCH, self._sampled_early())
         if self.limits.bounds_trace_size:
             self._decide(TRACE_SIZE, self._store.take_larger_than(self.limits.trace_size))
         # Where what is kept would find no room, more waits than may, up to the memory that there is for all.
@@ -67,8 +67,8 @@ class EarlyDecisions:
         """Decide some of the oldest traces because memory is short."""
         self._decide(MEMORY_LIMIT, self._store.take_oldest(_TRACES_PER_TURN))
 
-    def _sampled_for_good(self) -> list[Trace]:
-        settled = [trace.id for trace in self._store.touched() if self._rules.sampled_for_good(trace)]
+    def _sampled_early(self) -> list[Trace]:
+        settled = [trace.id for trace in self._store.touched() if self._rules.sampled_early(trace)]
         return [self._store.take(trace_id) for trace_id in settled]
 
     def memory(self) -> int:

@@ -34,9 +34,9 @@ class Rules:
         self._sampler = sampler
         # Where decisions are not remembered, spans behind their root would be taken for a trace of their own.
         remembers = settings is not None and settings.decision_cache.non_sampled_cache_size > 0
-        self.asks_roots = sampler is not None and sampler.seals and remembers
+        self.asks_roots = sampler is not None and sampler.drops_early and remembers
         """Whether the name of a root span can settle a verdict at once, so that all of them are asked about."""
-        self.asks_resources = self.asks_roots and sampler is not None and sampler.seals_by_resource
+        self.asks_resources = self.asks_roots and sampler is not None and sampler.drops_early_by_resource
         """Whether that takes the resource of the root span as well."""
         self.samples_early = sampler is not None and sampler.samples_early
         """Whether a trace can be sampled for good before all of it has arrived."""
@@ -51,10 +51,10 @@ class Rules:
         """
         return self._sampler.of_root(name, group) if self._sampler is not None else None
 
-    def sampled_for_good(self, trace: Trace) -> bool:
+    def sampled_early(self, trace: Trace) -> bool:
         """Tell whether what there is of a trace settles that it is sampled."""
         try:
-            return self._sampler is not None and self._sampler.sampled_for_good(trace)
+            return self._sampler is not None and self._sampler.sampled_early(trace)
         except DecodeError:
             return False
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from milvus_otel_processor.sampling.adjusted_counts import read_incoming
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
 from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
+from milvus_otel_processor.sampling.hints.prefilter import Candidate, Prefilter
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
 from milvus_otel_processor.sampling.policies.base import labelled
 from milvus_otel_processor.sampling.policies.drop import Drop
-from milvus_otel_processor.sampling.prefilter import Candidate, Prefilter
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, UNKNOWN
 from milvus_otel_processor.spans.contract import ASK
@@ -56,9 +56,9 @@ class Sampler:
         self._policies = settings.policies
         rules = _rules([policy for policy in settings.policies if policy.mode != SHADOW], clock)
         self._drops = [rule for rule in rules if isinstance(rule.evaluator, Drop)]
-        self.seals = any(map(_may_be_sealed, self._drops))
+        self.drops_early = any(map(_may_drop_early, self._drops))
         """Whether any root span can settle a verdict at once."""
-        self.seals_by_resource = any(
+        self.drops_early_by_resource = any(
             isinstance(rule.evaluator, Drop) and rule.evaluator.asks_resource for rule in self._drops
         )
         """Whether that takes the resource of the root span as well, for any of them."""
@@ -76,7 +76,7 @@ class Sampler:
         self._prefilter = Prefilter([Candidate(step, step.rule.evaluator.needles) for step in steps])
         self._lasting = [rule for rule in keeps if rule.evaluator.lasting]
         self.samples_early = stops and not self._adjusts and bool(self._lasting) and not self._drops
-        """Whether a trace can be sampled for good before all of it has arrived: see `sampled_for_good`."""
+        """Whether a trace can be sampled for good before all of it has arrived: see `sampled_early`."""
         self._shadows = _rules([policy for policy in settings.policies if policy.mode == SHADOW], clock)
         self.has_shadows = bool(self._shadows)
         self.reads_enrichment = any(rule.evaluator.reads_enrichment for rule in (*rules, *self._shadows))
@@ -118,7 +118,7 @@ class Sampler:
                 return rule.dropped
         return ASK if any(matches(name) for matches in self._root_matches) else None
 
-    def sampled_for_good(self, trace: Trace) -> bool:
+    def sampled_early(self, trace: Trace) -> bool:
         """Tell whether a policy samples what there is of a trace, and would go on to, whatever else arrives.
 
         With `sample_on_first_match`, where the first policy that samples is the last that is asked, that settles it. Raises
@@ -238,8 +238,8 @@ def _rules(policies: list[Policy], clock: Clock) -> list[_Rule]:
     ]
 
 
-def _may_be_sealed(rule: _Rule) -> bool:
-    return isinstance(rule.evaluator, Drop) and rule.evaluator.may_be_sealed
+def _may_drop_early(rule: _Rule) -> bool:
+    return isinstance(rule.evaluator, Drop) and rule.evaluator.may_drop_early
 
 
 def _needs_root(rule: _Rule) -> bool:

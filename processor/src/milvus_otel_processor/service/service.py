@@ -1,4 +1,4 @@
-"""Wires the steps together and runs them: receive, buffer, enrich, decide, export."""
+"""Wires the steps together and runs them: receive, hold, enrich, decide, export."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class TestWhatARootSettles:
     )
     def test_nothing_where_a_sub_policy_looks_at_more(self, other: dict[str, object]) -> None:
         mixed = drop(root("heartbeat"), other)
-        assert not mixed.may_be_sealed
+        assert not mixed.may_drop_early
         assert not mixed.drops_root(b"heartbeat")
 
     def test_what_it_settles_is_what_the_whole_trace_gets(self) -> None:

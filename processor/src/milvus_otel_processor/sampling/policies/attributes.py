@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.sampling.decision import answers
 from milvus_otel_processor.sampling.explanation import listed, service, span_words, type_words, value_words
-from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.hints.needles import Needles
 from milvus_otel_processor.sampling.policies.base import Evaluator
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
 

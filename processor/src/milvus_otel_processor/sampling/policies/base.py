@@ -10,15 +10,14 @@ from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, m
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import Explanation
+from milvus_otel_processor.sampling.hints.hints import Hints
 from milvus_otel_processor.sampling.thresholds import ALWAYS, UNKNOWN
 from milvus_otel_processor.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from milvus_otel_processor.sampling.needles import Needles
     from milvus_otel_processor.spans.contract import Trace
-    from milvus_otel_processor.spans.groups import Group
 
 BLOCKS = frozenset(
     {
@@ -64,23 +63,8 @@ class EvaluationError(Exception):
     """A policy cannot answer: for the Collector, too, the trace is then one that this policy did not sample."""
 
 
-class Evaluator(Protocol):
+class Evaluator(Hints, Protocol):
     """Decides over one trace at a time."""
-
-    stateful: bool = False
-    """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
-    reads_enrichment: bool = True
-    """Whether the answer may depend on attributes that enrichment writes; that it may make a span an ERROR is left out here."""
-    lasting: bool = False
-    """Whether a trace that it samples now it would sample still with more spans, whatever they are."""
-    needles: Needles | None = None
-    """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
-
-    root_matches: Callable[[bytes], bool] | None = None
-    """Where SAMPLED (or DROPPED) needs a root span with a name for which this is true; None where it does not."""
-    group_matches: Callable[[Group], bool] | None = None
-    """Where this is true of the resource and scope of any span, the answer is SAMPLED, whatever else arrives; None where no
-    resource settles it."""
 
     @abstractmethod
     def evaluate(self, trace: Trace) -> Decision:

@@ -32,9 +32,9 @@ class Drop(AllOf):
 
     def __init__(self, evaluators: list[Evaluator]) -> None:
         super().__init__(evaluators)
-        self.may_be_sealed = self.root_matches is not None and all(map(_settled_by_root, evaluators))
+        self.may_drop_early = self.root_matches is not None and all(map(_drops_by_root, evaluators))
         """Whether a root span alone can be enough for a trace to be dropped."""
-        self.asks_resource = self.may_be_sealed and any(one.group_matches is not None for one in evaluators)
+        self.asks_resource = self.may_drop_early and any(one.group_matches is not None for one in evaluators)
         """Whether that takes its resource as well."""
 
     def evaluate(self, trace: Trace) -> Decision:
@@ -50,10 +50,10 @@ class Drop(AllOf):
         So it is where all sub-policies look at the names of root spans, or at a resource, alone, because nothing that arrives later
         can undo a match. False says nothing.
         """
-        return self.may_be_sealed and all(_matches(one, name, group) for one in self._evaluators)
+        return self.may_drop_early and all(_matches(one, name, group) for one in self._evaluators)
 
 
-def _settled_by_root(evaluator: Evaluator) -> bool:
+def _drops_by_root(evaluator: Evaluator) -> bool:
     return (
         isinstance(evaluator, SpanName) and evaluator.root_matches is not None
     ) or evaluator.group_matches is not None

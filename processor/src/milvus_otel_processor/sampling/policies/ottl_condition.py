@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount, span_words
-from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.hints.needles import Needles
 from milvus_otel_processor.sampling.ottl.conditions import Conditions, ErrorMode
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
 from milvus_otel_processor.sampling.ottl.errors import OttlError

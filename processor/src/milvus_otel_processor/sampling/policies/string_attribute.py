@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from milvus_otel_processor.sampling.needles import of_values
+from milvus_otel_processor.sampling.hints.needles import of_values
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.attributes import AttributeEvaluator
 from milvus_otel_processor.sampling.policies.base import (

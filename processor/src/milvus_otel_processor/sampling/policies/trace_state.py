@@ -8,7 +8,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling import tracestate
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.needles import Needles
+from milvus_otel_processor.sampling.hints.needles import Needles
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings

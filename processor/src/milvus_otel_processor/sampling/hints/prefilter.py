@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from milvus_otel_processor.sampling.needles import Needles
+    from milvus_otel_processor.sampling.hints.needles import Needles
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
 

@@ -3,8 +3,8 @@
 import random
 
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.sampling.needles import Needles, literal_of, of_values
-from milvus_otel_processor.sampling.prefilter import Candidate, Prefilter
+from milvus_otel_processor.sampling.hints.needles import Needles, literal_of, of_values
+from milvus_otel_processor.sampling.hints.prefilter import Candidate, Prefilter
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.spans.contract import Trace
 

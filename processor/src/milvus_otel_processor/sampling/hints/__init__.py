@@ -1,0 +1,1 @@
+"""What lets a policy be skipped, or answer early, apart from what it means."""

@@ -1,0 +1,29 @@
+"""What a policy says of itself beside its answers: each of these may be wrong on the careful side, and no answer changes by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_processor.sampling.hints.needles import Needles
+    from milvus_otel_processor.spans.groups import Group
+
+
+class Hints(Protocol):
+    """The hints of an evaluator; what is here is the careful side."""
+
+    stateful: bool = False
+    """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
+    reads_enrichment: bool = True
+    """Whether the answer may depend on attributes that enrichment writes; that it may make a span an ERROR is left out here."""
+    lasting: bool = False
+    """Whether a trace that it samples now it would sample still with more spans, whatever they are: it can then do so early."""
+    needles: Needles | None = None
+    """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
+    root_matches: Callable[[bytes], bool] | None = None
+    """Where SAMPLED (or DROPPED) needs a root span with a name for which this is true; None where it does not."""
+    group_matches: Callable[[Group], bool] | None = None
+    """Where this is true of the resource and scope of any span, the answer is SAMPLED, whatever else arrives; None where no
+    resource settles it."""
