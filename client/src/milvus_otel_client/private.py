@@ -64,10 +64,10 @@ def without_private(message: str, arguments: Mapping[str, Any], *, literals: boo
     text = message
     for name in () if literals else _FILTER_ARGUMENTS:
         expression = arguments.get(name)
-        if isinstance(expression, bytes):  # gRPC takes them too
-            expression = expression.decode(errors="replace")
-        if isinstance(expression, str) and expression:
-            text = _without_filter(text, expression)
+        if expression and isinstance(expression, (str, bytes)):  # gRPC takes both
+            text = _without_filter(
+                text, expression if isinstance(expression, str) else expression.decode(errors="replace")
+            )
     text = text[:_MAX_MESSAGE]
     if found := _repeated_values(text, arguments):
         for value in sorted(found, key=len, reverse=True):

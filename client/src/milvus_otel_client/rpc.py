@@ -106,6 +106,12 @@ class StubAttribute:
         del handler.__dict__[self._name]
 
 
+def _under_way() -> Call | None:
+    """Return the operation that an rpc is part of."""
+    call = CURRENT.get()
+    return call if call is not None and call.is_under_way else None
+
+
 class _RpcBase:
     """An rpc of the stub; whatever else is asked of it, or set on it, is asked of gRPC's callable, or a test's fake."""
 
@@ -141,14 +147,13 @@ class _RpcBase:
     def __dir__(self) -> list[str]:
         return dir(self._target)
 
-    def _is_wanted(self) -> bool:
+    def _is_wanted(self, call: Call | None) -> bool:
         """Tell whether the trace context is to go with an rpc: as for the operation that it is part of, if there is one."""
-        call = CURRENT.get()
-        if call is not None and call.is_under_way:
-            return True
-        return self._telemetry.wanted_in() is not None
+        return call is not None or self._telemetry.wanted_in() is not None
 
-    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Span | None]:
+    def _prepare(
+        self, call: Call | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], Span | None]:
         """Put the trace context into the metadata; return the arguments, and the span of the rpc if it is to have one.
 
         A failure costs the span, never the rpc.
@@ -162,7 +167,6 @@ class _RpcBase:
                 )
                 context = set_span_in_context(span, context)
             else:
-                call = CURRENT.get()
                 current = call.span if call is not None and call.context is context else get_current_span(context)
             if len(args) > _METADATA_POSITION:
                 metadata = inject(current.get_span_context(), context, args[_METADATA_POSITION])
@@ -173,10 +177,10 @@ class _RpcBase:
             _logger.exception("no trace context for the rpc %s", self._path)
         return args, span
 
-    def _end(self, span: Span | None, answer: Any) -> None:
+    def _end(self, call: Call | None, span: Span | None, answer: Any) -> None:
         """End the span of an rpc that was answered, and tell the operation of the answer."""
         try:
-            if (call := CURRENT.get()) is not None and call.is_under_way:
+            if call is not None:
                 call.take_answer(self._path, answer)
             if span is not None:
                 if span.is_recording():
@@ -185,7 +189,7 @@ class _RpcBase:
         except Exception:
             _logger.exception("could not end the span of the rpc %s", self._path)
 
-    def _fail(self, span: Span | None, error: BaseException, call: Call | None = None) -> None:
+    def _fail(self, call: Call | None, span: Span | None, error: BaseException, *, is_future: bool = False) -> None:
         """End the span of an rpc that failed, or leave that to the operation, which may do without it.
 
         An rpc that the server does not know is no error where there is no operation that it could fail.
@@ -201,10 +205,9 @@ class _RpcBase:
                 span.set_attribute(attributes.RPC_GRPC_STATUS_CODE, code.value[0])
             error_type = type_name(error) if code is None else code.name
             is_unknown = code is grpc.StatusCode.UNIMPLEMENTED
-            current = call or CURRENT.get()
-            description = self._description(error, current)
-            if call is None and current is not None and current.is_under_way:
-                current.hold(self._path, span, error_type, description, is_unknown=is_unknown)
+            description = self._description(error, call)
+            if call is not None and not is_future:
+                call.hold(self._path, span, error_type, description, is_unknown=is_unknown)
                 return
             if call is not None or not is_unknown:
                 set_rpc_failed(span, error_type, description)
@@ -224,9 +227,9 @@ class _RpcBase:
         except Exception as raised:  # noqa: BLE001 - a future that cannot say is no reason to lose the span
             error = raised
         if error is None:
-            self._end(span, None)
+            self._end(None, span, None)
         else:
-            self._fail(span, error, call)
+            self._fail(call, span, error, is_future=True)
 
     def _aside(self, start: Callable[..., Any]) -> Callable[..., Any]:
         """Return what starts the rpc while OpenTelemetry's gRPC instrumentation, if it is in use, is told to stay out."""
@@ -247,15 +250,16 @@ class _Rpc(_RpcBase):
     """A unary rpc of a sync channel."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._is_wanted():
+        call = _under_way()
+        if not self._is_wanted(call):
             return self._target(*args, **kwargs)
-        args, span = self._prepare(args, kwargs)
+        args, span = self._prepare(call, args, kwargs)
         try:
             response = self._aside(self._target)(*args, **kwargs)
         except BaseException as error:
-            self._fail(span, error)
+            self._fail(call, span, error)
             raise
-        self._end(span, response)
+        self._end(call, span, response)
         return response
 
     @property
@@ -265,18 +269,19 @@ class _Rpc(_RpcBase):
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start the rpc; the span ends when the answer is there."""
-        if not self._is_wanted():
+        call = _under_way()
+        if not self._is_wanted(call):
             return self._target.future(*args, **kwargs)
-        args, span = self._prepare(args, kwargs)
+        args, span = self._prepare(call, args, kwargs)
         try:
             future = self._aside(self._target.future)(*args, **kwargs)
         except BaseException as error:
-            self._fail(span, error)
+            self._fail(call, span, error)
             raise
         if span is not None and hasattr(future, "add_done_callback"):
-            future.add_done_callback(functools.partial(self._end_with_future, span, CURRENT.get()))
+            future.add_done_callback(functools.partial(self._end_with_future, span, call))
         else:  # a test's fake
-            self._end(span, None)
+            self._end(None, span, None)
         return future
 
 
@@ -300,30 +305,34 @@ class _AioRpc(_RpcBase):
     """A unary rpc of an asyncio channel."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._is_wanted():
+        call = _under_way()
+        if not self._is_wanted(call):
             return await self._target(*args, **kwargs)
-        args, span = self._prepare(args, kwargs)
+        args, span = self._prepare(call, args, kwargs)
         try:
             response = await self._aside(self._target)(*args, **kwargs)
         except BaseException as error:
-            self._fail(span, error)
+            self._fail(call, span, error)
             raise
-        self._end(span, response)
+        self._end(call, span, response)
         return response
 
 
 class _Stream(_RpcBase):
     """An rpc with a stream of answers: it carries the trace context, and has no span of its own."""
 
-    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Span | None]:
+    def _prepare(
+        self, _call: Call | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], Span | None]:
         context = context_api.get_current()
         kwargs["metadata"] = inject(get_current_span(context).get_span_context(), context, kwargs.get("metadata"))
         return args, None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._is_wanted() or len(args) > _METADATA_POSITION:
+        call = _under_way()
+        if not self._is_wanted(call) or len(args) > _METADATA_POSITION:
             return self._target(*args, **kwargs)
-        args, _ = self._prepare(args, kwargs)
+        args, _ = self._prepare(call, args, kwargs)
         return self._aside(self._target)(*args, **kwargs)
 
 

@@ -7,6 +7,7 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, TracerProvider, get_tracer, set_span_in_context
@@ -22,8 +23,6 @@ from milvus_otel_client.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from opentelemetry.context import Context
 
     from milvus_otel_client.identity import Identity
     from milvus_otel_client.operations import Compound, Operation, Response
@@ -130,7 +129,6 @@ class Call:
 
     __slots__ = (
         "_asked",
-        "_before",
         "_compound",
         "_context_token",
         "_current_token",
@@ -156,7 +154,6 @@ class Call:
         started: float | None = None,
     ) -> None:
         """Start the span, call the request hook, and make the span the current one."""
-        self._before = context
         self._asked = [arguments]
         """What pymilvus was asked for, and asked its handler for last: what Milvus says may repeat it."""
         self._reason: str | None = None
@@ -262,7 +259,8 @@ class Call:
             # A coroutine that was closed from outside of its task: the tokens are of another context, and the API would
             # log that with a traceback.
             if context_api.get_current() is self.context:
-                context_api.attach(self._before)
+                before = context.old_value
+                context_api.attach(before if isinstance(before, Context) else Context())
             return
         context_api.detach(context)
 
@@ -310,7 +308,7 @@ class Call:
         """End the span and record the duration."""
         try:
             # a context that outlives the call has it for its current one: what the application passed is not to stay
-            self._asked = []
+            self._asked.clear()
             if self._held is not None:
                 self._held.end(is_failed=bool(error_attributes))
             telemetry, identity = self._telemetry, self._identity.attributes
