@@ -226,3 +226,42 @@ def _alignments(ratios: list[list[float]], swaps: list[float]) -> list[tuple[fro
 
     extend(0, 0, frozenset(), 1.0)
     return found
+
+
+def test_where_spans_lie_within_their_lines_as_until_milvus_2_4_that_is_learnt_from_lines_with_trace_ids() -> None:
+    def shorter(number: int, start: int, peer: int) -> Trace:
+        """A trace whose span of the search is 60 µs shorter than its line's cost."""
+        return call(number, start=start, cost=5 * MILLISECOND - 120 * MICROSECOND, port=peer)
+
+    bench = Bench()
+    known = [shorter(number, number * 20 * MILLISECOND, 5001) for number in range(1, 4)]
+    for number, trace in enumerate(known, start=1):
+        end = number * 20 * MILLISECOND + 5 * MILLISECOND
+        bench.log(line("Search", "orders", end=end, trace_id=trace.id.hex()))
+        bench.enrich(trace)
+    bench.log(search("products"))
+    assert named(bench, shorter(9, 0, 5000)) == ["products"]
+
+
+@pytest.mark.parametrize("lines_first", [True, False])
+def test_lines_and_spans_may_come_in_any_order_before_the_decision(lines_first: bool) -> None:
+    bench = Bench()
+    trace = call(1)
+    bench.log(search("orders", start=-500 * MILLISECOND))
+    if lines_first:
+        bench.log(search("products"))
+        bench.arrived(trace)
+    else:
+        bench.arrived(trace)
+        bench.log(search("products"))
+    bench.enrich(trace)
+    assert attributes(decoded(trace)["SearchTask"])["db.collection.name"] == "products"
+    assert not bench.enrichment.enricher.may_fail(call(1))
+
+
+def test_while_a_proxy_s_log_is_missing_its_requests_are_unknown_and_no_other_s_lines_are_theirs() -> None:
+    bench = Bench()
+    bench.log(*[search("orders", start=number * 30 * MILLISECOND, peer="tcp-127.0.0.1:6000") for number in range(20)])
+    calls = [call(number + 1, start=number * 30 * MILLISECOND) for number in range(20)]
+    assert named(bench, *calls) == [None] * 20
+    assert bench.telemetry.enriched_requests == {"unknown": 20}

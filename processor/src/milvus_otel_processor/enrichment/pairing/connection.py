@@ -7,7 +7,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from milvus_otel_processor.enrichment.pairing.alignment import MOST, probabilities
-from milvus_otel_processor.enrichment.pairing.likelihood import LONGEST_SURPLUS, MILLISECOND, fit, swap
+from milvus_otel_processor.enrichment.pairing.likelihood import (
+    LONGEST_SURPLUS,
+    LONGEST_WITHIN,
+    MILLISECOND,
+    fit,
+    swap,
+)
 from milvus_otel_processor.spans.calls import Call
 
 if TYPE_CHECKING:
@@ -35,8 +41,9 @@ class Connection:
     """Lines in the order of their time, and within a millisecond in that of the log; calls in the order of their end.
 
     `share` tells how much of a line there is to give away: 0 for one that is another's for sure. `is_settled` tells whether a
-    call is known to have a line elsewhere. `lost` tells what share of lines is lost. `all_calls` says whether the calls that come
-    here are all that the lines may be of: only then do their numbers tell how many of them are lost.
+    call is known to have a line elsewhere. `lost` tells what share of lines is lost, `within` whether spans lie within their
+    line's interval. `all_calls` says whether the calls that come here are all that the lines may be of: only then do their
+    numbers tell how many of them are lost.
     """
 
     __slots__ = (
@@ -49,6 +56,7 @@ class Connection:
         "_share",
         "_solved",
         "_solved_until",
+        "_within",
         "calls",
         "lines",
     )
@@ -58,6 +66,7 @@ class Connection:
         share: Callable[[Line], float],
         is_settled: Callable[[Call], bool],
         lost: Callable[[], float],
+        within: Callable[[], bool],
         *,
         all_calls: bool = True,
     ) -> None:
@@ -68,6 +77,7 @@ class Connection:
         self._share = share
         self._is_settled = is_settled
         self._lost = lost
+        self._within = within
         self._all_calls = all_calls
         # What was found, until something comes that might have changed it.
         self._solved: dict[bytes, Sequence[Candidate]] = {}
@@ -124,11 +134,17 @@ class Connection:
 
     def may_have_failed(self, call: Call) -> bool:
         """Tell whether the line of a failed request is not impossible for this call."""
-        low, high = bisect_left(self._line_ends, call.start - MILLISECOND), bisect_right(self._line_ends, call.end)
+        within = self._within()
         return any(
-            line.facts.error_type is not None and fit(call.start, call.end, line.end, line.cost) > 0
-            for line in self.lines[low:high]
+            line.facts.error_type is not None and fit(call.start, call.end, line.end, line.cost, within=within) > 0
+            for line in self._near(call, within=within)
         )
+
+    def _near(self, call: Call, *, within: bool) -> list[Line]:
+        latest = call.end + LONGEST_WITHIN if within else call.end
+        return self.lines[
+            bisect_left(self._line_ends, call.start - MILLISECOND) : bisect_right(self._line_ends, latest)
+        ]
 
     def within(self, start: int, end: int) -> list[Line]:
         """Return the lines whose time includes this one, to the millisecond."""
@@ -145,11 +161,10 @@ class Connection:
         return lost_lines * lost_calls * per_millisecond / _COSTS
 
     def _lines_of(self, call: Call, chance: float) -> list[tuple[Line, float]]:
-        start, end, least = call.start, call.end, chance * _UNLIKELY
-        low, high = bisect_left(self._line_ends, start - MILLISECOND), bisect_right(self._line_ends, end)
+        start, end, least, within = call.start, call.end, chance * _UNLIKELY, self._within()
         found = []
-        for line in self.lines[low:high]:
-            fits = fit(start, end, line.end, line.cost)
+        for line in self._near(call, within=within):
+            fits = fit(start, end, line.end, line.cost, within=within)
             if fits > least:
                 share = self._share(line)
                 if share:
@@ -157,15 +172,16 @@ class Connection:
         return found
 
     def _calls_of(self, line: Line, chance: float) -> list[Call]:
-        end, cost, least = line.end, line.cost, chance * _UNLIKELY
-        latest_start = end + MILLISECOND - cost
-        low = bisect_left(self._call_ends, end)
-        high = bisect_right(self._call_ends, end + MILLISECOND + LONGEST_SURPLUS, low)
+        end, cost, least, within = line.end, line.cost, chance * _UNLIKELY, self._within()
+        slack = LONGEST_WITHIN if within else 0
+        latest_start = end + MILLISECOND - cost + slack
+        low = bisect_left(self._call_ends, end - slack)
+        high = bisect_right(self._call_ends, end + MILLISECOND + (0 if within else LONGEST_SURPLUS), low)
         return [
             call
             for call in self.calls[low:high]
             if call.start <= latest_start
-            and fit(call.start, call.end, end, cost) > least
+            and fit(call.start, call.end, end, cost, within=within) > least
             and not self._is_settled(call)
         ]
 

@@ -7,6 +7,8 @@ whole milliseconds. So with `start` and `end` of the span, and `line` and `cost`
     end >= line
     end - start >= cost
 
+Until Milvus 2.4 it is the other way round: the span lies within the line's interval.
+
 How much longer than the line's cost the span is, its surplus, tells calls of the same moment from each other. It was measured on
 recordings of Milvus 2.5.24 and 2.6.16 with the truth beside them: nearly always 20 to 150 µs, for one in a hundred longer, up to
 6 ms.
@@ -20,6 +22,9 @@ MILLISECOND = 1_000_000
 LONGEST_SURPLUS = 200 * MILLISECOND
 """What is longer is not paired: a proxy that is throttled stands still for 100 ms at a time."""
 
+LONGEST_WITHIN = 20 * MILLISECOND
+"""The same, for spans within their line's interval."""
+
 _TYPICAL, _SPREAD = 60_000, 0.55  # median in ns, and standard deviation of the logarithm
 _TAIL, _TAIL_SCALE = 0.05, 300_000  # share of calls that take longer than that, and how much, in ns
 _SWAPPED, _SWAPPED_WITHIN = 0.005, 15_000  # not one of 169 pairs that ended 20 to 200 µs one after the other
@@ -27,17 +32,19 @@ _STEPS = 8 / log(2)  # of the table below, for each doubling
 _FIRST = 1_000  # ns; what is shorter is as likely
 
 
-def fit(start: int, end: int, line: int, cost: int) -> float:
+def fit(start: int, end: int, line: int, cost: int, *, within: bool = False) -> float:
     """Return how likely a call and its line have these times, for each nanosecond of surplus; 0 where they cannot have.
 
-    All are nanoseconds, `line` with its milliseconds cut off.
+    All are nanoseconds, `line` with its milliseconds cut off. `within` is whether spans lie within their line's interval.
     """
     surplus = end - start - cost
-    if surplus < 0 or surplus > LONGEST_SURPLUS:
+    earliest, latest = start + cost, end
+    if within:
+        surplus, earliest, latest = -surplus, latest, earliest
+    if surplus < 0 or surplus > (LONGEST_WITHIN if within else LONGEST_SURPLUS):
         return 0.0
     # The line was written between these two moments, and in its own millisecond.
-    earliest, next_millisecond = start + cost, line + MILLISECOND
-    overlap = min(end, next_millisecond) - max(earliest, line)
+    overlap = min(latest, line + MILLISECOND) - max(earliest, line)
     if overlap < 0:
         return 0.0
     return _DENSITIES[int(log(surplus + _FIRST) * _STEPS)] * (overlap + 1) / (surplus + 1)

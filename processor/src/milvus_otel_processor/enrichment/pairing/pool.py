@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LEFT = 0.5  # of a line: what a second pass needs at the least
 _CALLS_AVERAGED = 200
+_MOST_VOTES = 20
 
 
 class Pool:
@@ -40,6 +41,7 @@ class Pool:
         self._connections: dict[tuple[str, str], Connection] = {}
         self._methods: dict[str, Connection] = {}
         self._lost = 0.0
+        self._votes = 0
         self._arrivals: deque[tuple[float, Call]] = deque()
         self._calls: dict[bytes, Call] = {}
         self._of_trace: dict[bytes, list[Call]] = {}
@@ -82,6 +84,14 @@ class Pool:
                 del self._of_trace[call.trace_id]
             self._tidy(call.peer, call.method)
 
+    @property
+    def _within(self) -> bool:
+        return self._votes < 0
+
+    def learn(self, surplus: int) -> None:
+        """Take in by how many nanoseconds a span is longer than the cost in its line, where the trace id has told which that is."""
+        self._votes = max(-_MOST_VOTES, min(_MOST_VOTES, self._votes + (1 if surplus >= 0 else -1)))
+
     def call(self, span_id: bytes) -> Call | None:
         """Return the call of this span, if it is held."""
         return self._calls.get(span_id)
@@ -112,14 +122,16 @@ class Pool:
     def _connection(self, peer: str, method: str) -> Connection:
         found = self._connections.get((peer, method))
         if found is None:
-            found = self._connections[peer, method] = Connection(self._share, self._is_settled, lambda: self._lost)
+            found = self._connections[peer, method] = Connection(
+                self._share, self._is_settled, lambda: self._lost, lambda: self._within
+            )
         return found
 
     def _method(self, method: str) -> Connection:
         found = self._methods.get(method)
         if found is None:
             found = self._methods[method] = Connection(
-                self._left, self._is_settled, lambda: self._lost, all_calls=False
+                self._left, self._is_settled, lambda: self._lost, lambda: self._within, all_calls=False
             )
         return found
 

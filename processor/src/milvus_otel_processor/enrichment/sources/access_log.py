@@ -66,11 +66,11 @@ class AccessLogSource:
         if not of_trace and not self._store.holds_lines_without_trace:
             return {}
         if len(of_trace) == len(requests) == 1 and _surely(of_trace[0], requests[0], trace.heads):
-            _claim(of_trace[0], requests[0], trace.heads)
+            self._claim(of_trace[0], requests[0], trace.heads)
             return {0: of_trace[0].facts}
         lines = _by_method(trace.heads, requests, of_trace) if of_trace else {}
         for place, line in lines.items():
-            _claim(line, requests[place], trace.heads)
+            self._claim(line, requests[place], trace.heads)
         found = {place: line.facts for place, line in lines.items()}
         if self._store.holds_lines_without_trace:
             for place, request in enumerate(requests):
@@ -79,6 +79,14 @@ class AccessLogSource:
                     if more is not None:
                         found[place] = more
         return found
+
+    def _claim(self, line: Line, request: Request, heads: Sequence[Head]) -> None:
+        line.claimed = True
+        if request.server is not None:
+            head = heads[request.server]
+            line.server = head.span_id
+            if line.method[:1] != "/":
+                self._store.learn(_duration(head) - line.cost)
 
     def _without_trace_id(self, trace: Trace, request: Request, server: int) -> Facts | None:
         """Return what the lines say that may be this call's, where they agree."""
@@ -137,12 +145,6 @@ def _matched(
         rest.sort(key=lambda place: heads[requests[place].span].end_time_unix_nano)
         found |= dict(zip(rest, left, strict=True))
     return found
-
-
-def _claim(line: Line, request: Request, heads: Sequence[Head]) -> None:
-    line.claimed = True
-    if request.server is not None:
-        line.server = heads[request.server].span_id
 
 
 def _surely(line: Line, request: Request, heads: Sequence[Head]) -> bool:
