@@ -158,7 +158,7 @@ def test_a_mapping_cannot_stand_inside_a_longer_text(tmp_path: Path) -> None:
 
 
 def test_a_folder_and_a_binary_file_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot read: it is a folder, expected a file"):
         Substitution({}).file(tmp_path)
     (tmp_path / "b.yaml").write_bytes(b"a: \xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8 text"):

@@ -89,7 +89,7 @@ def _stop(service: Service, grace_seconds: float) -> None:
     service.stop(grace_seconds)
     guard.cancel()
     snapshot = service.telemetry.snapshot()
-    lost = {f"lost_{reason}": spans for reason, spans in snapshot.lost_spans.items()}
+    lost = {f"lost_{reason}": spans for reason, spans in snapshot.lost_spans.items() if spans}
     logger.info(
         "stopped", extra={"received_spans": snapshot.received_spans, "exported_spans": snapshot.exported_spans, **lost}
     )
