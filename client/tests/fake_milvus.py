@@ -15,7 +15,7 @@ INVALID_PARAMETER = 1100
 PARROT = "parrot"
 
 
-class FakeMilvus(milvus_pb2_grpc.MilvusServiceServicer):
+class FakeMilvus(milvus_pb2_grpc.MilvusServiceServicer):  # type: ignore[misc] # it has no types
     """Collections exist unless they are called `missing`; a search finds `limit` hits for each query.
 
     One that is called `parrot` refuses every filter and row, and repeats it.
@@ -108,7 +108,7 @@ class FakeMilvus(milvus_pb2_grpc.MilvusServiceServicer):
         )
 
 
-class _Recorder(grpc.ServerInterceptor):
+class _Recorder(grpc.ServerInterceptor):  # type: ignore[misc] # it has no types
     def __init__(self, metadata: list[tuple[str, dict[str, Any]]]) -> None:
         self._metadata = metadata
 

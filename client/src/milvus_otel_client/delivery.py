@@ -7,6 +7,7 @@ in a thread of its own, and whoever waits for that can stop at a deadline.
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import context as context_api
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import TraceFlags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -158,24 +160,30 @@ class DeliveryProcessor(BatchSpanProcessor):
     def __init__(self, delivery: Delivery, *arguments: int) -> None:
         super().__init__(delivery, *arguments)
         self.delivery = delivery
-        self._ended = 0
+        self._keep = super().on_end
+        self._count_from_nothing()
+
+    def _count_from_nothing(self) -> None:
         self._lock = threading.Lock()
+        self._looks = 0
+        self._count = itertools.count().__next__  # atomic, so that a span costs no lock
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Count the span and keep it for the next batch."""
-        if (context := span.context) is not None and context.trace_flags.sampled:
-            with self._lock:
-                self._ended += 1
-        super().on_end(span)
+        """Count the span, if it is sampled, and keep it for the next batch."""
+        if (context := span.context) is not None and context.trace_flags & TraceFlags.SAMPLED:
+            self._count()
+        self._keep(span)
 
     def undelivered(self) -> int:
         """Return how many spans that ended were not delivered (yet)."""
-        return max(0, self._ended - self.delivery.delivered)
+        with self._lock:
+            ended = self._count() - self._looks
+            self._looks += 1
+        return max(0, ended - self.delivery.delivered)
 
     def after_fork_in_child(self) -> None:
         """Count from nothing; the SDK has emptied the queue."""
-        self._lock = threading.Lock()
-        self._ended = 0
+        self._count_from_nothing()
         self.delivery.after_fork_in_child()
 
 

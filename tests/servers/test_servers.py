@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from client.tests.fake_milvus import FakeMilvus
 from client.tests.processes import SECONDS, environment, operations
 from tests.client_e2e.traces import Receiver
 from tests.peers.process import free_port
@@ -22,9 +23,13 @@ from tests.peers.process import free_port
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from client.tests.fake_milvus import FakeMilvus
+_SERVED = Path(__file__).parent
 
-_SERVED = Path(__file__).with_name("served")
+
+@pytest.fixture
+def milvus() -> Iterator[FakeMilvus]:
+    with FakeMilvus() as milvus:
+        yield milvus
 
 
 @pytest.fixture
@@ -67,7 +72,8 @@ def _stopped(process: subprocess.Popen[str], number: signal.Signals = signal.SIG
 def _answers(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=SECONDS) as answer:
-            return answer.read() == b"2"
+            found: bytes = answer.read()
+            return found == b"2"
     except (urllib.error.URLError, ConnectionError):
         return False
 
