@@ -60,6 +60,7 @@ service:
       receivers: [otlp]
       processors: [milvus, tail_sampling]
       exporters: [otlp]
+  substitution_in_rules: true
 """
 
 SAMPLING = """\

@@ -63,6 +63,11 @@ class ServiceSettings(Settings):
         description="How long stopping may take, from the signal on: deciding what waits, and sending it; what is left then is "
         "lost. Docker gives 10s before it kills, Kubernetes 30s: stay two seconds below. Not in the Collector; seconds.",
     )
+    substitution_in_rules: bool = Field(
+        default=False,
+        description="Whether `${env:}` and `${file:}` are replaced in a file that holds the rules, `tail_sampling: ${file:…}`, "
+        "too: whoever may edit that could then read secrets. Not in the Collector.",
+    )
     extensions: list[ComponentId] = Field(
         default=[], description="The extensions that take part, by their ids; `memory_limiter` does so anyway."
     )

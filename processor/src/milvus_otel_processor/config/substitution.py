@@ -58,11 +58,36 @@ class Substitution:
     """Called with each file right before it is read."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    _in_rules: bool = field(default=False, init=False)
+    _rules_may_refer: bool = field(default=False, init=False)
 
     def file(self, path: Path, files: tuple[Path, ...] = ()) -> Node:
         """Return the content of a YAML file with all references replaced. Raises ConfigError if it can't be read."""
         self.on_read(path)
-        return self.tree(read_yaml(read_file(path), str(path)), path.parent, (*files, _identity(path)))
+        node = read_yaml(read_file(path), str(path))
+        self._rules_may_refer = _rules_may_refer(node)
+        return self._sections(node, path.parent, (*files, _identity(path)))
+
+    def _sections(self, node: Node, folder: Path, files: tuple[Path, ...]) -> Node:
+        """Return the tree of the main file; what is in the rules' own file is not trusted as far as the rest."""
+        processors = node.get("processors") if isinstance(node, Mapping) else None
+        if not isinstance(node, Mapping) or not isinstance(processors, Mapping):
+            return self.tree(node, folder, files)
+        entries = {}
+        for key, entry in node.entries.items():
+            if entry.node is processors:
+                replaced = {name: self._processor(name, one, folder, files) for name, one in processors.entries.items()}
+                entries[key] = Entry(entry.key_place, replace(processors, entries=replaced))
+            else:
+                entries[key] = Entry(entry.key_place, self.tree(entry.node, folder, files))
+        return replace(node, entries=entries)
+
+    def _processor(self, name: str, entry: Entry, folder: Path, files: tuple[Path, ...]) -> Entry:
+        self._in_rules = name.partition("/")[0] == "tail_sampling"
+        try:
+            return Entry(entry.key_place, self.tree(entry.node, folder, files))
+        finally:
+            self._in_rules = False
 
     def tree(self, node: Node, folder: Path, files: tuple[Path, ...] = ()) -> Node:
         """Return the tree with all references replaced.
@@ -90,6 +115,8 @@ class Substitution:
             if reference is None:
                 return replace(node, value=_unescaped(text))
             start, body = reference
+            if self._in_rules and len(files) > 1 and not self._rules_may_refer:
+                raise ConfigError([Problem(node.place, "", _not_in_rules(body))])
             whole = start == 0 and len(text) == len(body) + 3
             value, source = self._look_up(body, node.place, folder)
             if source is not None:
@@ -153,6 +180,20 @@ class Substitution:
             is_text = isinstance(content.value, str) and path.suffix not in (".yaml", ".yml")
             content = replace(content, value=spelled if is_text else content.value, text=spelled)
         return self.tree(content, path.parent, (*files, _identity(path)))
+
+
+def _rules_may_refer(root: Node) -> bool:
+    node: Node | None = root
+    for key in ("service", "substitution_in_rules"):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return isinstance(node, Scalar) and node.value is True
+
+
+def _not_in_rules(body: str) -> str:
+    return (
+        f"${{{body}}} is not replaced in a file of rules: whoever may edit that could read secrets with it; write it in the main "
+        "file, or set service.substitution_in_rules: true there"
+    )
 
 
 def _first_live(text: str) -> tuple[int, str] | None:
