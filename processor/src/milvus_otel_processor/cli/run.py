@@ -93,6 +93,8 @@ def _stop(service: Service, grace_seconds: float) -> None:
     logger.info(
         "stopped", extra={"received_spans": snapshot.received_spans, "exported_spans": snapshot.exported_spans, **lost}
     )
+    # Python would not: pymilvus, once imported, has configured logging anew, and with that our handler is forgotten at exit.
+    flush_log()
 
 
 def _waiting(snapshot: Snapshot) -> dict[str, int]:
