@@ -260,3 +260,29 @@ def test_a_request_over_http_has_operation_and_failure_as_one_over_grpc(
 )
 def test_what_is_no_path_of_milvus_is_no_method(path: str) -> None:
     assert parse(line(path)) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            'failed to create query plan: cannot parse expression: a == "s3cret, error: s3cret", error: line 1:5 mismatched input',
+            "failed to create query plan: cannot parse expression: …, error: line 1:5 mismatched input",
+        ),
+        (
+            "cannot parse expression: a == s3cret, error: line 1:5 token recognition error at: 's3cret'",
+            "cannot parse expression: …, error: line 1:5 token recognition error at",
+        ),
+        (
+            "predicate is not a boolean expression: a + s3cret, data type: Int64",
+            "predicate is not a boolean expression: …, data type: Int64",
+        ),
+        ("invalid expression: s3cret", "invalid expression: …"),
+        ("the value s3cret exceeds max length 5", "the value … exceeds max length 5"),
+        ("the value s3cret exceeds s3cret exceeds 5", "the value … exceeds 5"),
+        ("collection not found[collection=docs]", "collection not found[collection=docs]"),
+    ],
+)
+def test_what_a_message_quotes_of_the_clients_own_text_is_masked(message: str, shown: str) -> None:
+    found = parsed(line("Query", status="Failed", code="1100", message=message)).facts
+    assert found.error_message == shown

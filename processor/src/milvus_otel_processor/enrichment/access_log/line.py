@@ -69,7 +69,13 @@ _CODE = re.compile(r"-?\d+", re.ASCII)
 _NAME = re.compile(
     r"[A-Za-z_][A-Za-z0-9_$]{0,254}"
 )  # what Milvus accepts as a name of a collection, database or partition
-_EXPRESSION = re.compile(r"(cannot parse expression: ).*?(, error: |$)", re.DOTALL)
+_QUOTES_EXPRESSION = re.compile(
+    r"((?:cannot parse|failed to parse|invalid|unsupported|not a boolean|boolean|parse) (?:filter )?expr(?:ession)?: )"
+)
+"""What stands before a filter that Milvus quotes; from there on the message is the client's, but for its end."""
+_PARSER_SAYS = re.compile(r", error: (?:line \d+:\d+ )?[a-z ]+(?![^\n]*, error: )|, data type: \w+$")
+"""Of what stands behind the filter, the words that are the parser's own: what follows quotes the filter again."""
+_QUOTES_VALUE = re.compile(r"(\bvalue ).*( exceeds\b)", re.DOTALL)
 _LONGEST_TEXT = 1024
 _LONGEST_PEER = 256
 _LONGEST_NAMES = 4096
@@ -205,7 +211,13 @@ def _names(text: str) -> tuple[str, ...] | None:
 
 
 def _message(text: str) -> str | None:
-    return _EXPRESSION.sub(r"\1…\2", text)[:_LONGEST_TEXT] or None
+    """Return a message without what it quotes of the client's own text, which may be anything."""
+    text = _QUOTES_VALUE.sub(r"\1…\2", text)
+    quotes = _QUOTES_EXPRESSION.search(text)
+    if quotes is not None:
+        says = _PARSER_SAYS.search(text, quotes.end())
+        text = f"{text[: quotes.end()]}…{says[0].rstrip() if says is not None else ''}"
+    return text[:_LONGEST_TEXT] or None
 
 
 def _cost(text: str) -> int | None:
