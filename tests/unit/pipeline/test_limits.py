@@ -245,3 +245,19 @@ class TestSampleOnFirstMatch:
         assert kept(harness) == []
         harness.decide_all()
         assert kept(harness) == [1]
+
+
+def test_traces_that_are_decided_early_for_want_of_memory_say_so_and_no_more_of_them_than_needed() -> None:
+    harness = Harness(sampling(decision_wait=3600.0))
+    for number in range(1, 201):
+        harness.put(span(number))
+    harness.pipeline.decide_oldest(lambda: harness.snapshot().waiting_traces > 150)
+    after = harness.snapshot()
+    assert after.early_decisions == {"memory_limit": 64}
+    assert after.waiting_traces == 136
+    kept = [Span.FromString(found) for found in harness.exporter.spans]
+    assert [found.trace_id[-1] for found in kept] == list(range(1, 65))
+    for found in kept:
+        assert [one.value.bool_value for one in found.attributes if one.key == "milvus.decision.incomplete"] == [True]
+    harness.decide_all()
+    assert "milvus.decision.incomplete" not in str(Span.FromString(harness.exporter.spans[-1]))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.pipeline.limits import memory
+from milvus_otel_processor.spans.attributes import Encoded
+from milvus_otel_processor.spans.schema import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +28,10 @@ FIRST_MATCH, NUM_TRACES, MAX_MEMORY, TRACE_SIZE = (
 MEMORY_LIMIT = "memory_limit"
 """Likewise where all the memory that there is was used up, and refusing requests did not help."""
 
+INCOMPLETE = "milvus.decision.incomplete"
+"""The attribute on kept spans of traces that were decided then: more of them may have come."""
+
+_INCOMPLETE = Encoded([(INCOMPLETE, True)])
 _TRACES_PER_TURN = 64
 
 
@@ -65,7 +72,11 @@ class EarlyDecisions:
 
     def decide_oldest(self) -> None:
         """Decide some of the oldest traces because memory is short."""
-        self._decide(MEMORY_LIMIT, self._store.take_oldest(_TRACES_PER_TURN))
+        traces = self._store.take_oldest(_TRACES_PER_TURN)
+        for trace in traces:
+            with suppress(DecodeError):  # a malformed span: the decision finds out, and counts it
+                trace.append_missing(range(len(trace)), _INCOMPLETE)
+        self._decide(MEMORY_LIMIT, traces)
 
     def _sampled_early(self) -> list[Trace]:
         settled = [trace.id for trace in self._store.touched() if self._rules.sampled_early(trace)]
