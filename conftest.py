@@ -25,6 +25,7 @@ LONGEST_FIRST = (
     "tests/differential/",
     "tests/faults/",
     "tests/frameworks/",
+    "tests/servers/",
     "tests/packaging/",
 )
 """Folders that start first, so that no long group starts when everything else is over. Others follow, by name."""
