@@ -265,3 +265,16 @@ def test_while_a_proxy_s_log_is_missing_its_requests_are_unknown_and_no_other_s_
     calls = [call(number + 1, start=number * 30 * MILLISECOND) for number in range(20)]
     assert named(bench, *calls) == [None] * 20
     assert bench.telemetry.enriched_requests == {"unknown": 20}
+
+
+def test_a_call_that_grpc_ended_with_an_error_is_seen_to_have_failed_when_it_comes() -> None:
+    bench = Bench()
+    bench.log(search("orders", start=-900 * MILLISECOND))
+    cancelled = trace_of(
+        served(1, "Search", trace_id=(1).to_bytes(16, "big"), rpc__grpc__status_code=1),
+        span(2, "SearchTask", parent=1, trace_id=(1).to_bytes(16, "big")),
+    )
+    good = call(3)
+    bench.arrived(cancelled, good)
+    assert bench.enrichment.enricher.may_fail(cancelled)
+    assert not bench.enrichment.enricher.may_fail(good)

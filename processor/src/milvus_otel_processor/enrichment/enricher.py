@@ -40,7 +40,8 @@ class Enricher:
     """Appends attributes to the spans of Milvus requests, one trace at a time; never waits for anything.
 
     `resolve` finds the collection that a database and a name, or alias, stand for; `doubt` is told of one that a request
-    contradicts. `spans` and `requests` count those that were enriched, by source; of nested requests the outermost counts.
+    contradicts. `knows_calls_of` tells whether the access log's source has seen the calls of a trace, and how they ended.
+    `spans` and `requests` count those that were enriched, by source; of nested requests the outermost counts.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Enricher:
         channels: ChannelSource | None,
         resolve: Callable[[str | None, str], Collection | None],
         doubt: Callable[[Collection], None] = lambda _: None,
+        knows_calls_of: Callable[[bytes], bool] = lambda _: False,
         writer: Writer,
         spans: Counter[str],
         requests: Counter[str],
@@ -59,6 +61,7 @@ class Enricher:
         self._channels = channels
         self._resolve = resolve
         self._doubt = doubt
+        self._knows_calls_of = knows_calls_of
         self._writer = writer
         self._spans = spans
         self._requests = requests
@@ -88,7 +91,7 @@ class Enricher:
 
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether to enrich this trace may make one of its spans an ERROR; False is a sure no."""
-        if grpc_may_have_failed(trace):
+        if not self._knows_calls_of(trace.id) and grpc_may_have_failed(trace):
             return True
         for may_fail in self._may_fail:  # noqa: SIM110 - for every trace; a generator would cost as much as the answers
             if may_fail(trace):

@@ -22,6 +22,8 @@ _SPANS = 0x12  # field 2 of ScopeSpans, length-delimited
 _LONG = 0x80
 _HEAD = 40  # bytes before the name: the ids of trace, span and parent
 
+_STATUS_KEY = b"rpc.grpc.status_code"
+_STATUS = _STATUS_KEY + b"\x12\x02\x18"  # and then the status, which is below 128
 _PEER = b"net.sock.peer.addr\x12"
 _ADDRESS, _PORT_FIELD = (
     22,
@@ -47,6 +49,8 @@ class Call(NamedTuple):
     method: str
     peer: str | None
     """`tcp-127.0.0.1:36938`; None where the span does not say."""
+    status: int = 0
+    """The gRPC status with which it ended."""
 
 
 def served_calls(request: bytes) -> list[Call]:
@@ -74,7 +78,10 @@ def call_of(span: bytes) -> Call | None:
     if head.kind != _SERVER or not head.name.startswith(SERVICE):
         return None
     method = head.name[len(SERVICE) :].decode("utf-8", "replace")
-    return Call(head.trace_id, head.span_id, head.start_time_unix_nano, head.end_time_unix_nano, method, peer_of(span))
+    times = head.start_time_unix_nano, head.end_time_unix_nano
+    value = next((pair.value for pair in AttributesView.FromString(span).attributes if pair.key == _STATUS_KEY), None)
+    status = value.int_value if value is not None else 0
+    return Call(head.trace_id, head.span_id, *times, method, peer_of(span), status)
 
 
 def peer_of(span: bytes) -> str | None:
@@ -108,6 +115,7 @@ def _read(request: bytes, at: int, name_end: int) -> Call | None:
     peer = _peer_in(request, name_end + 20, after)
     if peer is None and _PEER_WORD(request, name_end + 20, after):
         return None
+    status = request.find(_STATUS, name_end + 20, after)
     return Call(
         request[begin + 2 : begin + 18],
         request[ids + 2 : ids + 10],
@@ -115,6 +123,7 @@ def _read(request: bytes, at: int, name_end: int) -> Call | None:
         end,
         _text(request[at + len(SERVICE) : name_end]),
         peer,
+        request[status + len(_STATUS)] if status >= 0 else 0,
     )
 
 

@@ -128,6 +128,14 @@ class Store:
         with self._lock:
             return self._pool.within(method, start, end)
 
+    def knows_calls_of(self, trace_id: bytes) -> bool:
+        """Tell whether calls of this trace have been taken in."""
+        return bool(self._pool.calls_of(trace_id))
+
+    def ended_with_error(self, trace_id: bytes) -> bool:
+        """Tell whether gRPC ended a call of this trace with an error, as far as its calls have been taken in."""
+        return any(call.status for call in tuple(self._pool.calls_of(trace_id)))
+
     def may_have_failed(self, trace_id: bytes) -> bool | None:
         """Tell whether a line of a failed request may be that of a call in this trace; None where none of its calls is known."""
         calls = self._pool.calls_of(trace_id)

@@ -55,6 +55,8 @@ class AccessLogSource:
                 line.claimed = True  # its trace is here, so that its id is no client's own text
         if trace.id in store.failures:
             return True
+        if store.ended_with_error(trace.id):
+            return True
         if not store.failures_without_trace:
             return False
         may = store.may_have_failed(trace.id)
