@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -98,13 +100,25 @@ def install() -> None:
 
 
 def calls() -> dict[str, Callable[[], Any]]:
-    """The calls to measure: one that carries nearly nothing, and three that carry much."""
-    from pymilvus import MilvusClient
+    """The calls to measure: one that carries nearly nothing, those that carry much, and those that fail."""
+    from pymilvus import MilvusClient, MilvusException
 
     client = MilvusClient("http://127.0.0.1:19530")
     vector, wide = [0.1] * 8, [0.1] * DIMENSION
     rows = [{"id": number, "vector": wide} for number in range(ROWS)]
+    long_filter = "price in [" + "1, " * 200_000 + "%d]"
+    numbers = itertools.count()
+
+    def fail(collection: str, data: Any) -> None:
+        with contextlib.suppress(MilvusException):
+            client.search(collection, data, filter="price > 10", limit=10)
+
     return {
+        "search, filter of 600 kB": lambda: client.search(
+            "small", [vector], filter=long_filter % next(numbers), limit=10
+        ),
+        "search that pymilvus rejects": lambda: fail("small", vector),
+        "search that Milvus rejects": lambda: fail("missing", [vector]),
         "search": lambda: client.search("small", [vector], filter="price > 10", limit=10),
         "search, 100 x 768 back": lambda: client.search("wide", [wide], limit=ROWS, output_fields=["vector"]),
         "insert, 100 x 768": lambda: client.insert("wide", rows),
@@ -116,6 +130,11 @@ def _responses() -> dict[str, Any]:
     from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
     ok = common_pb2.Status()
+    missing = common_pb2.Status(
+        code=100,
+        error_code=common_pb2.CollectionNotExists,
+        reason="collection not found[database=default][collection=missing]",
+    )
     vectors = schema_pb2.FieldData(
         type=schema_pb2.FloatVector,
         field_name="vector",
@@ -159,6 +178,7 @@ def _responses() -> dict[str, Any]:
             status=ok, schema=schema_pb2.CollectionSchema(name="wide", fields=fields), collectionID=1
         ),
         "Search": {
+            "missing": milvus_pb2.SearchResults(status=missing),
             "small": milvus_pb2.SearchResults(status=ok, results=few),
             "wide": milvus_pb2.SearchResults(status=ok, results=hits),
         },
