@@ -2,25 +2,87 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from milvus_otel_processor.cli.options import config_options, load_or_exit
+from milvus_otel_processor.cli.options import config_options
+from milvus_otel_processor.config import ConfigError, Problem, load_config
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+_ERROR, _WARNING = "error", "warning"
+_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_ESCAPES_OF_PROPERTIES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 
 
 @click.command("validate")
 @config_options
-def command(path: Path | None, overrides: tuple[str, ...]) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="How to say it: for people, for programs, or as annotations of GitHub Actions.",
+)
+def command(path: Path | None, overrides: tuple[str, ...], form: Literal["text", "json", "github"]) -> None:
     """Check a configuration, and what it includes, without running it.
 
     Says all that is wrong, each with file and line, and ends with status 1 if anything is. Warnings leave it valid. The file
     may also hold rules alone, as sampling.yaml does.
     """
-    loaded = load_or_exit(path, overrides, rules_alone=True)
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(f"{path or 'built-in configuration'}: valid")
+    errors: Sequence[Problem] = ()
+    warnings: Sequence[Problem] = ()
+    try:
+        warnings = load_config(path, overrides=overrides, environ=os.environ, rules_alone=True).warnings
+    except ConfigError as error:
+        errors = error.problems
+    found = [*((_ERROR, problem) for problem in errors), *((_WARNING, problem) for problem in warnings)]
+    if form == "json":
+        click.echo(_as_json(found))
+    elif form == "github":
+        for severity, problem in found:
+            click.echo(_as_annotation(severity, problem))
+    else:
+        for severity, problem in found:
+            click.echo(f"warning: {problem}" if severity == _WARNING else str(problem), err=True)
+    if errors:
+        sys.exit(1)
+    if form == "text":
+        click.echo(f"{path or 'built-in configuration'}: valid")
+
+
+def _as_json(found: list[tuple[str, Problem]]) -> str:
+    problems = [
+        {
+            "severity": severity,
+            "file": problem.place.source,
+            "line": problem.place.line,
+            "column": problem.place.column,
+            "path": problem.path,
+            "message": problem.message,
+        }
+        for severity, problem in found
+    ]
+    document = {"valid": all(severity != _ERROR for severity, _ in found), "problems": problems}
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _as_annotation(severity: str, problem: Problem) -> str:
+    place = problem.place
+    properties = {"file": place.source, "line": place.line, "col": place.column}
+    shown = ",".join(
+        f"{key}={_escaped(str(value), _ESCAPES_OF_PROPERTIES)}" for key, value in properties.items() if value
+    )
+    message = f"{problem.path}: {problem.message}" if problem.path else problem.message
+    return f"::{severity} {shown}::{_escaped(message, _ESCAPES)}"
+
+
+def _escaped(text: str, escapes: dict[str, str]) -> str:
+    return "".join(escapes.get(character, character) for character in text)

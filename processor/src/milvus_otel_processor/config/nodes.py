@@ -135,7 +135,9 @@ class _Reader:
     open: set[int] = field(default_factory=set)
 
     def place(self, mark: Any) -> Place:
-        return self.at or Place(self.source, 1 if mark is None else mark.line + 1)
+        if mark is None:
+            return self.at or Place(self.source, 1)
+        return self.at or Place(self.source, mark.line + 1, mark.column + 1)
 
     def fail(self, raw: Any, message: str) -> ConfigError:
         return ConfigError([Problem(self.place(raw.start_mark), "", message)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class Place:
 
     source: str
     line: int | None = None
+    column: int | None = field(default=None, compare=False)
+    """Counted from 1; None where it is not known."""
 
     def __str__(self) -> str:
         """Return it as editors and compilers write it."""
