@@ -153,8 +153,9 @@ class Enricher:
 
     def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
         own, names = request.span, written.subtree
-        has = trace.attributes(own).keys()
-        at_own = (written.own if request.parent is None else names).without(has)
+        for_own = written.own if request.parent is None else names
+        has = trace.attributes(own).keys() if for_own.may_be_in(trace.span(own)) else ()
+        at_own = for_own.without(has)
         below = [index for index in request.spans if index != own]
         # Milvus gives its own spans no such attributes; where something else does, it gives them to the request's span as well.
         free = names.without(has) is names.all

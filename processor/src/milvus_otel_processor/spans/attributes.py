@@ -88,9 +88,13 @@ class Encoded:
 
         A span that does not hold the bytes of a key is not decoded. Raises DecodeError where one has to be and cannot.
         """
-        if not any(key in span for key in self._keys):
+        if not self.may_be_in(span):
             return self.all
         return self.without({pair.key for pair in AttributesView.FromString(span).attributes})
+
+    def may_be_in(self, span: bytes) -> bool:
+        """Tell whether a serialized span holds the bytes of one of the keys: False is a sure no."""
+        return any(key in span for key in self._keys)
 
     def without(self, keys: Collection[bytes]) -> bytes:
         """Return the attributes less those with one of these keys."""
