@@ -10,6 +10,7 @@ from time import monotonic
 
 import grpc
 import pytest
+from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.trace import ReferenceTrace
@@ -383,12 +384,27 @@ class TestTheConnection:
                     assert out.settled().lost_spans == {"retries_exhausted": 1}
         assert len(server.requests) == 1
 
+    def test_an_authority_that_is_replaced_is_followed(self, tmp_path: Path) -> None:
+        for name in ("old", "new"):
+            (tmp_path / name).mkdir()
+        old, _ = self_signed(tmp_path / "old", "jaeger.example")
+        certificate, key = self_signed(tmp_path / "new", "jaeger.example")
+        trusted = tmp_path / "ca.pem"
+        trusted.write_bytes(old.read_bytes())
+        tls = {"insecure": False, "ca_file": str(trusted), "server_name_override": "jaeger.example"}
+        with peer(certificate=certificate, key=key) as server, exporting(server.endpoint, tls=tls, timeout=2.0) as out:
+            out.put()
+            wait_until(lambda: out.exporter._failing, "a first try to fail", interval=0.005)
+            trusted.write_bytes(certificate.read_bytes())
+            assert out.settled().exported_spans == 1
+        assert out.telemetry.snapshot().lost_spans == {}
+
     @pytest.mark.parametrize("key", ["ca_file", "cert_file", "key_file"])
     def test_a_file_that_is_missing_is_an_error_from_the_start(self, key: str, tmp_path: Path) -> None:
         there, missing = tmp_path / "there.pem", tmp_path / "missing.pem"
-        there.write_text("a certificate")
+        there.write_text("-----BEGIN CERTIFICATE-----")
         tls = {"cert_file": str(there), "key_file": str(there)} | {key: str(missing)}
-        with pytest.raises(FileNotFoundError, match=r"missing\.pem"):
+        with pytest.raises(CertificateError, match=r"missing\.pem"):
             OtlpExporter(exporter_settings("127.0.0.1:1", tls=tls), Telemetry())
 
     def test_a_certificate_without_its_key_is_refused(self) -> None:

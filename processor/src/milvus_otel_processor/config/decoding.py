@@ -48,12 +48,15 @@ class Decoder:
     def __init__(self, warnings: list[Problem]) -> None:
         self._warnings = warnings
 
-    def decode(self, node: Node, shape: Shape, path: str) -> Any:
+    def decode(self, node: Node, shape: Shape, path: str) -> Any:  # noqa: PLR0911 - one for each shape
         """Return a value as the model takes it; `path` is where in the configuration it stands."""
         if isinstance(shape, UnionShape):
             shape = shape.member(node)
         if shape == ValueShape(Kind.TEXT) and node.text is not None:
             return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else node.text
+        if shape == ValueShape(Kind.SECRET) and isinstance(node, Scalar) and not isinstance(node.value, str):
+            # Whatever YAML takes it for: digits are a password, too, and an error would show it.
+            return node.text or node.spelled or plain(node)
         if isinstance(node, Mapping):
             return self._mapping(node, shape, path)
         if isinstance(node, Sequence):

@@ -38,6 +38,8 @@ class Scalar:
     value: str | float | bool | None
     place: Place
     text: str | None = None
+    spelled: str | None = field(default=None, compare=False, repr=False)
+    """How it stands in the file: a password may be digits alone, and begin with zeros."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class _Reader:
         if isinstance(raw, SequenceNode):
             return Sequence(tuple(self.node(item) for item in raw.value), place)
         assert isinstance(raw, ScalarNode)
-        return Scalar(self.scalar(raw), place)
+        return Scalar(self.scalar(raw), place, spelled=str(raw.value))
 
     def scalar(self, raw: Any) -> str | float | bool | None:
         text = str(raw.value)

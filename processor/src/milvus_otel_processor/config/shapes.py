@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
@@ -38,6 +38,7 @@ class Kind(Enum):
     """What a single value is, as far as that changes how it is decoded."""
 
     TEXT = "text"
+    SECRET = "secret"  # noqa: S105 - the kind, not one of them
     INTEGER = "integer"
     DURATION = "duration"
     ANY = "any"
@@ -112,8 +113,8 @@ def shape_of(annotation: Any, discriminator: Any = None) -> Shape:
         return DictShape(shape_of(arguments[1]))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return ModelShape(annotation)
-    if annotation is int:
-        return ValueShape(Kind.INTEGER)
+    if annotation is SecretStr or annotation is int:
+        return ValueShape(Kind.INTEGER if annotation is int else Kind.SECRET)
     return ValueShape(Kind.TEXT if annotation is str or origin is Literal else Kind.ANY)
 
 

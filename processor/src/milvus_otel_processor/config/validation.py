@@ -59,6 +59,14 @@ def validate(model: type[M], node: Node, path: str, problems: list[Problem], war
         return None
 
 
+_SECRET = re.compile(r"\.(password|token)$|\.headers(\.|$)")
+
+
+def _shown(node: Node, path: str) -> str:
+    """Return a value as an error shows it, unless it may be a secret."""
+    return "the value" if _SECRET.search(path) else shown(plain(node))
+
+
 def _problem(details: ErrorDetails, step: Step) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     node = step.parent if step.node is None else step.node
@@ -69,11 +77,9 @@ def _problem(details: ErrorDetails, step: Step) -> Problem:
     elif kind == "missing":
         place, message = _missing(step, place)
     elif kind in ("too_short", "string_too_short"):
-        message = (
-            f"{shown(plain(node))} is empty, expected at least one {'entry' if kind == 'too_short' else 'character'}"
-        )
+        message = f"{_shown(node, step.path)} is empty, expected at least one {'entry' if kind == 'too_short' else 'character'}"
     elif kind == "too_long":
-        message = f"{shown(plain(node))} has {context['actual_length']} entries, expected {context['max_length']}"
+        message = f"{_shown(node, step.path)} has {context['actual_length']} entries, expected {context['max_length']}"
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         return _unknown_member(step, node)
     elif kind == "value_error":
@@ -86,10 +92,10 @@ def _problem(details: ErrorDetails, step: Step) -> Problem:
         )  # of a text, the part in question
         message = f"{shown(value)} is not known, {one_of(names)}{did_you_mean(value, names)}"
     elif kind in _WANTED:
-        message = f"{shown(plain(node))} is {_kind(node)}, expected {_WANTED[kind]}"
+        message = f"{_shown(node, step.path)} is {_kind(node)}, expected {_WANTED[kind]}"
     else:
         expected = details["msg"].replace("Input should be", "expected a value").replace("should have", "expected")
-        message = f"{shown(plain(node))}: {expected[:1].lower()}{expected[1:]}"
+        message = f"{_shown(node, step.path)}: {expected[:1].lower()}{expected[1:]}"
     return Problem(place, step.path, message)
 
 

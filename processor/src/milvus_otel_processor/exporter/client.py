@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import grpc
@@ -9,8 +10,9 @@ import grpc
 from milvus_otel_processor.spans.schema import DecodeError, ResponseView
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.exporter.settings import ExporterSettings, KeepaliveSettings, TlsSettings
+    from milvus_otel_processor.exporter.settings import ExporterSettings, KeepaliveSettings
     from milvus_otel_processor.spans.schema import PartialSuccess
+    from milvus_otel_processor.tls import ClientCertificates
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
@@ -26,16 +28,41 @@ class Client:
     def __init__(self, settings: ExporterSettings) -> None:
         self._timeout = settings.timeout or None
         self._metadata = tuple((key.lower(), value) for key, value in settings.headers.items())
-        self._channel = _channel(settings)
-        self._export = self._channel.unary_unary(EXPORT_METHOD)
+        self._settings = settings
+        self._lock = Lock()
+        self._certificates = settings.tls.certificates()
+        self._channels: list[grpc.Channel] = []
+        self._connect()
 
     def send(self, request: bytes) -> PartialSuccess | None:
         """Send a request and return what the peer rejected of it, if anything. Raises grpc.RpcError where it failed."""
         return _partial_success(self._export(request, timeout=self._timeout, metadata=self._metadata))
 
+    def renew(self) -> bool:
+        """Make a new connection if a certificate's file has changed, to be called after a failure; tell whether it was made.
+
+        Raises CertificateError where a file cannot be read now; the connection then stays.
+        """
+        with self._lock:
+            certificates = self._settings.tls.certificates()
+            if certificates == self._certificates:
+                return False
+            self._certificates = certificates
+            self._connect()
+            return True
+
     def close(self) -> None:
         """Close the connection; requests under way fail with CANCELLED."""
-        self._channel.close()
+        with self._lock:
+            for channel in self._channels:
+                channel.close()
+
+    def _connect(self) -> None:
+        # Requests may be under way on the one before; that goes when the next one comes.
+        for channel in self._channels[:-1]:
+            channel.close()
+        self._channels = [*self._channels[-1:], _channel(self._settings, self._certificates)]
+        self._export = self._channels[-1].unary_unary(EXPORT_METHOD)
 
 
 def _partial_success(response: bytes) -> PartialSuccess | None:
@@ -46,7 +73,7 @@ def _partial_success(response: bytes) -> PartialSuccess | None:
     return answer if answer.rejected_spans or answer.error_message else None
 
 
-def _channel(settings: ExporterSettings) -> grpc.Channel:
+def _channel(settings: ExporterSettings, certificates: ClientCertificates) -> grpc.Channel:
     options: list[tuple[str, str | int]] = [
         ("grpc.max_receive_message_length", -1),
         # Back-off between requests is ours; gRPC's own, up to two minutes, would let a peer that is back wait unseen.
@@ -59,7 +86,7 @@ def _channel(settings: ExporterSettings) -> grpc.Channel:
         return grpc.insecure_channel(settings.target, options=options, compression=compression)
     if settings.tls.server_name_override is not None:
         options.append(("grpc.ssl_target_name_override", settings.tls.server_name_override))
-    return grpc.secure_channel(settings.target, _credentials(settings.tls), options=options, compression=compression)
+    return grpc.secure_channel(settings.target, _credentials(certificates), options=options, compression=compression)
 
 
 def _keepalive(settings: KeepaliveSettings) -> list[tuple[str, str | int]]:
@@ -75,8 +102,7 @@ def _keepalive(settings: KeepaliveSettings) -> list[tuple[str, str | int]]:
     return options
 
 
-def _credentials(tls: TlsSettings) -> grpc.ChannelCredentials:
-    certificates = tls.certificates()
+def _credentials(certificates: ClientCertificates) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(
         root_certificates=certificates.authority,
         private_key=certificates.key,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.exporter.batch import Batch
 from milvus_otel_processor.exporter.client import Client
 from milvus_otel_processor.exporter.part import of_request, of_traces
@@ -19,6 +20,7 @@ from milvus_otel_processor.spans.groups import join_traces
 from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.telemetry.counters import Lost
 from milvus_otel_processor.telemetry.faults import FaultLog
+from milvus_otel_processor.telemetry.paced import PacedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -80,6 +82,7 @@ class OtlpExporter:
         self._largest = settings.sending_queue.batch.max_size_mib * _MIB
         self._giving_up = Event()
         self._faults = FaultLog(_log, clock)
+        self._paced = PacedLog(_log, clock)
         self._under_way = 0
         self._under_way_lock = Lock()
         self._failing = False
@@ -256,6 +259,7 @@ class OtlpExporter:
                     self._lose(count, Lost.RETRIES_EXHAUSTED, error)
                     return None
                 self._failed(error)
+                self._renew()
                 if self._giving_up.wait(max(pause, requested_pause(error, self._retry.max_interval))):
                     raise _GivenUpError from None
                 self._telemetry.retried()
@@ -282,6 +286,14 @@ class OtlpExporter:
         if not self._failing:
             self._failing = True
             _log.warning("exporting failed, trying again: endpoint=%s %s", self._settings.endpoint, _reason(error))
+
+    def _renew(self) -> None:
+        """Follow certificates that have changed, which may be why it failed."""
+        try:
+            if self._client.renew():
+                _log.info("certificates have changed, connecting anew: endpoint=%s", self._settings.endpoint)
+        except CertificateError as error:
+            self._paced.tell(logging.ERROR, "a certificate cannot be read again, the one before stays: %s", error)
 
     def _lose(self, count: int, reason: Lost, error: grpc.RpcError) -> None:
         self._telemetry.lost(reason, count)
