@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import main
 
 from tests.support.recorded import FOLDER
-from tests.unit.replay.recordings import request, sized, span
+from tests.unit.replay.recordings import request, sized, span, spans_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,10 +89,19 @@ def test_a_trace_that_is_not_there_or_no_id_ends_it_with_status_1(explain: Expla
     assert (wrong.exit_code, wrong.stderr) == (1, "'abc' is not a trace id, expected 32 hexadecimal digits\n")
 
 
-def test_what_a_replay_decides_is_what_is_explained() -> None:
-    """Of some recorded traces, kept and not, with the built-in rules."""
-    traces = str(FOLDER / "traces.binpb")
-    document = json.loads(CliRunner().invoke(main, ["replay", traces, "--format", "json"]).stdout)
-    assert document["kept"]["traces"] > 10
-    explained = CliRunner().invoke(main, ["explain", "0" * 32, traces])
-    assert explained.exit_code == 1
+def test_what_a_replay_keeps_is_explained_as_kept(tmp_path: Path) -> None:
+    """Of the recorded traffic with the built-in rules: the policy that a kept span names is the one that is explained."""
+    traces, kept = str(FOLDER / "traces.binpb"), tmp_path / "kept.binpb"
+    assert CliRunner().invoke(main, ["replay", traces, "--no-votes", "--out", str(kept)]).exit_code == 0
+    policies = {
+        one.trace_id.hex(): attribute.value.string_value
+        for one in spans_in(kept)
+        for attribute in one.attributes
+        if attribute.key == "tailsampling.policy"
+    }
+    by_policy = {policy: trace_id for trace_id, policy in policies.items()}
+    assert by_policy.keys() >= {"errors", "slow", "one-in-ten"}
+    for policy, trace_id in by_policy.items():
+        document = json.loads(CliRunner().invoke(main, ["explain", trace_id, traces, "--format", "json"]).stdout)
+        assert (document["decision"], document["policy"]) == ("sampled", policy)
+        assert all(one["reason"] for one in document["policies"])
