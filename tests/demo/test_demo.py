@@ -127,7 +127,10 @@ def test_a_demo_joins_enriches_keeps_and_drops_traces(caplog: pytest.LogCaptureF
 
     # Only requests of kept traces, and failed ones, which are all kept, are enriched.
     requests = snapshot.enriched_requests
-    assert requests["access_log"] == len(plain_searches(outcome.traces))
+    # On a busy machine the slow search of the traced application may last longer than its trace is gathered: then its client's
+    # span comes too late to tell, and the access log does.
+    plain = len(plain_searches(outcome.traces))
+    assert plain <= requests["access_log"] <= plain + decided["slow"]
     assert requests.keys() <= {"client", "access_log", "no_collection"}
     assert requests["client"] >= 2 * FAILURES
     assert snapshot.access_log_lines["received"] > outcome.operations
