@@ -3,7 +3,7 @@
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -51,11 +51,11 @@ def batched(requests: Iterator[bytes], count: int) -> Iterator[bytes]:
         yield b"".join(batch)
 
 
-def repeated(requests: list[bytes], rounds: int) -> Iterator[bytes]:
+def repeated(requests: list[bytes], rounds: int, randbytes: Callable[[int], bytes] = os.urandom) -> Iterator[bytes]:
     """Yield the requests `rounds` times, each time with other trace ids."""
     places = [[match.end() for match in _TRACE_ID.finditer(request)] for request in requests]
     for _ in range(rounds):
-        mask = int.from_bytes(os.urandom(8))
+        mask = int.from_bytes(randbytes(8))
         for request, offsets in zip(requests, places, strict=True):
             fresh = bytearray(request)
             for offset in offsets:
