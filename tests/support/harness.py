@@ -17,6 +17,7 @@ from milvus_otel_processor.spans.contract import Store, Trace
 from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.support import stores
 from tests.support.clock import Clock
 from tests.support.spans import encoded
 
@@ -62,7 +63,7 @@ def pipeline_of(
     clocks = Clocks(clock, lambda: WALL_CLOCK_NS + int(clock() * 1e9))
     rules = Rules(settings, clocks, telemetry.evaluation_errors)
     gathering = wait if wait is not None else settings.decision_wait if settings is not None else 0.0
-    store = make_store(settings, rules, gathering)
+    store = make_store(stores.kind(), settings, rules, gathering)
     stage = make_stage(store)
     stages = Stages([stage] if stage is not None else [], [], telemetry, clock)
     pipeline = connect(settings, rules, store, stages, exporter=exporter, telemetry=telemetry, clock=clocks)

@@ -13,11 +13,13 @@ from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service.service import Service
+from milvus_otel_processor.spans.stores import StoreKind
 from milvus_otel_processor.storage.settings import FileStorageSettings
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.peers.otlp_sink import METHOD
+from tests.support import stores
 
 CALL_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -35,6 +37,7 @@ class Configuration:
     memory_limiter: MemoryLimiterSettings = field(default_factory=MemoryLimiterSettings)
     file_storage: FileStorageSettings | None = None
     authenticator: BearerTokenSettings | None = None
+    store: StoreKind = field(default_factory=stores.kind)
 
     @property
     def stages(self) -> list[StageSettings]:

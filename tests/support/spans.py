@@ -1,14 +1,17 @@
 """Builders of spans, requests and traces, with OpenTelemetry's own message classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from milvus_otel_processor.spans.contract import Trace
+from milvus_otel_processor.spans.contract import ASK, StoreSettings, Trace
 from milvus_otel_processor.spans.groups import Group, GroupRegistry
+from milvus_otel_processor.spans.stores import make_store
 from milvus_otel_processor.spans.trace import ReferenceTrace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
+
+from tests.support import stores
 
 Attributes = Mapping[str, object]
 NANOSECONDS_PER_MS = 1_000_000
@@ -68,15 +71,25 @@ def encoded(*spans: Span, resource: Attributes | None = None, scope: str = "app"
 
 
 def trace_from(*requests: bytes) -> Trace:
-    """The trace that these serialized requests hold, as the buffer would hand it over."""
+    """The trace that these serialized requests hold, as the store would hand it over."""
+    if stores.kind() == "native" and (found := _native_trace(requests)) is not None:
+        return found
     groups: list[Group] = []
     spans: list[bytes] = []
     registry = GroupRegistry()
     for one in requests:
-        for group, found in registry.split(one):
-            groups += [group] * len(found)
-            spans += found
+        for group, of_group in registry.split(one):
+            groups += [group] * len(of_group)
+            spans += of_group
     return ReferenceTrace(trace_id(1), groups, spans)
+
+
+def _native_trace(requests: Sequence[bytes]) -> Trace | None:
+    """The same from the native store; None where the spans are not of one trace, which only the reference can be told."""
+    store = make_store("native", StoreSettings(0.0), lambda _: ASK)
+    arrived = [store.ingest(one, 0.0) for one in requests]
+    taken = store.take_oldest(2)
+    return taken[0] if len(taken) == 1 and len(taken[0]) == sum(one.spans for one in arrived) else None
 
 
 def with_id(trace: Trace, trace_id: bytes) -> Trace:

@@ -13,9 +13,16 @@ mod trace;
 
 use pyo3::prelude::*;
 
+/// Go wrong, so that a test can see what becomes of a panic.
+#[pyfunction]
+fn _go_wrong() -> PyResult<()> {
+    faults::contained(|| panic!("on purpose"))
+}
+
 #[pymodule]
 fn milvus_otel_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(_go_wrong, module)?)?;
     module.add_class::<store::Store>()?;
     module.add_class::<store::Arrived>()?;
     module.add_class::<trace::Trace>()?;

@@ -1,6 +1,7 @@
 //! The store, for Python.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
@@ -59,6 +60,8 @@ impl Inner {
 pub struct Store {
     hooks: Arc<Hooks>,
     pack_above: usize,
+    /// Whether an answer about a root depends on its resource as well: rules are then asked when the trace is decided.
+    tells_resources: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -97,6 +100,10 @@ impl Store {
         let mut learned = Learned::default();
         let (names, places) = self.inner(py).spans.unknown(request, cut);
         for name in names {
+            if self.tells_resources.load(Ordering::Relaxed) {
+                learned.answers.insert(name.to_vec(), OfRoot::Ask);
+                continue;
+            }
             let answer = self.hooks.of_root(py, name)?;
             let mut inner = self.inner(py);
             let answer = if answer.is_none() {
@@ -154,7 +161,8 @@ impl Store {
     #[new]
     fn new(hooks: &Bound<'_, PyAny>, settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Self> {
         let inner = Inner { spans: Spans::new(settings_of(settings, pack_above)?), verdicts: Vec::new() };
-        Ok(Store { hooks: Arc::new(Hooks::new(hooks)?), pack_above, inner: Mutex::new(inner) })
+        let tells_resources = AtomicBool::new(settings.getattr("tells_resources")?.extract()?);
+        Ok(Store { hooks: Arc::new(Hooks::new(hooks)?), pack_above, tells_resources, inner: Mutex::new(inner) })
     }
 
     fn ingest(&self, py: Python<'_>, request: &[u8], now: f64) -> PyResult<Arrived> {
@@ -212,6 +220,7 @@ impl Store {
     }
 
     fn configure(&self, py: Python<'_>, settings: &Bound<'_, PyAny>, now: f64) -> PyResult<()> {
+        self.tells_resources.store(settings.getattr("tells_resources")?.extract()?, Ordering::Relaxed);
         let settings = settings_of(settings, self.pack_above)?;
         let mut inner = self.inner(py);
         inner.spans.configure(settings, now);

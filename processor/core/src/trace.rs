@@ -6,6 +6,7 @@ use milvus_otel_spans::Finder;
 use milvus_otel_spans::head::Head as Read;
 use milvus_otel_spans::join;
 use milvus_otel_spans::trace::Trace as Taken;
+use milvus_otel_spans::wire::fields;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PyString};
@@ -44,14 +45,12 @@ impl Trace {
         Err(PyIndexError::new_err(format!("span {index} of a trace of {count}")))
     }
 
-    fn places(&self, places: Vec<usize>) -> PyResult<Vec<usize>> {
-        places.iter().try_for_each(|place| self.place(*place).map(drop))?;
-        Ok(places)
+    fn places(&self, places: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+        places.try_iter()?.map(|place| self.place(place?.extract()?)).collect()
     }
 
     fn bytes_of<'py>(&self, py: Python<'py>, place: usize) -> Bound<'py, PyBytes> {
-        let (span, tail) = (self.taken.span(place), self.taken.tail(place));
-        if tail.is_empty() { PyBytes::new(py, span) } else { PyBytes::new(py, &[span, tail].concat()) }
+        PyBytes::new(py, &self.taken.whole(place))
     }
 
     /// The head of the span at this place, which has to be one of its places.
@@ -66,6 +65,11 @@ impl Trace {
 
     fn changed(&mut self) {
         self.attributes.clear();
+    }
+
+    /// What heads say can only be read, or overwritten, where all of them are valid.
+    fn with_sound_heads(&self) -> PyResult<()> {
+        if self.taken.facts.sound { Ok(()) } else { Err(malformed("a span")) }
     }
 }
 
@@ -82,6 +86,11 @@ impl Trace {
 
     fn __bool__(&self) -> bool {
         true // as any object that is there; its length is no truth
+    }
+
+    #[getter]
+    fn size(&self) -> usize {
+        self.taken.size()
     }
 
     #[getter]
@@ -110,9 +119,7 @@ impl Trace {
 
     #[getter]
     fn heads(slf: &Bound<'_, Self>) -> PyResult<Heads> {
-        if !slf.borrow().taken.facts.sound {
-            return Err(malformed("a span"));
-        }
+        slf.borrow().with_sound_heads()?;
         Ok(Heads::new(slf.clone().unbind()))
     }
 
@@ -205,7 +212,8 @@ impl Trace {
 
     fn events<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
         let place = self.place(index)?;
-        if !self.taken.span(place).contains(&EVENT_TAG) {
+        let span = self.taken.span(place);
+        if !span.contains(&EVENT_TAG) && fields(span).all(|field| field.is_some()) {
             return Ok(PyList::empty(py).into_any());
         }
         self.hooks.events.bind(py).call1((self.bytes_of(py, place),))
@@ -228,7 +236,7 @@ impl Trace {
         })
     }
 
-    fn append(&mut self, places: Vec<usize>, encoded: &[u8]) -> PyResult<()> {
+    fn append(&mut self, places: &Bound<'_, PyAny>, encoded: &[u8]) -> PyResult<()> {
         let places = self.places(places)?;
         self.changed();
         contained(|| {
@@ -237,7 +245,12 @@ impl Trace {
         })
     }
 
-    fn append_missing(&mut self, py: Python<'_>, places: Vec<usize>, attributes: &Bound<'_, PyAny>) -> PyResult<usize> {
+    fn append_missing(
+        &mut self,
+        py: Python<'_>,
+        places: &Bound<'_, PyAny>,
+        attributes: &Bound<'_, PyAny>,
+    ) -> PyResult<usize> {
         let places = self.places(places)?;
         let all: Bound<'_, PyBytes> = attributes.getattr("all")?.cast_into()?;
         let pairs: Vec<(Py<PyBytes>, Py<PyBytes>)> = attributes.getattr("attributes")?.extract()?;
@@ -250,6 +263,7 @@ impl Trace {
     fn set_error(&mut self, index: usize, message: &Bound<'_, PyString>) -> PyResult<()> {
         let place = self.place(index)?;
         let message = message.to_string_lossy();
+        self.with_sound_heads()?;
         self.changed();
         contained(|| {
             self.taken.set_error(place, message.as_bytes());
@@ -259,6 +273,7 @@ impl Trace {
 
     fn set_trace_state(&mut self, index: usize, trace_state: &[u8]) -> PyResult<()> {
         let place = self.place(index)?;
+        self.with_sound_heads()?;
         self.changed();
         contained(|| {
             self.taken.set_trace_state(place, trace_state);
@@ -273,6 +288,10 @@ impl Trace {
         let (attributes, hooks) = (Vec::new(), this.hooks.clone());
         let (randomness, incoming_threshold, threshold) = (this.randomness, this.incoming_threshold, this.threshold);
         Bound::new(slf.py(), Trace { taken: kept, hooks, attributes, randomness, incoming_threshold, threshold })
+    }
+
+    fn release(&mut self) {
+        self.attributes = Vec::new();
     }
 
     fn id_hash(&self, basis: u64) -> u64 {

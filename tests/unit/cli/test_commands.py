@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import SUBCOMMANDS, main
+from milvus_otel_processor.spans.stores import chosen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def test_an_unknown_subcommand_is_refused() -> None:
 
 
 def test_the_version_is_printed() -> None:
-    assert invoke("--version").stdout == "milvus-otel, version 0.1.0\n"
+    assert invoke("--version").stdout == f"milvus-otel, version 0.1.0, store {chosen('auto')}\n"
 
 
 def test_the_printed_configuration_can_be_saved_and_validated(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from milvus_otel_processor.receiver.exports import FailedRequestError
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import TRACE_SERVICE, traces
 from milvus_otel_processor.service.service import Service, StartError
 from milvus_otel_processor.telemetry.counters import Telemetry
+from milvus_otel_processor.telemetry.faults import FaultLog
 
 from tests.peers.otlp_sink import OtlpSink, otlp_sink
 from tests.support.door import Door
@@ -75,6 +77,32 @@ def test_a_malformed_request_is_an_invalid_argument_and_others_are_undisturbed(
     assert_accounted(after)
     # Whoever sends them cannot flood the log.
     assert caplog.text.count("refused a request: reason=malformed_request peer=ipv4:127.0.0.1") == 1
+
+
+def test_a_fault_of_the_program_costs_one_request_and_is_counted(
+    running: Running, sink: OtlpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        # What pytest keeps of a log line with a traceback would keep gRPC's own objects beyond the life of their loop.
+        broken.setattr(FaultLog, "tell", lambda *_: None)
+        broken.setattr(running.service._pipeline, "_store", None)
+        with pytest.raises(grpc.RpcError) as caught:
+            running.send(encoded(span(1)))
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    running.send(encoded(span(2)))
+    running.stop()
+    assert [one.trace_id[-1] for one in sink.spans()] == [2]
+    after = running.service.telemetry.snapshot()
+    assert after.refused_requests == {"failed": 1}
+    assert_accounted(after)
+
+
+def test_a_fault_of_the_program_is_told_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    take = traces(lambda _: 1 // 0)
+    with pytest.raises(FailedRequestError):
+        take(b"request")
+    assert "taking a request in failed, it is lost: bytes=7" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_request_above_the_limit_is_refused_as_grpc_does_and_others_are_not(running: Running, sink: OtlpSink) -> None:

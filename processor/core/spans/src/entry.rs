@@ -60,11 +60,13 @@ pub struct Entry<G> {
     packed: Vec<Packed>,
     /// The spans, each behind its frame, that were not packed.
     pub young: Vec<u8>,
+    /// With how many spans a large trace is looked at again.
+    pub next_look: u32,
 }
 
 impl<G> Default for Entry<G> {
     fn default() -> Self {
-        Entry { facts: Facts::default(), groups: Vec::new(), packed: Vec::new(), young: Vec::new() }
+        Entry { facts: Facts::default(), groups: Vec::new(), packed: Vec::new(), young: Vec::new(), next_look: 0 }
     }
 }
 

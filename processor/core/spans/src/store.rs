@@ -17,6 +17,8 @@ use crate::trace::Trace;
 
 const KNOWN_GROUPS: usize = 4096;
 const KNOWN_GROUPS_SIZE: usize = 4 << 20;
+/// Spans up to which a trace is looked at each time that it grows.
+const SMALL_TRACE: u32 = 64;
 /// Ids of traces that came lately, beyond those that wait, that are not worth a look.
 const YOUNG_AT_LEAST: usize = 4096;
 
@@ -86,7 +88,10 @@ impl<G, K> Store<G, K> {
         self.times.change(settings.waits, now);
         self.decisions.resize(settings.sampled_cache_size, settings.not_sampled_cache_size);
         self.names = Names::default();
-        self.entries.values_mut().for_each(|entry| entry.facts.asked = true);
+        self.entries.values_mut().for_each(|entry| {
+            entry.facts.asked = true;
+            entry.next_look = 0;
+        });
     }
 
     /// The names of the request's roots that are not known, and the envelopes, by their places.
@@ -166,21 +171,24 @@ impl<G, K> Store<G, K> {
                 }
             }
         }
-        self.add(request, cut, part, groups, now);
-        if let Some(entry) = self.entries.get_mut(&part.id) {
-            entry.facts.asked |= asked;
-            let count = entry.facts.count;
-            if roots > 0 {
-                self.times.hurry(part.id, now);
-                self.times.watch(part.id, count, now);
-            }
+        let is_new = self.add(request, cut, part, groups, asked);
+        if is_new {
+            self.times.arrived(part.id, now);
+        }
+        if roots > 0 {
+            self.times.hurry(part.id, now);
+        }
+        if is_new || roots > 0 {
+            let count = self.entries.get(&part.id).map_or(0, |entry| entry.facts.count);
+            self.times.watch(part.id, count, now);
         }
         if self.settings.tells_touched {
             self.touched.push(part.id);
         }
     }
 
-    fn add(&mut self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>], now: f64) {
+    /// Put spans to their trace; tell whether it is new.
+    fn add(&mut self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>], asked: bool) -> bool {
         let mut is_new = false;
         let entry = self.entries.entry(part.id).or_insert_with(|| {
             is_new = true;
@@ -188,16 +196,14 @@ impl<G, K> Store<G, K> {
         });
         let (before, young) = (entry.facts, entry.young.len());
         entry.add(request, cut, part, groups);
+        entry.facts.asked |= asked;
         self.spans += (entry.facts.count - before.count) as usize;
         self.size += entry.facts.size - before.size;
         self.young_size += entry.young.len() - young;
         if young == 0 {
             self.young.push_back(part.id);
         }
-        if is_new {
-            self.times.arrived(part.id, now);
-            self.times.watch(part.id, entry.facts.count, now);
-        }
+        is_new
     }
 
     /// Drop a trace whose root has settled that; `spans` of the request belong to it, `rest` came behind the root.
@@ -308,8 +314,23 @@ impl<G, K> Store<G, K> {
     }
 
     /// Return the ids of the traces to which the last request added, if that is to be known, and which wait still.
-    pub fn touched(&self) -> Vec<TraceId> {
-        self.touched.iter().filter(|id| self.entries.contains_key(*id)).copied().collect()
+    ///
+    /// Of a large trace only where it has grown by an eighth since it was last returned: else it would take quadratic time.
+    pub fn touched(&mut self) -> Vec<TraceId> {
+        let Store { touched, entries, .. } = self;
+        let is_looked_at = |id: &&TraceId| {
+            let Some(entry) = entries.get_mut(*id) else { return false };
+            let count = entry.facts.count;
+            if count <= SMALL_TRACE {
+                return true;
+            }
+            let is_due = count >= entry.next_look;
+            if is_due {
+                entry.next_look = count.saturating_add(count / 8);
+            }
+            is_due
+        };
+        touched.iter().filter(is_looked_at).copied().collect()
     }
 
     /// Remove and return those of them that are larger than `size` bytes.

@@ -74,6 +74,11 @@ impl<G> Trace<G> {
         self.tails.get(place).and_then(Option::as_deref).unwrap_or_default()
     }
 
+    /// The bytes of the spans with what was appended.
+    pub fn size(&self) -> usize {
+        self.facts.size + self.tails.iter().flatten().map(|tail| tail.len()).sum::<usize>()
+    }
+
     pub fn group(&self, place: usize) -> &Arc<Group<G>> {
         &self.groups[self.spans[place].group as usize]
     }
@@ -86,13 +91,15 @@ impl<G> Trace<G> {
         distinct
     }
 
+    /// The span at this place with what was appended.
+    pub fn whole(&self, place: usize) -> Cow<'_, [u8]> {
+        let (span, tail) = (self.span(place), self.tail(place));
+        if tail.is_empty() { span.into() } else { [span, tail].concat().into() }
+    }
+
     /// The span at this place with all that its head says: what was appended is part of it where that changes the head.
     pub fn span_of_head(&self, place: usize) -> Cow<'_, [u8]> {
-        let span = self.span(place);
-        if self.changed.contains(&(place as u32)) {
-            return [span, self.tail(place)].concat().into();
-        }
-        span.into()
+        if self.changed.contains(&(place as u32)) { self.whole(place) } else { self.span(place).into() }
     }
 
     fn heads(&self) -> impl Iterator<Item = Option<(Head, Cow<'_, [u8]>)>> + '_ {
@@ -227,14 +234,11 @@ impl<G> Trace<G> {
     pub fn append_missing(&mut self, places: &[usize], attributes: &[(&[u8], &[u8])], all: &[u8]) -> Option<usize> {
         let (mut whole, mut unchanged) = (Vec::new(), 0);
         for &place in places {
-            let (span, tail) = (self.span(place), self.tail(place));
-            let keys = match attribute_keys(span) {
-                Some(mut keys) => {
-                    keys.extend(attribute_keys(tail)?);
-                    keys
-                }
+            let span = self.whole(place);
+            let keys = match attribute_keys(&span) {
+                Some(keys) => keys,
                 // What does not hold their bytes has none of them, whatever else is the matter with it.
-                None if attributes.iter().any(|(key, _)| find(span, key).is_some()) => {
+                None if attributes.iter().any(|(key, _)| find(&span, key).is_some()) => {
                     self.append(whole, all);
                     return None;
                 }

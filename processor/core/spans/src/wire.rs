@@ -69,6 +69,13 @@ pub fn field(data: &[u8], at: usize) -> Option<Field> {
     if tag < 8 {
         return None; // there is no field 0
     }
+    let (begin, end) = payload(data, begin, tag, 0)?;
+    Some(Field { tag, at, begin, end })
+}
+
+/// Return where the payload behind a tag begins and ends; None where that is not within the data.
+#[inline]
+fn payload(data: &[u8], mut begin: usize, tag: u32, depth: u32) -> Option<(usize, usize)> {
     let end = match tag & 7 {
         0 => {
             let mut end = begin;
@@ -80,24 +87,24 @@ pub fn field(data: &[u8], at: usize) -> Option<Field> {
             let size = usize::try_from(varint(data, &mut begin)?).ok()?;
             begin.checked_add(size)?
         }
-        3 => group_end(data, begin, tag, 0)?,
+        3 => group_end(data, begin, tag, depth)?,
         5 => begin + 4,
         _ => return None,
     };
-    (end <= data.len()).then_some(Field { tag, at, begin, end })
+    (end <= data.len()).then_some((begin, end))
 }
 
 fn group_end(data: &[u8], mut at: usize, start: u32, depth: u32) -> Option<usize> {
+    if depth > DEPTH_LIMIT {
+        return None;
+    }
     loop {
-        let mut next = at;
-        let tag = u32::try_from(varint(data, &mut next)?).ok()?;
+        let tag = u32::try_from(varint(data, &mut at)?).ok()?;
         if tag == start + 1 {
-            return Some(next);
+            return Some(at);
         }
-        if depth == DEPTH_LIMIT {
-            return None;
-        }
-        at = if tag >= 8 && tag & 7 == 3 { group_end(data, next, tag, depth + 1)? } else { field(data, at)?.end };
+        // Within a group that they do not know, decoders do not mind a field 0.
+        at = payload(data, at, tag, depth + 1)?.1;
     }
 }
 
@@ -237,6 +244,7 @@ mod tests {
         assert_eq!(field(b"\x0b\x10\x01\x0c", 0).map(|field| field.end), Some(4));
         assert_eq!(field(b"\x0b\x10\x01\x14", 0), None);
         assert_eq!(field(&[0x0b; 300], 0), None);
+        assert_eq!(field(b"\x0b\x00\x7b\x0c", 0).map(|field| field.end), Some(4));
     }
 
     #[test]

@@ -7,6 +7,8 @@ from importlib import import_module
 
 import click
 
+from milvus_otel_processor.spans.stores import chosen
+
 SUBCOMMANDS = {
     "run": "Receive, enrich, sample and export traces.",
     "validate": "Check a configuration and say all that is wrong with it.",
@@ -46,6 +48,10 @@ class _Subcommands(click.Group):
 
 
 @click.group(cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="milvus-otel-processor", prog_name="milvus-otel")
+@click.version_option(
+    package_name="milvus-otel-processor",
+    prog_name="milvus-otel",
+    message=f"%(prog)s, version %(version)s, store {chosen('auto')}",
+)
 def main() -> None:
     """Traces of Milvus requests: enriched with the collection they touch, and kept by rules as whole traces."""

@@ -17,6 +17,7 @@ from milvus_otel_processor.memory.allocator import tune_allocator
 from milvus_otel_processor.service.reload import Reloader, WatchedFiles
 from milvus_otel_processor.service.service import Service, StartError, tune_garbage_collection
 from milvus_otel_processor.service.signals import Signals
+from milvus_otel_processor.spans.stores import chosen
 from milvus_otel_processor.telemetry.log import flush_log, log_to_stderr
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def _log_start(endpoint: str, path: Path | None, config: Config) -> None:
         "receives": endpoint,
         "exports": config.exporter.endpoint,
         "milvus": config.milvus.uri if config.milvus else "not in the pipeline",
+        "store": chosen(config.store),
         "rules": rules,
     }
     logger.info("started", extra=values)

@@ -14,6 +14,7 @@ from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import ComponentId, Duration, Settings
+from milvus_otel_processor.spans.stores import StoreKind
 from milvus_otel_processor.storage.settings import FileStorageSettings
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
 
@@ -68,6 +69,12 @@ class ServiceSettings(Settings):
         description="Whether `${env:}` and `${file:}` are replaced in a file that holds the rules, `tail_sampling: ${file:…}`, "
         "too: whoever may edit that could then read secrets. Not in the Collector.",
     )
+    store: StoreKind = Field(
+        default="auto",
+        description="What holds waiting spans: `native`, which is written in Rust and has to be installed "
+        "(`milvus-otel-processor[native]`), `reference`, which is always there, or `auto`: the native one where it is installed. "
+        "Both keep the same traces; not in the Collector.",
+    )
     extensions: list[ComponentId] = Field(
         default=[], description="The extensions that take part, by their ids; `memory_limiter` does so anyway."
     )
@@ -87,6 +94,11 @@ class Config(Settings):
     def metrics(self) -> MetricsSettings:
         """The processor's own metrics."""
         return self.service.telemetry.metrics
+
+    @property
+    def store(self) -> StoreKind:
+        """What holds waiting spans."""
+        return self.service.store
 
     @property
     def receiver(self) -> ReceiverSettings:

@@ -46,6 +46,10 @@ class InvalidRequestError(Exception):
     """A request is not what it should be, and never will be; the message says what is wrong."""
 
 
+class FailedRequestError(Exception):
+    """A fault of this program has cost a request; the message is for the sender."""
+
+
 class RefusedForNowError(Exception):
     """A request cannot be taken now, and is to be sent again; the message says why. Nothing of it was taken."""
 
@@ -124,6 +128,8 @@ class Exports:
                 await context.abort(_Code.RESOURCE_EXHAUSTED, str(error), _to_be_sent_again(str(error)))
             except InvalidRequestError as error:
                 await self._refuse(context, _Code.INVALID_ARGUMENT, Refused.MALFORMED_REQUEST, str(error))
+            except FailedRequestError as error:
+                await self._refuse(context, _Code.INTERNAL, Refused.FAILED, str(error))
             except TooLargeError:
                 message = f"larger than max_recv_msg_size_mib, {self._largest // _MIB} MiB, or than memory allows"
                 await self._refuse(context, _Code.RESOURCE_EXHAUSTED, Refused.TOO_LARGE, message)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.receiver.exports import InvalidRequestError
+from milvus_otel_processor.receiver.exports import FailedRequestError, InvalidRequestError
 from milvus_otel_processor.spans.schema import DecodeError, ResponseView
+from milvus_otel_processor.telemetry.faults import FaultLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
 
 TRACE_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 LOGS_SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
@@ -16,12 +21,16 @@ LOGS_SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
 
 def traces(ingest: Callable[[bytes], int]) -> Callable[[bytes], bytes]:
     """Return what takes in an ExportTraceServiceRequest; `ingest` returns how many of its spans it refused."""
+    faults = FaultLog(_log, monotonic)
 
     def take(request: bytes) -> bytes:
         try:
             refused = ingest(request)
         except DecodeError as error:
             raise InvalidRequestError(f"not a valid ExportTraceServiceRequest: {error}") from None
+        except Exception as error:  # noqa: BLE001 - a fault of ours costs this request and no other, is told and counted
+            faults.tell(error, "taking a request in failed, it is lost: bytes=%d", len(request))
+            raise FailedRequestError("the processor failed at it; its log says more") from None
         return _partial_success(refused) if refused else b""
 
     return take

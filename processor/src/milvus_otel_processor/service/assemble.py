@@ -17,8 +17,8 @@ from milvus_otel_processor.pipeline.pipeline import Pipeline
 from milvus_otel_processor.pipeline.stages import Stages
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.service.rule_collections import RuleCollections
+from milvus_otel_processor.spans import stores
 from milvus_otel_processor.spans.contract import StoreSettings
-from milvus_otel_processor.spans.store import ReferenceStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Store
+    from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 
@@ -78,17 +79,18 @@ def assemble(
     random: Random | None = None,
     wait_for_room: Callable[[float], bool] = lambda _: True,
     make_rules: type[Rules] = Rules,
+    store_kind: StoreKind = "auto",
 ) -> Assembled:
     """Return the pipeline that these settings describe, in front of what takes kept spans.
 
     `make_rules` is what makes the rules of their settings. `random` is what refreshes of the catalogue are spread by.
     `wait_for_room` waits that many seconds at the most until the exporter has room for more, and tells whether it has. Raises
-    SourceError where a source of the user's own cannot be had, OwnProcessorError where a processor of theirs cannot, and
-    CertificateError where a file of the TLS settings cannot be read.
+    SourceError where a source of the user's own cannot be had, OwnProcessorError where a processor of theirs cannot,
+    StoreError where the store is not installed, and CertificateError where a file of the TLS settings cannot be read.
     """
     sampling = config.tail_sampling
     rules = make_rules(sampling, clock, telemetry.evaluation_errors)
-    store = make_store(sampling, rules, gathering_time(config))
+    store = make_store(store_kind, sampling, rules, gathering_time(config))
     collections = RuleCollections(sampling, telemetry.missing_collections)
     around = Around(telemetry, clock, random or Random(), store, collections.check)  # noqa: S311 - no secret
     made = [(stage.before_sampling, make_stage(stage, around)) for stage in config.stages]
@@ -112,9 +114,9 @@ def assemble(
     return Assembled(pipeline, store, stages, enrichment, collections, rules)
 
 
-def make_store(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> Store:
+def make_store(kind: StoreKind, sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> Store:
     """Return the store that holds spans for these rules; traces wait for `wait` seconds."""
-    return ReferenceStore(_store_settings(sampling, rules, wait), rules.of_root)
+    return stores.make_store(kind, _store_settings(sampling, rules, wait), rules.of_root)
 
 
 def connect(

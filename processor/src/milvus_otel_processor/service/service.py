@@ -20,6 +20,7 @@ from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.service.admission import Admission
 from milvus_otel_processor.service.assemble import Assembled, Processors, assemble
 from milvus_otel_processor.service.durable import Durable
+from milvus_otel_processor.spans.stores import StoreError, joiner
 from milvus_otel_processor.storage.folder import StorageError
 from milvus_otel_processor.storage.storage import Storage
 from milvus_otel_processor.telemetry import metrics
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
     from milvus_otel_processor.receiver.settings import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
+    from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.storage.settings import FileStorageSettings
     from milvus_otel_processor.telemetry.metrics import MetricsSettings
     from milvus_otel_processor.telemetry.scrapes import ScrapeServer
@@ -50,6 +52,10 @@ _RELIEVED = 0.9  # of the memory there is
 
 class Configuration(Processors, Protocol):
     """What a service is made from: the settings of the components that its pipeline has."""
+
+    @property
+    def store(self) -> StoreKind:
+        """What holds waiting spans."""
 
     @property
     def receiver(self) -> ReceiverSettings:
@@ -92,7 +98,9 @@ class Service:
         """Where spans are received, as `host:port`; once started, with the port that was bound."""
         storage = _storage(config.file_storage, clock)
         try:
-            self._exporter = _exporter(config.exporter, self.telemetry, clock, storage)
+            self._exporter = _exporter(config, self.telemetry, clock, storage)
+        except StoreError as error:
+            raise StartError(str(error)) from None
         except CertificateError as error:
             raise StartError(f"exporters.otlp.tls: {error}") from None
         self._assembled = self._assemble(config, Clock(clock, time_ns))
@@ -194,8 +202,9 @@ class Service:
                 telemetry=self.telemetry,
                 clock=clock,
                 wait_for_room=self._exporter.wait_for_room,
+                store_kind=config.store,
             )
-        except (OwnProcessorError, SourceError) as error:
+        except (OwnProcessorError, SourceError, StoreError) as error:
             raise StartError(str(error)) from None
         except CertificateError as error:
             raise StartError(f"processors.milvus.tls: {error}") from None
@@ -227,11 +236,14 @@ def _authenticates(settings: BearerTokenSettings | None) -> Callable[[Headers], 
 
 
 def _exporter(
-    settings: ExporterSettings, telemetry: Telemetry, clock: Callable[[], float], storage: Storage | None
+    config: Configuration, telemetry: Telemetry, clock: Callable[[], float], storage: Storage | None
 ) -> OtlpExporter:
+    join = joiner(config.store)
     if storage is None:
-        return OtlpExporter(settings, telemetry, clock=clock)
-    return OtlpExporter(settings, telemetry, clock=clock, outbox=storage.outbox, on_out=storage.sent.add)
+        return OtlpExporter(config.exporter, telemetry, clock=clock, join_traces=join)
+    return OtlpExporter(
+        config.exporter, telemetry, clock=clock, join_traces=join, outbox=storage.outbox, on_out=storage.sent.add
+    )
 
 
 def _storage(settings: FileStorageSettings | None, clock: Callable[[], float]) -> Storage | None:

@@ -48,6 +48,12 @@ class _Large:
         self.next_look = 0
 
 
+class _Span(NamedTuple):
+    group: Group
+    span: bytes
+    root_name: bytes | None
+
+
 class _Settled(NamedTuple):
     verdict: object
     traces: int = 0
@@ -100,12 +106,17 @@ class ReferenceStore:
         self._asked = set(self._waiting)
 
     def ingest(self, request: bytes, now: float) -> Arrived:
+        parts = self._groups.split(request)
         counts = _Counts()
         self._touched.clear()
-        for group, spans in self._groups.split(request):
+        by_trace: dict[bytes, list[_Span]] = {}
+        for group, spans in parts:
             counts.spans += len(spans)
             for span in spans:
-                self._take_in(group, span, now, counts)
+                trace_id, root_name = trace_id_and_root_name(span)
+                by_trace.setdefault(trace_id, []).append(_Span(group, span, root_name))
+        for trace_id, arrived in by_trace.items():
+            self._take_in(trace_id, arrived, now, counts)
         return Arrived(
             spans=counts.spans,
             refused=counts.refused,
@@ -114,54 +125,61 @@ class ReferenceStore:
             late_not_sampled=counts.late_not_sampled,
         )
 
-    def _take_in(self, group: Group, span: bytes, now: float, counts: _Counts) -> None:
-        trace_id, root_name = trace_id_and_root_name(span)
-        entry = self._waiting.get(trace_id)
-        if entry is None:
-            decision = self._decisions.get(trace_id)
-            if decision is _NOT_SAMPLED:
-                counts.late_not_sampled += 1
-                return
-            if decision is not None:
-                counts.late.append((decision, ReferenceTrace(trace_id, [group], [span])))
-                return
-            if not is_trace_id(trace_id):
-                counts.refused += 1
-                return
-        if root_name is not None and self._settings.asks_roots and self._settles(trace_id, root_name, group, counts):
+    def _take_in(self, trace_id: bytes, spans: list[_Span], now: float, counts: _Counts) -> None:
+        if not is_trace_id(trace_id):
+            counts.refused += len(spans)
             return
-        if entry is None:
-            self._waiting[trace_id] = [group, span]
+        decision = self._decisions.get(trace_id)  # of a trace that waits there is none
+        if decision is _NOT_SAMPLED:
+            counts.late_not_sampled += len(spans)
+        elif decision is not None:
+            counts.late += [(decision, ReferenceTrace(trace_id, [group], [span])) for group, span, _ in spans]
+        elif not (self._settings.asks_roots and self._settles(trace_id, spans, counts)):
+            self._add(trace_id, spans, now)
+
+    def _settles(self, trace_id: bytes, spans: list[_Span], counts: _Counts) -> bool:
+        """Tell whether the name of a root among these spans settles the decision over its trace; the trace is then gone."""
+        for place, (group, _, root_name) in enumerate(spans):
+            verdict = self._answer(root_name, group) if root_name is not None else None
+            if verdict == ASK:
+                self._asked.add(trace_id)
+            elif verdict is not None:
+                waiting = len(self._remove(trace_id)) if trace_id in self._waiting else 0
+                self._asked.discard(trace_id)
+                self._decisions.put_not_sampled(trace_id, _NOT_SAMPLED)
+                _, traces, before = counts.settled.get(id(verdict), _Settled(verdict))
+                counts.settled[id(verdict)] = _Settled(verdict, traces + 1, before + waiting + place + 1)
+                counts.late_not_sampled += len(spans) - place - 1
+                return True
+        return False
+
+    def _answer(self, root_name: bytes, group: Group) -> object | None:
+        ask = self._of_root if len(root_name) <= _LONGEST_NAME_REMEMBERED else self._ask_of_root
+        return ask(root_name, group) if self._settings.tells_resources else ask(root_name)
+
+    def _add(self, trace_id: bytes, spans: list[_Span], now: float) -> None:
+        has_root = any(span.root_name is not None for span in spans)
+        is_new = trace_id not in self._waiting
+        if is_new:
             self._schedule.arrivals(now).append(trace_id)
-        else:
+        entry = self._waiting.setdefault(trace_id, [])
+        size = 0
+        for group, span, _ in spans:
             entry += (group, span)
-        self.spans += 1
-        self.size += len(span)
+            size += len(span)
+        self.spans += len(spans)
+        self.size += size
         if self._settings.tells_touched:
-            self._touch(trace_id, span)
-        if root_name is not None and self._settings.wait_after_root:
+            self._touch(trace_id, size)
+        if has_root and self._settings.wait_after_root:
             self._schedule.hurry(trace_id, now + self._settings.wait_after_root)
-        if self._settings.wait_after_complete and (entry is None or root_name is not None):
+        if is_new or has_root:
             self._watch(trace_id, now)
 
-    def _settles(self, trace_id: bytes, root_name: bytes, group: Group, counts: _Counts) -> bool:
-        """Tell whether a root span of this name settles the decision over its trace; the trace is then gone."""
-        ask = self._of_root if len(root_name) <= _LONGEST_NAME_REMEMBERED else self._ask_of_root
-        verdict = ask(root_name, group) if self._settings.tells_resources else ask(root_name)
-        if verdict is None:
-            return False
-        if verdict == ASK:
-            self._asked.add(trace_id)
-            return False
-        waiting = len(self._remove(trace_id)) if trace_id in self._waiting else 0
-        self._decisions.put_not_sampled(trace_id, _NOT_SAMPLED)
-        _, traces, spans = counts.settled.get(id(verdict), _Settled(verdict))
-        counts.settled[id(verdict)] = _Settled(verdict, traces + 1, spans + waiting + 1)
-        return True
-
     def _watch(self, trace_id: bytes, now: float) -> None:
-        spans = len(self._waiting[trace_id]) // 2
-        self._schedule.watch(trace_id, spans, now + self._settings.wait_after_complete)
+        if self._settings.wait_after_complete:
+            spans = len(self._waiting[trace_id]) // 2
+            self._schedule.watch(trace_id, spans, now + self._settings.wait_after_complete)
 
     def touched(self) -> list[ReferenceTrace]:
         touched = []
@@ -184,7 +202,7 @@ class ReferenceStore:
         large = self._large.get(trace_id)
         return large.size if large is not None else sum(map(len, self._waiting[trace_id][1::2]))
 
-    def _touch(self, trace_id: bytes, span: bytes) -> None:
+    def _touch(self, trace_id: bytes, size: int) -> None:
         """Note that a trace has grown, and of a large one how much it takes: to add that up each time would be quadratic."""
         self._touched[trace_id] = None
         entry = self._waiting[trace_id]
@@ -194,7 +212,7 @@ class ReferenceStore:
         if large is None:
             self._large[trace_id] = _Large(sum(map(len, entry[1::2])))
         else:
-            large.size += len(span)
+            large.size += size
 
     def take(self, trace_id: bytes) -> ReferenceTrace:
         return self._remove(trace_id)

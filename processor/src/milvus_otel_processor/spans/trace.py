@@ -188,6 +188,8 @@ class ReferenceTrace:
         rest = ReferenceTrace(self.id, [self.groups[index] for index in good], [], asked=self.asked)
         rest._arrived = [self._arrived[index] for index in good]
         rest.spans = [self.spans[index] for index in good]
+        if self._heads is not None:
+            rest._heads = [self._heads[index] for index in good]
         return rest
 
     def _bytes(self) -> bytes:

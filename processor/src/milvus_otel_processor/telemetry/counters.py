@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Refused(Enum):
     """Why a span, or a whole request, was not taken in; the sender is told."""
 
+    FAILED = "failed"
     INVALID_TRACE_ID = "invalid_trace_id"
     MALFORMED_REQUEST = "malformed_request"
     MEMORY_LIMIT = "memory_limit"

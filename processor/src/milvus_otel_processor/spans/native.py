@@ -1,0 +1,36 @@
+"""The native store: `milvus_otel_core`, written in Rust, with what it asks Python for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import milvus_otel_core
+
+from milvus_otel_processor.spans.groups import make_group
+from milvus_otel_processor.spans.schema import attributes_of, events_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from milvus_otel_processor.spans.contract import OfRoot, Store, StoreSettings
+    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.schema import AnyValue, Event
+
+_PACK_ABOVE = 16 << 20
+"""Bytes of waiting spans from which on the oldest are compressed (measured: docs/performance.md)."""
+
+
+class _Hooks(NamedTuple):
+    make_group: Callable[[bytes, bytes], Group]
+    of_root: OfRoot
+    attributes: Callable[[bytes], dict[bytes, AnyValue]]
+    events: Callable[[bytes], Sequence[Event]]
+
+
+def native_store(settings: StoreSettings, of_root: OfRoot, pack_above: int = _PACK_ABOVE) -> Store:
+    """Return a native store; see `spans.contract.Store`. `pack_above` is from how many waiting bytes on it compresses them."""
+    return milvus_otel_core.Store(_Hooks(make_group, of_root, attributes_of, events_of), settings, pack_above)
+
+
+join_traces = milvus_otel_core.Store.join
+"""Serialize an ExportTraceServiceRequest that holds the spans of traces that such a store has given out."""
