@@ -44,6 +44,8 @@ class Durable:
         self._telemetry = telemetry
         self._limiter = limiter
         self._recovered = Event()
+        if not storage.journal.has_left:
+            self._recovered.set()
         self._stopping = Event()
         self._threads = [
             Thread(target=self._recover, name="recovery", daemon=True),

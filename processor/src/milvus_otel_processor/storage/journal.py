@@ -96,6 +96,11 @@ class Journal:
         """Whether the last request could be written down, and another may be."""
         return self._failed_at is None and self._has_room(0)
 
+    @property
+    def has_left(self) -> bool:
+        """Whether there is anything left of an earlier process that was not taken in again yet."""
+        return bool(self._old)
+
     def recovered(self) -> Iterator[bytes]:
         """Yield the requests that an earlier process left, in their order; each counts as taken in when the next is asked for."""
         for segment in self._old:
