@@ -51,8 +51,12 @@ impl Hooks {
     }
 
     /// Ask about the name of a root.
-    pub fn of_root<'py>(&self, py: Python<'py>, name: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-        self.of_root.bind(py).call1((PyBytes::new(py, name),))
+    pub fn of_root<'py>(&self, py: Python<'py>, name: &[u8], group: Option<&Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let (ask, name) = (self.of_root.bind(py), PyBytes::new(py, name));
+        match group {
+            Some(group) => ask.call1((name, group)),
+            None => ask.call1((name,)),
+        }
     }
 
     /// Return the set of these groups, mostly the same object for the same groups.

@@ -14,7 +14,7 @@ use milvus_otel_spans::names::OfRoot;
 use milvus_otel_spans::store::{Arrived as Came, Settings, Store as Spans};
 use milvus_otel_spans::times::Waits;
 use milvus_otel_spans::trace::Trace as Taken;
-use pyo3::exceptions::{PyKeyError, PyRuntimeError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyString};
@@ -60,7 +60,7 @@ impl Inner {
 pub struct Store {
     hooks: Arc<Hooks>,
     pack_above: usize,
-    /// Whether an answer about a root depends on its resource as well: rules are then asked when the trace is decided.
+    /// Whether an answer about a root depends on its resource as well.
     tells_resources: AtomicBool,
     inner: Mutex<Inner>,
 }
@@ -69,7 +69,8 @@ pub struct Store {
 #[derive(Default)]
 struct Learned {
     answers: HashMap<Vec<u8>, OfRoot, RandomState>,
-    groups: HashMap<Envelope, Arc<Group<Made>>, RandomState>,
+    /// Of each of its envelopes.
+    groups: Vec<Arc<Group<Made>>>,
 }
 
 fn settings_of(settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Settings> {
@@ -82,6 +83,7 @@ fn settings_of(settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Setti
         sampled_cache_size: settings.getattr("sampled_cache_size")?.extract()?,
         not_sampled_cache_size: settings.getattr("not_sampled_cache_size")?.extract()?,
         asks_roots: settings.getattr("asks_roots")?.extract()?,
+        tells_resources: settings.getattr("tells_resources")?.extract()?,
         tells_touched: settings.getattr("tells_touched")?.extract()?,
         pack_above,
     })
@@ -97,14 +99,14 @@ impl Store {
     }
 
     fn learn(&self, py: Python<'_>, request: &[u8], cut: &Cut) -> PyResult<Learned> {
-        let mut learned = Learned::default();
-        let (names, places) = self.inner(py).spans.unknown(request, cut);
-        for name in names {
-            if self.tells_resources.load(Ordering::Relaxed) {
-                learned.answers.insert(name.to_vec(), OfRoot::Ask);
-                continue;
-            }
-            let answer = self.hooks.of_root(py, name)?;
+        let mut learned = Learned { groups: self.groups(py, cut)?, answers: HashMap::default() };
+        let roots = self.inner(py).spans.unknown_roots(request, cut, &learned.groups);
+        let tells_resources = self.tells_resources.load(Ordering::Relaxed);
+        for (key, row) in roots {
+            let row = &cut.rows[row];
+            let name = row.head.as_ref().map(|head| head.name.of(row.span(request))).unwrap_or_default();
+            let group = &learned.groups[row.envelope as usize].made.group;
+            let answer = self.hooks.of_root(py, name, tells_resources.then_some(group))?;
             let mut inner = self.inner(py);
             let answer = if answer.is_none() {
                 OfRoot::Nothing
@@ -113,12 +115,19 @@ impl Store {
             } else {
                 OfRoot::Settles(inner.number_of(&answer))
             };
-            inner.spans.names.put(name, answer);
-            learned.answers.insert(name.to_vec(), answer);
+            inner.spans.names.put(&key, answer);
+            learned.answers.insert(key, answer);
         }
+        Ok(learned)
+    }
+
+    /// Return the groups of a request's envelopes; those that are not known are made.
+    fn groups(&self, py: Python<'_>, cut: &Cut) -> PyResult<Vec<Arc<Group<Made>>>> {
+        let mut new: HashMap<&Envelope, Arc<Group<Made>>, RandomState> = HashMap::default();
+        let places = self.inner(py).spans.unknown_groups(cut);
         for place in places {
             let envelope = &cut.envelopes[place];
-            if learned.groups.contains_key(envelope) {
+            if new.contains_key(envelope) {
                 continue;
             }
             let made = self.hooks.make(py, envelope)?;
@@ -126,22 +135,36 @@ impl Store {
             if others_forgotten {
                 self.hooks.forget_sets(py);
             }
-            learned.groups.insert(envelope.clone(), group);
+            new.insert(envelope, group);
         }
-        Ok(learned)
+        let inner = self.inner(py);
+        let group_of = |envelope: &Envelope| new.get(envelope).cloned().or_else(|| inner.spans.groups.get(envelope));
+        let groups: Option<Vec<_>> = cut.envelopes.iter().map(group_of).collect();
+        // One may have been forgotten for the sake of another of the same request.
+        drop(inner);
+        match groups {
+            Some(groups) => Ok(groups),
+            None => self.made_anew(py, cut),
+        }
+    }
+
+    fn made_anew(&self, py: Python<'_>, cut: &Cut) -> PyResult<Vec<Arc<Group<Made>>>> {
+        let mut new: HashMap<&Envelope, Arc<Group<Made>>, RandomState> = HashMap::default();
+        for envelope in &cut.envelopes {
+            if !new.contains_key(envelope) {
+                let made = self.hooks.make(py, envelope)?;
+                new.insert(envelope, self.inner(py).spans.groups.add(envelope.clone(), made).0);
+            }
+        }
+        Ok(cut.envelopes.iter().filter_map(|envelope| new.get(envelope).cloned()).collect())
     }
 
     fn put(&self, py: Python<'_>, request: &[u8], cut: &Cut, learned: &Learned, now: f64) -> PyResult<Arrived> {
         let mut inner = self.inner(py);
-        let group_of =
-            |envelope: &Envelope| inner.spans.groups.get(envelope).or_else(|| learned.groups.get(envelope).cloned());
-        let groups: Option<Vec<_>> = cut.envelopes.iter().map(group_of).collect();
-        // Known when asked, and forgotten since: cannot be, because calls are serialized.
-        let groups = groups.ok_or_else(|| PyRuntimeError::new_err("a group was forgotten while it was needed"))?;
         let came = inner.spans.ingest(
             request,
             cut,
-            &groups,
+            &learned.groups,
             |names, name| names.get(name).or_else(|| learned.answers.get(name).copied()).unwrap_or(OfRoot::Ask),
             now,
         );

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from milvus_otel_processor.spans.attributes import Encoded, span_attribute
 from milvus_otel_processor.spans.contract import ASK, Arrived, Store, StoreSettings, Trace
+from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
 from milvus_otel_processor.spans.store import ReferenceStore
 
@@ -26,7 +27,9 @@ ROUNDS = 150
 OPERATIONS = 60
 
 
-def of_root(name: bytes) -> object | None:
+def of_root(name: bytes, group: Group | None = None) -> object | None:
+    if group is not None and b"service-1" in group.resource:
+        return None
     return {b"heartbeat": VERDICT, b"asked": ASK}.get(name)
 
 
@@ -38,6 +41,7 @@ def settings(random: Random) -> StoreSettings:
         sampled_cache_size=random.choice((0, TRACES, 1000)),
         not_sampled_cache_size=random.choice((TRACES, 1000)),
         asks_roots=random.random() < 0.8,
+        tells_resources=random.random() < 0.5,
         tells_touched=True,
     )
 

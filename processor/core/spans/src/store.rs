@@ -1,5 +1,6 @@
 //! Spans that wait, by trace, from a request to the decision.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub not_sampled_cache_size: usize,
     /// Whether the names of roots are asked about.
     pub asks_roots: bool,
+    /// Whether an answer about a root depends on its resource as well.
+    pub tells_resources: bool,
     /// Whether it is to be known to which traces the last request added.
     pub tells_touched: bool,
     /// What waiting bytes may be before the oldest are packed.
@@ -94,17 +97,32 @@ impl<G, K> Store<G, K> {
         });
     }
 
-    /// The names of the request's roots that are not known, and the envelopes, by their places.
-    pub fn unknown<'a>(&self, request: &'a [u8], cut: &Cut) -> (Vec<&'a [u8]>, Vec<usize>) {
-        let mut names = Vec::new();
-        if self.settings.asks_roots {
-            let roots = cut.rows.iter().filter_map(|row| root_name(row.span(request), row.head.as_ref()));
-            names.extend(roots.filter(|name| self.names.get(name).is_none()));
-            names.sort_unstable();
-            names.dedup();
-        }
+    /// The places of a request's envelopes that are not known.
+    pub fn unknown_groups(&self, cut: &Cut) -> Vec<usize> {
         let unknown = |place: &usize| self.groups.get(&cut.envelopes[*place]).is_none();
-        (names, (0..cut.envelopes.len()).filter(unknown).collect())
+        (0..cut.envelopes.len()).filter(unknown).collect()
+    }
+
+    /// The roots of a request of whose names nothing is known: for each name, and group if that counts, the key and one row.
+    pub fn unknown_roots(&self, request: &[u8], cut: &Cut, groups: &[Arc<Group<G>>]) -> Vec<(Vec<u8>, usize)> {
+        let mut unknown = Vec::new();
+        if self.settings.asks_roots {
+            for (place, row) in cut.rows.iter().enumerate() {
+                let Some(name) = root_name(row.span(request), row.head.as_ref()) else { continue };
+                let key = self.key(name, &groups[row.envelope as usize]);
+                if self.names.get(&key).is_none() {
+                    unknown.push((key.into_owned(), place));
+                }
+            }
+            unknown.sort_unstable();
+            unknown.dedup_by(|one, other| one.0 == other.0);
+        }
+        unknown
+    }
+
+    /// By what an answer about a root is remembered: its name, and its group where that counts.
+    fn key<'a>(&self, name: &'a [u8], group: &Group<G>) -> Cow<'a, [u8]> {
+        if self.settings.tells_resources { [name, &group.number.to_le_bytes()].concat().into() } else { name.into() }
     }
 
     /// Take a request in. `groups` are those of its envelopes, `of_root` answers for the names of its roots.
@@ -162,7 +180,7 @@ impl<G, K> Store<G, K> {
             if !self.settings.asks_roots {
                 continue;
             }
-            match of_root(&self.names, name) {
+            match of_root(&self.names, &self.key(name, &groups[row.envelope as usize])) {
                 OfRoot::Nothing => {}
                 OfRoot::Ask => asked = true,
                 OfRoot::Settles(verdict) => {

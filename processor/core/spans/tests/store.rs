@@ -50,6 +50,7 @@ impl Running {
             sampled_cache_size: 100,
             not_sampled_cache_size: 100,
             asks_roots: true,
+            tells_resources: false,
             tells_touched: true,
             pack_above: usize::MAX,
         };
