@@ -149,7 +149,7 @@ def cores() -> tuple[int, int]:
 
 
 def heartbeats() -> list[str]:
-    """The names that the built-in rules drop."""
+    """The expressions for the names that the built-in rules drop."""
     sampling = load_config(None, environ={}).config.tail_sampling
     assert sampling is not None
     drop = sampling.policies[0].model_dump(by_alias=True)["drop"]
@@ -159,9 +159,13 @@ def heartbeats() -> list[str]:
 
 def five_rules(*, in_ottl: bool) -> Rules:
     """Drop heartbeats, keep errors, slow traces, one collection and a tenth; by OTTL, or by our word for a root's name."""
-    heartbeat: dict[str, object] = {"type": "span_name", "span_name": {"names": heartbeats(), "root_only": True}}
+    heartbeat: dict[str, object] = {
+        "type": "span_name",
+        "span_name": {"names": heartbeats(), "enabled_regex_matching": True, "root_only": True},
+    }
     if in_ottl:
-        conditions = [f'IsRootSpan() and name == "{name}"' for name in heartbeats()]
+        literals = [name.replace("\\", "\\\\") for name in heartbeats()]
+        conditions = [f'IsRootSpan() and IsMatch(name, "{literal}")' for literal in literals]
         heartbeat = {"type": "ottl_condition", "ottl_condition": {"error_mode": "ignore", "span": conditions}}
     return {
         "policies": [
