@@ -48,7 +48,9 @@ def test_the_right_token_over_tls_brings_a_trace_to_jaeger(stack: Stack, credent
 
 
 @pytest.mark.usefixtures("stack")
-@pytest.mark.parametrize("token", [None, "", "wrong", TOKEN[:-1], TOKEN.upper()])
+@pytest.mark.parametrize(
+    "token", [None, "", "wrong", TOKEN[:-1], TOKEN.upper()], ids=["none", "empty", "wrong", "cut short", "upper case"]
+)
 def test_a_wrong_token_is_refused(credentials: grpc.ChannelCredentials, token: str | None):
     with (
         grpc.secure_channel(ENDPOINT, credentials) as channel,
