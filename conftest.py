@@ -13,9 +13,13 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     from xdist.remote import Producer
 
-GROUPS = ("tests/stack/", "tests/client_e2e/")
-"""Folders whose tests stay together in one worker, because they share a fixture of the whole session that is dear: one
-Docker engine, one Milvus. Any other file is a group of its own."""
+GROUPS = {
+    "tests/stack/": "the stack",
+    "tests/demo/test_demo.py": "the stack",
+    "tests/client_e2e/": "the client's Milvus",
+}
+"""Folders and files whose tests stay together in one worker, and that worker's group: they share a fixture of the whole session
+that is dear, one Docker engine or one Milvus, or the ports that the stack publishes. Any other file is a group of its own."""
 
 LONGEST_FIRST = (
     "tests/stack/",
@@ -48,8 +52,8 @@ class Groups(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def group(nodeid: str) -> str:
-    """The group of the test `nodeid`, such as tests/unit/test_buffer.py::test_empty: its folder's, or its file."""
-    return next((folder for folder in GROUPS if nodeid.startswith(folder)), nodeid.partition("::")[0])
+    """The group of the test `nodeid`, such as tests/unit/test_remarks.py::test_empty: that of its place, or its file."""
+    return next((name for place, name in GROUPS.items() if nodeid.startswith(place)), nodeid.partition("::")[0])
 
 
 def turn(nodeid: str) -> int:
