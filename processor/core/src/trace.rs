@@ -6,7 +6,7 @@ use milvus_otel_spans::Finder;
 use milvus_otel_spans::head::Head as Read;
 use milvus_otel_spans::join;
 use milvus_otel_spans::trace::Trace as Taken;
-use milvus_otel_spans::wire::fields;
+use milvus_otel_spans::wire::{attribute_value, fields};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PyString};
@@ -61,6 +61,18 @@ impl Trace {
 
     fn finder(&self, py: Python<'_>, text: &[u8]) -> Arc<Finder<'static>> {
         self.hooks.texts.finder(py, text)
+    }
+
+    /// Decode the value of one attribute: Python objects for all others would cost many times as much.
+    fn value<'py>(slf: &Bound<'py, Self>, place: usize, key: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        let (decode, encoded) = {
+            let this = slf.borrow();
+            let span = this.taken.whole(place);
+            let value = attribute_value(&span, key).ok_or_else(|| malformed("a span"))?;
+            (this.hooks.value.clone_ref(py), value.map(|value| PyBytes::new(py, &value)))
+        };
+        encoded.map(|encoded| decode.bind(py).call1((encoded,))).transpose()
     }
 
     fn changed(&mut self) {
@@ -207,7 +219,7 @@ impl Trace {
         if !may_be_there {
             return Ok(None);
         }
-        Self::attributes(slf, index)?.get_item(PyBytes::new(py, key))
+        Self::value(slf, index, key)
     }
 
     fn events<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
@@ -223,7 +235,7 @@ impl Trace {
         let places = slf.borrow().holding(slf.py(), key)?;
         let mut found = Vec::new();
         for place in places {
-            found.extend(Self::attributes(slf, place)?.get_item(PyBytes::new(slf.py(), key))?);
+            found.extend(Self::value(slf, place, key)?);
         }
         Ok(found)
     }

@@ -232,6 +232,12 @@ impl<G> Trace<G> {
     ///
     /// `all` is all of them, one behind the other. Returns how many spans got nothing; None where a span is not valid.
     pub fn append_missing(&mut self, places: &[usize], attributes: &[(&[u8], &[u8])], all: &[u8]) -> Option<usize> {
+        // Mostly no span has any of them, and one look at all is cheaper than one at each.
+        let holds = |(key, _): &(&[u8], &[u8])| self.texts().any(|bytes| find(bytes, key).is_some());
+        if 2 * places.len() >= self.len() && !attributes.iter().any(holds) {
+            self.append(places.iter().copied(), all);
+            return Some(if all.is_empty() { places.len() } else { 0 });
+        }
         let (mut whole, mut unchanged) = (Vec::new(), 0);
         for &place in places {
             let span = self.whole(place);

@@ -2,6 +2,8 @@
 //!
 //! What is accepted is what Google's decoders accept (<https://protobuf.dev/programming-guides/encoding/>).
 
+use std::borrow::Cow;
+
 /// How deep messages may lie in each other, as in Google's decoders.
 const DEPTH_LIMIT: u32 = 100;
 
@@ -181,24 +183,41 @@ fn inside(message: Message, tag: u32) -> Inside {
     })
 }
 
-/// Return the attributes of a span as (key, field), in their order; None where one is not valid.
-///
-/// Of a key that comes twice within one field the last counts, as for every field that is not repeated.
+/// Iterate over the attributes of a span, each as its serialized KeyValue; None stands in the place of one that is not valid.
+fn attributes(span: &[u8]) -> impl Iterator<Item = Option<&[u8]>> + '_ {
+    let pairs = fields(span).filter(|field| field.is_none_or(|field| field.tag == tag::ATTRIBUTE));
+    pairs.map(|field| {
+        let pair = field.map(|field| &span[field.begin..field.end])?;
+        is_valid_at(pair, Message::KeyValue, 1).then_some(pair)
+    })
+}
+
+/// Return the key of a KeyValue: of one that comes twice the last counts, as for every field that is not repeated.
+fn key_of(pair: &[u8]) -> &[u8] {
+    let key = fields(pair).flatten().filter(|inner| inner.tag == tag::KEY).last();
+    key.map_or(&[][..], |inner| &pair[inner.begin..inner.end])
+}
+
+/// Return the keys of the attributes of a span, in their order; None where an attribute is not valid.
 pub fn attribute_keys(span: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut keys = Vec::new();
-    for field in fields(span) {
-        let field = field?;
-        if field.tag != tag::ATTRIBUTE {
-            continue;
+    attributes(span).map(|pair| pair.map(key_of)).collect()
+}
+
+/// Return the serialized value of the first attribute with this key, None within where there is none; None where any attribute of
+/// the span is not valid.
+///
+/// Of a value that comes in parts the parts are put together, one behind the other: so every decoder merges them.
+pub fn attribute_value<'a>(span: &'a [u8], key: &[u8]) -> Option<Option<Cow<'a, [u8]>>> {
+    let mut found = None;
+    for pair in attributes(span) {
+        let pair = pair?;
+        if found.is_none() && key_of(pair) == key {
+            let values = fields(pair).flatten().filter(|inner| inner.tag == tag::VALUE);
+            let parts: Vec<&[u8]> = values.map(|inner| &pair[inner.begin..inner.end]).collect();
+            found = Some(if let [whole] = parts[..] { whole.into() } else { parts.concat().into() });
         }
-        let pair = &span[field.begin..field.end];
-        if !is_valid_at(pair, Message::KeyValue, 1) {
-            return None;
-        }
-        let key = fields(pair).flatten().filter(|inner| inner.tag == tag::KEY).last();
-        keys.push(key.map_or(&[][..], |inner| &pair[inner.begin..inner.end]));
     }
-    Some(keys)
+    Some(found)
 }
 
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -291,5 +310,26 @@ mod tests {
         let span = b"\x2a\x01n\x4a\x05\x0a\x01k\x12\x00\x4a\x02\x12\x00";
         assert_eq!(attribute_keys(span), Some(vec![&b"k"[..], b""]));
         assert_eq!(attribute_keys(b"\x4a\x03\x0a\x05k"), None);
+    }
+
+    #[test]
+    fn the_value_of_the_first_attribute_with_a_key_is_found() {
+        let span = b"\x4a\x05\x0a\x01k\x12\x00\x4a\x07\x0a\x01l\x12\x02\x18\x01\x4a\x07\x0a\x01l\x12\x02\x18\x02\x4a\x03\x0a\x01m";
+        let value = |key: &[u8]| attribute_value(span, key).unwrap().map(Cow::into_owned);
+        assert_eq!(value(b"k"), Some(vec![]));
+        assert_eq!(value(b"l"), Some(b"\x18\x01".to_vec()));
+        assert_eq!(value(b"m"), Some(vec![]));
+        assert_eq!(value(b"n"), None);
+    }
+
+    #[test]
+    fn parts_of_a_value_are_put_together() {
+        let span = b"\x4a\x0b\x12\x02\x18\x01\x0a\x01k\x12\x02\x18\x02";
+        assert_eq!(attribute_value(span, b"k"), Some(Some(b"\x18\x01\x18\x02"[..].into())));
+    }
+
+    #[test]
+    fn a_value_is_not_found_where_any_attribute_is_not_valid() {
+        assert_eq!(attribute_value(b"\x4a\x05\x0a\x01k\x12\x00\x4a\x03\x0a\x05k", b"k"), None);
     }
 }

@@ -44,6 +44,9 @@ def grpc_may_have_failed(trace: Trace) -> bool:
 
 def grpc_error(trace: Trace, server: int) -> str | None:
     """Return the name of the status with which gRPC ended the call of this span of Milvus' own; None where that is OK."""
+    values = trace.values_behind(_KEY)
+    if values is not None and values <= _OK:
+        return None  # as nearly always: no span has to be decoded for that
     value = trace.attribute(server, _KEY)
     code = value.int_value if value is not None else 0
     return _NAMES[code] if 0 < code < len(_NAMES) else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import milvus_otel_core
 
 from milvus_otel_processor.spans.groups import make_group
-from milvus_otel_processor.spans.schema import attributes_of, events_of
+from milvus_otel_processor.spans.schema import AnyValueView, attributes_of, events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,12 +24,14 @@ class _Hooks(NamedTuple):
     make_group: Callable[[bytes, bytes], Group]
     of_root: OfRoot
     attributes: Callable[[bytes], dict[bytes, AnyValue]]
+    value: Callable[[bytes], AnyValue]
     events: Callable[[bytes], Sequence[Event]]
 
 
 def native_store(settings: StoreSettings, of_root: OfRoot, pack_above: int = _PACK_ABOVE) -> Store:
     """Return a native store; see `spans.contract.Store`. `pack_above` is from how many waiting bytes on it compresses them."""
-    return milvus_otel_core.Store(_Hooks(make_group, of_root, attributes_of, events_of), settings, pack_above)
+    hooks = _Hooks(make_group, of_root, attributes_of, AnyValueView.FromString, events_of)
+    return milvus_otel_core.Store(hooks, settings, pack_above)
 
 
 join_traces = milvus_otel_core.Store.join
