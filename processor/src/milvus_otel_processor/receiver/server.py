@@ -110,10 +110,12 @@ class Receiver:
         try:
             bound = self._bind()
         except TlsError as error:
+            await self._discard_server()
             raise PortError(f"receivers.otlp.protocols.grpc.tls.{error}") from None
         except RuntimeError:
             bound = 0
         if not bound:
+            await self._discard_server()
             raise PortError(
                 f"receivers.otlp.protocols.grpc.endpoint: cannot listen on {self._settings.endpoint}: the port is taken, or the "
                 f"address is not this machine's; stop what listens on port {port}, or name another endpoint"
@@ -129,6 +131,11 @@ class Receiver:
         if self._settings.tls is None:
             return int(self._server.add_insecure_port(self._settings.endpoint))
         return int(self._server.add_secure_port(self._settings.endpoint, server_credentials(self._settings.tls)))
+
+    async def _discard_server(self) -> None:
+        # A server of grpc.aio that was never started is not shut down by `stop` alone, and crashes the program when it is freed.
+        await self._server.start()
+        await self._server.stop(None)
 
     async def _stop(self, grace: float) -> None:
         if self._watcher is not None:
