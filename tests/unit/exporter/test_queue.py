@@ -28,7 +28,7 @@ def taken(waiting: SpanQueue) -> list[str] | None:
 
 
 def queue(clock: Callable[[], float], size: int = 100, min_size: int = 3) -> SpanQueue:
-    batch = {"min_size": min_size, "flush_timeout": 0.25}
+    batch = {"min_size": min_size, "flush_timeout": 0.25, "max_size_mib": 1}
     return SpanQueue(QueueSettings.model_validate({"queue_size": size, "batch": batch}), clock)
 
 
@@ -44,6 +44,23 @@ def test_the_spans_of_one_trace_stay_together_even_above_the_size_of_a_batch() -
     waiting.put(spans("a", "b"))
     waiting.put(spans("c", "d", "e"))
     assert taken(waiting) == ["a", "b", "c", "d", "e"]
+
+
+def test_a_batch_ends_before_the_trace_that_would_make_it_too_large_for_one_request() -> None:
+    waiting = queue(Clock(), min_size=100)
+    large = "x" * 400_000
+    for name in ("a", "b", "c"):
+        waiting.put(spans(name + large))
+    waiting.flush()
+    assert [[name[0] for name in taken(waiting) or ()] for _ in range(2)] == [["a", "b"], ["c"]]
+
+
+def test_a_trace_that_is_too_large_for_one_request_is_a_batch_by_itself() -> None:
+    waiting = queue(Clock(), min_size=100)
+    for name in ("a", "b" * 2_000_000, "c"):
+        waiting.put(spans(name))
+    waiting.flush()
+    assert [[name[0] for name in taken(waiting) or ()] for _ in range(3)] == [["a"], ["b"], ["c"]]
 
 
 def test_a_smaller_batch_goes_out_when_its_first_span_has_waited_long_enough() -> None:

@@ -7,10 +7,11 @@ use foldhash::fast::RandomState;
 use crate::trace::Trace;
 use crate::wire::{field_size, put_varint, tag};
 
-/// Spans of one scope: the serialized fields, one behind the other.
+/// Spans of one scope, each with what was appended to it, and how many bytes their fields take: they are copied once.
 struct Scope<'a> {
     scope: &'a [u8],
-    spans: Vec<u8>,
+    spans: Vec<(&'a [u8], &'a [u8])>,
+    size: usize,
 }
 
 /// Serialize an ExportTraceServiceRequest that holds the spans of these traces, each under its own resource and scope.
@@ -33,12 +34,15 @@ pub fn request<'a, G: 'a>(traces: impl IntoIterator<Item = &'a Trace<G>>) -> Vec
                 });
                 let scopes = &mut resources[resource].1;
                 let scope = *scope_of.entry((resource, &envelope.scope)).or_insert_with(|| {
-                    scopes.push(Scope { scope: &envelope.scope, spans: Vec::new() });
+                    scopes.push(Scope { scope: &envelope.scope, spans: Vec::new(), size: 0 });
                     scopes.len() - 1
                 });
                 (resource, scope)
             });
-            put_span(&mut resources[resource].1[scope].spans, trace.span(place), trace.tail(place));
+            let (span, tail) = (trace.span(place), trace.tail(place));
+            let scope = &mut resources[resource].1[scope];
+            scope.size += field_size(span.len() + tail.len());
+            scope.spans.push((span, tail));
         }
     }
     joined(&resources)
@@ -52,7 +56,7 @@ fn put_span(out: &mut Vec<u8>, span: &[u8], tail: &[u8]) {
 }
 
 fn joined(resources: &[(&[u8], Vec<Scope<'_>>)]) -> Vec<u8> {
-    let size = |scope: &Scope<'_>| scope.scope.len() + scope.spans.len();
+    let size = |scope: &Scope<'_>| scope.scope.len() + scope.size;
     let sizes: Vec<usize> = resources
         .iter()
         .map(|(resource, scopes)| resource.len() + scopes.iter().map(|scope| field_size(size(scope))).sum::<usize>())
@@ -66,7 +70,7 @@ fn joined(resources: &[(&[u8], Vec<Scope<'_>>)]) -> Vec<u8> {
             out.push(tag::RESOURCE_SPANS_SCOPE_SPANS as u8);
             put_varint(&mut out, size(scope) as u64);
             out.extend_from_slice(scope.scope);
-            out.extend_from_slice(&scope.spans);
+            scope.spans.iter().for_each(|(span, tail)| put_span(&mut out, span, tail));
         }
     }
     out

@@ -19,21 +19,28 @@ class Part(NamedTuple):
     spans: int
     request: Callable[[], bytes]
     pairs: Callable[[], list[tuple[Group, bytes]]]
+    traces: Sequence[Trace] = ()
+    """The traces that it is, where it is whole traces."""
+    join_traces: Callable[[Sequence[Trace]], bytes] | None = None
+    """What serializes those."""
 
     def halves(self) -> tuple[Part, Part]:
-        """Return the second half and the first one."""
+        """Return the second half and the first one: of the traces where there are several, else of the spans."""
+        if self.join_traces is not None and len(self.traces) > 1:
+            half = len(self.traces) // 2
+            return of_traces(self.traces[half:], self.join_traces), of_traces(self.traces[:half], self.join_traces)
         pairs = self.pairs()
         half = len(pairs) // 2
         return _of_pairs(pairs[half:]), _of_pairs(pairs[:half])
 
 
 def of_traces(traces: Sequence[Trace], join_traces: Callable[[Sequence[Trace]], bytes]) -> Part:
-    """Return the part that these traces are; only where it has to be cut are its spans looked at one by one."""
+    """Return the part that these traces are; only where one trace has to be cut are its spans looked at one by one."""
 
     def pairs() -> list[tuple[Group, bytes]]:
         return [pair for trace in traces for pair in zip(trace.groups, trace.spans, strict=True)]
 
-    return Part(sum(map(len, traces)), lambda: join_traces(traces), pairs)
+    return Part(sum(map(len, traces)), lambda: join_traces(traces), pairs, traces, join_traces)
 
 
 def of_request(request: bytes, spans: int) -> Part:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.storage.segments import Place
 
+_ROOM_FOR_SPANS = 7
+"""Eighths of a request that its spans may take: the rest is for what is around them, which is not counted."""
+
 
 class SpanQueue:
     """A queue of spans that gives them out in batches: when enough are there, or the first has waited long enough.
@@ -26,7 +29,7 @@ class SpanQueue:
 
     def __init__(self, settings: QueueSettings, clock: Callable[[], float]) -> None:
         self._settings = settings
-        self._largest = settings.batch.max_size_mib << 20
+        self._full = (settings.batch.max_size_mib << 20) * _ROOM_FOR_SPANS // 8
         self._clock = clock
         self._ready: deque[Batch] = deque()
         self._unfinished: dict[Batch, None] = {}
@@ -46,6 +49,10 @@ class SpanQueue:
         with self._changed:
             if self._closed:
                 return False
+            size = Batch.size_of(trace)
+            # What is larger than one request may be would have to be cut again, after it has been put together in vain.
+            if self._gathering and self._gathered_bytes + size > self._full:
+                self._flush()
             if not self._gathering:
                 self._gathering_from = self._position
                 self._flush_at = self._clock() + self._settings.batch.flush_timeout
@@ -55,9 +62,8 @@ class SpanQueue:
             self.bytes += Batch.memory_of(trace)
             self._gathering.append(trace)
             self._gathered += len(trace)
-            self._gathered_bytes += Batch.size_of(trace)
-            # What is larger would have to be cut again, after it has taken the memory for the whole.
-            if self._gathered >= self._settings.batch.min_size or self._gathered_bytes >= self._largest:
+            self._gathered_bytes += size
+            if self._gathered >= self._settings.batch.min_size or self._gathered_bytes >= self._full:
                 self._flush()
             return True
 
