@@ -62,7 +62,7 @@ def test_without_the_log_no_span_of_milvus_says_it() -> None:
 def test_lines_of_another_format_are_counted(access_log: Path) -> None:
     access_log.write_text("no line of ours\n" + access_log.read_text())
     result = replay("--access-log", str(access_log))
-    assert json.loads(result.stdout)["access_log_lines"] == {"malformed": 1, "received": len(lines())}
+    assert json.loads(result.stdout)["access_log_lines"] == {"foreign": 1, "received": len(lines())}
 
 
 def test_a_log_that_cannot_be_read_is_named(access_log: Path) -> None:
