@@ -26,7 +26,9 @@ class FakeMilvus(milvus_pb2_grpc.MilvusServiceServicer):  # type: ignore[misc] #
         self.release = threading.Event()
         self.release.set()
         """Cleared, it holds back the answers to searches."""
-        self._server = grpc.server(ThreadPoolExecutor(16), interceptors=[_Recorder(self.metadata)])
+        # pymilvus pings, and channels of one process to one address share a connection: with many tests that is often.
+        options = [("grpc.http2.max_ping_strikes", 0)]
+        self._server = grpc.server(ThreadPoolExecutor(16), interceptors=[_Recorder(self.metadata)], options=options)
         milvus_pb2_grpc.add_MilvusServiceServicer_to_server(self, self._server)
         self.uri = f"http://127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
