@@ -62,12 +62,14 @@ def find_requests(trace: Trace) -> list[Request]:
     Raises DecodeError where a span that it has to look into is malformed.
     """
     heads = trace.heads
-    of_others = frozenset(group for group in trace.distinct_groups if not is_milvus(group))
-    foreign = trace.places(of_others) if of_others else ()
+    of_others = [group for group in trace.distinct_groups if not is_milvus(group)]
+    foreign = trace.places(frozenset(of_others)) if of_others else ()
     found: dict[int, Request] = {}
+    looked_at: dict[int, Head] = {}  # a head is made anew each time that it is asked for
     # Most spans are Milvus' steps on the way, which are no calls: to look into those would cost the most.
     for index in trace.holding(SERVICE):
-        request = _call(trace, heads[index], index)
+        looked_at[index] = head = heads[index]
+        request = _call(trace, head, index)
         if request is not None:
             found[index] = request
     for mark in _rest_marks(trace):
@@ -80,7 +82,7 @@ def find_requests(trace: Trace) -> list[Request]:
             found[index] = Request(None, client=index)
     if not found:
         return []
-    request = _single(heads, found)
+    request = _single(looked_at, found)
     if request is None or not _fill(trace, request, foreign):
         return _connect(trace, dict(sorted(found.items())))
     return [request]
@@ -105,10 +107,10 @@ def may_hold_requests(trace: Trace) -> bool:
 
 def _rest_marks(trace: Trace) -> tuple[bytes, ...]:
     """Return which of the marks of requests over HTTP the trace may hold."""
-    marks = tuple(mark for mark in rest.PATHS if trace.may_hold(mark))
-    if marks or not trace.may_hold(rest.PROXY):
-        return marks
-    return (rest.PROXY,) if any(root.name.startswith(rest.PROXY) for root in trace.roots) else ()
+    marks = [mark for mark in rest.PATHS if trace.may_hold(mark)]
+    if not marks and trace.may_hold(rest.PROXY):
+        marks = [rest.PROXY for root in trace.roots if root.name.startswith(rest.PROXY)][:1]
+    return tuple(marks)
 
 
 def _path(head: Head) -> str | None:
@@ -120,8 +122,8 @@ def _path(head: Head) -> str | None:
     return rest.path_of_span(head.name)
 
 
-def _single(heads: Sequence[Head], found: dict[int, Request]) -> Request | None:
-    """Return the request if there is but one: Milvus' span of it, alone or below the caller's."""
+def _single(heads: dict[int, Head], found: dict[int, Request]) -> Request | None:
+    """Return the request if there is but one: Milvus' span of it, alone or below the caller's. `heads` are those of gRPC calls."""
     if len(found) == 1:
         ((_, request),) = found.items()
         return request if request.server is not None else None
@@ -133,6 +135,8 @@ def _single(heads: Sequence[Head], found: dict[int, Request]) -> Request | None:
                 request.method == found[callee].method
                 and request.client == caller
                 and found[callee].server == callee
+                and caller in heads
+                and callee in heads
                 and heads[callee].parent_span_id == heads[caller].span_id
             ):
                 return Request(request.method, client=caller, server=callee)

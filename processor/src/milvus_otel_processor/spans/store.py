@@ -24,6 +24,8 @@ Entry = list[Any]
 
 _ROOT_NAMES_REMEMBERED = 4096
 _LONGEST_NAME_REMEMBERED = 1024  # bytes
+_Span = tuple["Group", bytes, bytes | None]
+"""A span of the request under way: its group, its bytes, and its name where it is a root; a plain tuple, as one is made of each."""
 _NOT_SAMPLED = object()  # what the decision cache holds of a trace that was not kept
 
 
@@ -46,12 +48,6 @@ class _Large:
     def __init__(self, size: int) -> None:
         self.size = size
         self.next_look = 0
-
-
-class _Span(NamedTuple):
-    group: Group
-    span: bytes
-    root_name: bytes | None
 
 
 class _Settled(NamedTuple):
@@ -114,7 +110,7 @@ class ReferenceStore:
             counts.spans += len(spans)
             for span in spans:
                 trace_id, root_name = trace_id_and_root_name(span)
-                by_trace.setdefault(trace_id, []).append(_Span(group, span, root_name))
+                by_trace.setdefault(trace_id, []).append((group, span, root_name))
         for trace_id, arrived in by_trace.items():
             self._take_in(trace_id, arrived, now, counts)
         return Arrived(
@@ -158,7 +154,7 @@ class ReferenceStore:
         return ask(root_name, group) if self._settings.tells_resources else ask(root_name)
 
     def _add(self, trace_id: bytes, spans: list[_Span], now: float) -> None:
-        has_root = any(span.root_name is not None for span in spans)
+        has_root = any(root_name is not None for _, _, root_name in spans)
         is_new = trace_id not in self._waiting
         if is_new:
             self._schedule.arrivals(now).append(trace_id)
