@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.catalogue.collection import LOADED
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts, filled
-from milvus_otel_processor.enrichment.grpc_status import grpc_error, grpc_may_have_failed
+from milvus_otel_processor.enrichment.grpc_status import all_well, grpc_error, grpc_may_have_failed
 from milvus_otel_processor.enrichment.requests import find_requests, is_milvus, may_hold_requests
 from milvus_otel_processor.enrichment.sources.channel import MARK
 
@@ -111,10 +111,12 @@ class Enricher:
         ambiguous = self._ask_sources(trace, requests, facts, origins)
         if len(requests) > 1:
             _share(requests, facts, origins)
+        well = all_well(trace)
         for place, request in enumerate(requests):
             if request.parent is None:
                 self._requests[_outcome(facts[place], origins[place], ambiguous=place in ambiguous)] += 1
-            facts[place] = _with_grpc_error(facts[place], trace, request)
+            if not well:
+                facts[place] = _with_grpc_error(facts[place], trace, request)
         return [
             (one, self._collection(one) if one.collection is not None else None, origin) if one is not NOTHING else None
             for one, origin in zip(facts, origins, strict=True)

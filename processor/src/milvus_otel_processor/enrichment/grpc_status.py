@@ -36,17 +36,17 @@ _NAMES = (
 
 def grpc_may_have_failed(trace: Trace) -> bool:
     """Tell whether gRPC ended a call in this trace with an error; False is a sure no."""
-    if not trace.may_hold(SERVICE):
-        return False
+    return trace.may_hold(SERVICE) and not all_well(trace)
+
+
+def all_well(trace: Trace) -> bool:
+    """Tell whether no span of this trace says that gRPC ended its call with an error; asked of all at once, none is decoded."""
     values = trace.values_behind(_KEY)
-    return values is None or not values <= _OK
+    return values is not None and values <= _OK
 
 
 def grpc_error(trace: Trace, server: int) -> str | None:
     """Return the name of the status with which gRPC ended the call of this span of Milvus' own; None where that is OK."""
-    values = trace.values_behind(_KEY)
-    if values is not None and values <= _OK:
-        return None  # as nearly always: no span has to be decoded for that
     value = trace.attribute(server, _KEY)
     code = value.int_value if value is not None else 0
     return _NAMES[code] if 0 < code < len(_NAMES) else None
