@@ -19,6 +19,7 @@ from milvus_otel_processor.spans.schema import HeadView
 
 from tests.differential.compare import kept_in, send
 from tests.peers.collector import collector, collector_binary
+from tests.peers.process import free_port
 from tests.support.harness import Harness
 from tests.support.spans import encoded, span
 
@@ -179,7 +180,7 @@ def test_every_spelling_of_every_field_is_taken_or_refused_as_by_the_collector(t
     both = [policy for policy, by_them, by_us in zip(written, theirs, taken, strict=True) if by_them and by_us]
     assert len(both) > len(CASES) / 5
     assert len(refused) > len(CASES) / 2
-    with collector(configuration([policies_text(both)]), tmp_path, ENVIRONMENT):
+    with collector(configuration([policies_text(both)], f"127.0.0.1:{free_port()}"), tmp_path, ENVIRONMENT):
         pass  # what both take starts it
 
 
