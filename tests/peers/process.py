@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.peers.waiting import wait_until
 
-GRACE = 10.0
+GRACE = 30.0
 """Seconds that a part has to stop by itself after SIGTERM, before it is killed."""
 
 
