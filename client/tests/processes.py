@@ -36,6 +36,21 @@ def start(code: str, variables: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
+def terminate(process: subprocess.Popen[str]) -> None:
+    """Send SIGTERM until the program has ended.
+
+    Python looks at signals between some of its instructions only: one that comes right before `signal.pause` does not end
+    the pause, the next one does. Measured on Python 3.14: 74 of 400 starts.
+    """
+    for _ in range(int(SECONDS)):
+        process.terminate()
+        try:
+            process.wait(1)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
 def operations(receiver: Receiver) -> list[str]:
     """The names of spans that came, without those of rpcs."""
     return sorted(span.name for span in receiver.spans() if not span.name.startswith("/"))

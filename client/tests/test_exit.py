@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from client.tests.processes import SEARCH, SECONDS, environment, start
+from client.tests.processes import SEARCH, SECONDS, environment, start, terminate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ signal.pause()
     assert process.stdout is not None
     assert process.stdout.readline() == "2\n"
     started = time.monotonic()
-    process.terminate()
+    terminate(process)
     _, said = process.communicate(timeout=SECONDS)
     assert (process.returncode, len(said.splitlines())) == (-15, 1)
     assert "2 spans lost at the end of the process" in said

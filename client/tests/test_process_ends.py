@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.tests.processes import SEARCH, SECONDS, environment, operations, start
+from client.tests.processes import SEARCH, SECONDS, environment, operations, start, terminate
 from tests.client_e2e.traces import Receiver
 
 if TYPE_CHECKING:
@@ -135,14 +135,7 @@ def test_sigterm_is_what_a_script_ends_by_once_its_spans_are_sent(
     assert process.stdout.readline() == "2\n"
     for _ in range(3):  # a launcher that repeats itself does not cut it short
         process.terminate()
-    # Python looks at signals between two instructions only: one that comes right before `pause` does not end it, the next does.
-    for _ in range(int(SECONDS)):
-        try:
-            process.wait(1)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-        else:
-            break
+    terminate(process)
     assert process.communicate(timeout=SECONDS) == ("", "")
     assert process.returncode == -signal.SIGTERM
     assert operations(receiver) == ["connect", "search c"]
