@@ -57,8 +57,6 @@ def test_a_child_of_multiprocessing_sends_its_spans(
 
 
 def start_children(way: str, caller: str, milvus: FakeMilvus, receiver: Receiver) -> tuple[int, str]:
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-W", "ignore", _CHILDREN, way, caller],
         env=environment(milvus, receiver),
