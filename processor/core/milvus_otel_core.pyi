@@ -9,6 +9,7 @@ from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.schema import AnyValue, Event
 
 __version__: str
+CONTRACT: int
 
 def _go_wrong() -> None: ...
 

@@ -1,5 +1,9 @@
-"""Which store tests run on: `using(kind)` says it for all that is made within; `auto` without it, as for a user."""
+"""Which store tests run on: `using(kind)` says it for all that is made within; `auto` without it, as for a user.
 
+With CI=true the native store has to be there: a test that wants it fails without it.
+"""
+
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -7,8 +11,11 @@ from importlib.util import find_spec
 import pytest
 from milvus_otel_processor.spans.stores import StoreKind
 
+from tests.peers.missing import missing
+
 HAS_NATIVE = find_spec("milvus_otel_core") is not None
-KINDS: tuple[StoreKind, ...] = ("reference", "native") if HAS_NATIVE else ("reference",)
+_WANTED = HAS_NATIVE or os.environ.get("CI") == "true"
+KINDS: tuple[StoreKind, ...] = ("reference", "native") if _WANTED else ("reference",)
 
 _using: list[StoreKind] = ["auto"]
 
@@ -33,3 +40,10 @@ def every_store(request: pytest.FixtureRequest) -> Iterator[StoreKind]:
     """Run a test once with each store that is installed; for a conftest to import."""
     with using(request.param):
         yield request.param
+
+
+@pytest.fixture(scope="session")
+def native_store_there() -> None:
+    """Needed by tests of the native store itself."""
+    if not HAS_NATIVE:
+        missing("the native store is not installed: uv sync --extra native")

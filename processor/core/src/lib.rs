@@ -13,6 +13,9 @@ mod trace;
 
 use pyo3::prelude::*;
 
+/// The number of the contract between the two, `CONTRACT` in `milvus_otel_processor.spans.contract`: they are raised together.
+const CONTRACT: u32 = 1;
+
 /// Go wrong, so that a test can see what becomes of a panic.
 #[pyfunction]
 fn _go_wrong() -> PyResult<()> {
@@ -22,6 +25,7 @@ fn _go_wrong() -> PyResult<()> {
 #[pymodule]
 fn milvus_otel_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("CONTRACT", CONTRACT)?;
     module.add_function(wrap_pyfunction!(_go_wrong, module)?)?;
     module.add_class::<store::Store>()?;
     module.add_class::<store::Arrived>()?;

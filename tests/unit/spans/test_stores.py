@@ -1,34 +1,119 @@
 """Which store there is, and what is said where it is not."""
 
+import importlib
+import logging
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from milvus_otel_processor.spans import stores
-from milvus_otel_processor.spans.contract import StoreSettings
+from milvus_otel_processor.spans.contract import CONTRACT, StoreSettings
 from milvus_otel_processor.spans.store import ReferenceStore
-from milvus_otel_processor.spans.stores import StoreError, chosen, joiner, make_store
-
-from tests.support.stores import HAS_NATIVE
+from milvus_otel_processor.spans.stores import StoreError, chosen, joiner, make_store, unusable
 
 
 def nothing(_: bytes) -> None:
     return None
 
 
-def test_without_the_native_store_auto_is_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "find_spec", lambda _: None)
+@pytest.fixture(autouse=True)
+def asked_anew() -> Iterator[None]:
+    """What is found out of the native store, and said of it, is remembered: not from one test to the next."""
+    for remembered in (unusable, stores._warn):
+        remembered.cache_clear()
+    yield
+    for remembered in (unusable, stores._warn):
+        remembered.cache_clear()
+
+
+def install(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
+    """Have another native module installed; None for none, an error for one that cannot be imported."""
+
+    def import_module(_: str) -> Any:
+        if isinstance(module, Exception):
+            raise module
+        return module
+
+    monkeypatch.setattr(stores, "find_spec", lambda _: module)
+    monkeypatch.setattr(
+        stores,
+        "import_module",
+        lambda name: import_module(name) if name == "milvus_otel_core" else importlib.import_module(name),
+    )
+
+
+OLDER = SimpleNamespace(CONTRACT=CONTRACT - 1)
+WITHOUT_A_NUMBER = SimpleNamespace()
+NEWER = SimpleNamespace(CONTRACT=CONTRACT + 1)
+DAMAGED = ImportError("wrong ELF class")
+UNUSABLE = pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        (OLDER, f"its contract is number {CONTRACT - 1}, this one's {CONTRACT}"),
+        (WITHOUT_A_NUMBER, f"its contract is number 0, this one's {CONTRACT}"),
+        (NEWER, f"its contract is number {CONTRACT + 1}, this one's {CONTRACT}"),
+        (DAMAGED, r"cannot be loaded \(ImportError: wrong ELF class\)"),
+    ],
+    ids=["older", "without a number", "newer", "damaged"],
+)
+
+
+def test_without_the_native_store_auto_is_the_reference_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(monkeypatch, None)
     assert chosen("auto") == chosen("reference") == "reference"
     assert isinstance(make_store("auto", StoreSettings(1.0), nothing), ReferenceStore)
     assert joiner("auto")([]) == b""
+    assert caplog.records == []
 
 
 def test_a_native_store_that_is_not_installed_is_an_error_that_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stores, "find_spec", lambda _: None)
+    install(monkeypatch, None)
     with pytest.raises(StoreError, match=r"service\.store: native: .*uv sync --extra native.*`auto` or `reference`"):
         make_store("native", StoreSettings(1.0), nothing)
 
 
-@pytest.mark.skipif(not HAS_NATIVE, reason="the native store is not installed: uv sync --extra native")
+@UNUSABLE
+def test_a_native_store_that_cannot_be_used_is_passed_over_with_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, module: Any, why: str
+) -> None:
+    install(monkeypatch, module)
+    assert chosen("auto") == "reference"
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            assert isinstance(make_store("auto", StoreSettings(1.0), nothing), ReferenceStore)
+    assert joiner("auto")([]) == b""
+    (warning,) = (record.getMessage() for record in caplog.records)
+    assert warning.startswith("service.store: auto: the installed milvus-otel-core ")
+    assert re.search(why, warning)
+
+
+@UNUSABLE
+def test_asked_for_by_name_it_is_an_error_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, module: Any, why: str
+) -> None:
+    install(monkeypatch, module)
+    with pytest.raises(
+        StoreError, match=rf"^service\.store: native: .*{why}.*--reinstall-package.*`auto` or `reference`"
+    ):
+        chosen("native")
+
+
+@UNUSABLE
+def test_the_reference_asked_for_by_name_does_not_look_at_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, module: Any, why: str
+) -> None:
+    install(monkeypatch, module)
+    assert isinstance(make_store("reference", StoreSettings(1.0), nothing), ReferenceStore)
+    assert caplog.records == []
+
+
+@pytest.mark.usefixtures("native_store_there")
 class TestNative:
     def test_auto_is_the_native_store_where_it_is_installed(self) -> None:
         assert (chosen("auto"), chosen("reference")) == ("native", "reference")

@@ -16,9 +16,7 @@ from tests.support.observed import MALFORMED, answer, observed
 from tests.support.traffic import KEYS, NAMES, TRACES, mutated, request, with_malformed_spans
 from tests.support.wire import grouped_spans
 
-pytest.importorskip("milvus_otel_core", reason="the native store is not installed: uv sync --extra native")
-
-from milvus_otel_processor.spans.native import native_store
+pytestmark = pytest.mark.usefixtures("native_store_there")
 
 TEXTS = [text.encode() for text in (*KEYS, *NAMES[:3], "products", "vendor", "no such text", "tailsampling.policy")]
 SOME_KEYS = [key.encode() for key in (*KEYS, "no.such.key")]
@@ -50,6 +48,8 @@ class Both:
     """The two stores, side by side, and what was taken from them."""
 
     def __init__(self, random: Random) -> None:
+        from milvus_otel_processor.spans.native import native_store
+
         self.random = random
         self.now = 0.0
         first = settings(random)

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
+CONTRACT: Final = 1
+"""The number of this contract, which the native store is built with too: one that was built for another number is not used.
+
+Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
+"""
+
 ASK: Final = "ask"
 """What is answered about a root span's name where it settles nothing, and rules that look at such names have to be asked."""
 
