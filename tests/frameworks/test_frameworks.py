@@ -53,7 +53,7 @@ def test_a_framework_finds_the_same_and_each_of_its_requests_is_one_span(name: s
 
 def _run(name: str, folder: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [_environment(name), "-W", "ignore", HERE / "traced.py", HERE / "apps" / f"{name}.py", folder],
+        [environment(name), "-W", "ignore", HERE / "traced.py", HERE / "apps" / f"{name}.py", folder],
         env=os.environ | {"MEM0_TELEMETRY": "False", "MEM0_DIR": str(folder), "HAYSTACK_TELEMETRY_ENABLED": "False"},
         cwd=folder,
         capture_output=True,
@@ -66,7 +66,7 @@ def _run(name: str, folder: Path) -> dict[str, Any]:
     return told
 
 
-def _environment(name: str) -> Path:
+def environment(name: str) -> Path:
     """The Python of an environment that has the framework, Milvus Lite and, from this checkout, the client."""
     uv = require_command("uv", f"an environment with {name}")
     pins = (HERE / "requirements" / f"{name}.txt").read_text(encoding="utf-8")

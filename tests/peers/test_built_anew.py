@@ -4,12 +4,14 @@ import lzma
 import os
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 from milvus_otel_processor.demo import wheel
 
 from tests.client_e2e import test_versions
+from tests.frameworks import test_frameworks
 from tests.peers import debian
 from tests.peers.__main__ import PRODUCT_MANIFEST
 from tests.peers.cache import built
@@ -127,6 +129,31 @@ def test_an_environment_with_another_pymilvus_is_made_with_the_projects_pins(mac
     pins = (machine.folder / "pins").read_text(encoding="utf-8").splitlines()
     assert any(pin.startswith("grpcio==") for pin in pins)
     assert not any(pin.startswith("pymilvus==") for pin in pins)
+
+
+@pytest.mark.parametrize("name", test_frameworks.FRAMEWORKS)
+def test_an_environment_with_a_framework_is_made_from_its_pins_and_then_kept(machine: Machine, name: str):
+    machine.program(
+        "uv",
+        """
+        if [ "$1" = venv ]; then for venv; do :; done; mkdir -p "$venv/bin" && printf python > "$venv/bin/python"
+        else cp requirements.txt "$FOLDER/pins"; fi
+        """,
+    )
+    for _ in range(2):
+        assert test_frameworks.environment(name).read_text(encoding="utf-8") == "python"
+    venv, install = machine.calls()
+    assert "--relocatable" in venv
+    assert install.endswith(f" -e {test_frameworks.CLIENT}")
+    pins = (machine.folder / "pins").read_text(encoding="utf-8").splitlines()
+    assert all("==" in pin for pin in pins if pin and not pin.startswith("#"))
+
+
+def test_an_environment_that_cannot_be_made_leaves_nothing(machine: Machine):
+    machine.program("uv", 'if [ "$1" = venv ]; then mkdir venv; else exit 2; fi')
+    with pytest.raises(subprocess.CalledProcessError):
+        test_frameworks.environment("langchain")
+    assert machine.kept() == set()
 
 
 def test_milvus_is_unpacked_from_its_wheel_as_programs(machine: Machine, monkeypatch: pytest.MonkeyPatch):
