@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-DEADLINE = 30.0
+DEADLINE = 120.0
+"""Seconds; on a machine with much else to do a start alone takes 20."""
 
 
 class Process:

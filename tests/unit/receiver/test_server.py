@@ -2,11 +2,13 @@
 
 import gzip
 import socket
+import threading
 from collections.abc import Iterator
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.receiver.exports import FailedRequestError
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import TRACE_SERVICE, traces
@@ -179,12 +181,17 @@ class TestWhereItListens:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
-            service = Service(Configuration(receiver_settings(endpoint), exporter_settings("127.0.0.1:1"), sampling()))
+            service = Service(
+                Configuration(
+                    receiver_settings(endpoint), exporter_settings("127.0.0.1:1"), sampling(), MilvusSettings()
+                )
+            )
             with pytest.raises(StartError, match="cannot listen on") as caught:
                 service.start()
         assert endpoint in str(caught.value)
         assert str(caught.value).startswith("receivers.otlp.protocols.grpc.endpoint:")
         assert "\n" not in str(caught.value)
+        assert {thread.name for thread in threading.enumerate()}.isdisjoint({"catalogue", "decisions", "exporter-0"})
 
     def test_a_second_processor_on_the_same_port_does_not_start(self, running: Running) -> None:
         other = Configuration(receiver_settings(running.service.endpoint), exporter_settings("127.0.0.1:1"), sampling())

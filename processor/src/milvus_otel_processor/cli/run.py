@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from functools import partial
 from threading import Event, Thread, Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -58,7 +57,7 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
         service.start()
     except StartError as error:
         logger.error("cannot start: %s", error)  # noqa: TRY400 - the message says it, a traceback would not help a user
-        sys.exit(1)
+        _end(1)
     tune_garbage_collection()
     _log_start(service.endpoint, path, loaded.config)
     load = partial(load_config, path, overrides=overrides, environ=os.environ, on_read=files.note)
@@ -89,14 +88,18 @@ def _stop(service: Service, grace_seconds: float) -> None:
     guard.start()
     logger.info("stopping: deciding what waits, and sending it", extra=_waiting(service.telemetry.snapshot()))
     service.stop(grace_seconds)
-    guard.cancel()
     snapshot = service.telemetry.snapshot()
     lost = {f"lost_{reason}": spans for reason, spans in snapshot.lost_spans.items() if spans}
     logger.info(
         "stopped", extra={"received_spans": snapshot.received_spans, "exported_spans": snapshot.exported_spans, **lost}
     )
-    # Python would not: pymilvus, once imported, has configured logging anew, and with that our handler is forgotten at exit.
+    _end(0)
+
+
+def _end(status: int) -> NoReturn:
+    """End the program now: Python's own way waits for threads, gRPC's and pymilvus' among them, that may never end."""
     flush_log()
+    os._exit(status)
 
 
 def _waiting(snapshot: Snapshot) -> dict[str, int]:
@@ -105,8 +108,7 @@ def _waiting(snapshot: Snapshot) -> dict[str, int]:
 
 def _out_of_time(service: Service) -> None:
     logger.error("not stopped in time, what waits is lost", extra=_waiting(service.telemetry.snapshot()))
-    flush_log()
-    os._exit(1)
+    _end(1)
 
 
 def _ended_at_once() -> None:

@@ -63,25 +63,31 @@ class Receiver:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._run, name="receiver", daemon=True)
         self._watcher: asyncio.Task[None] | None = None
-        self._started = False
+        self._endpoint = ""
 
-    def start(self) -> str:
-        """Listen, and return the endpoint with the port that was bound.
+    def listen(self) -> str:
+        """Have the port, serve nothing yet, and return the endpoint with the port that was bound.
 
         Raises PortError where that is impossible, and where a file of the TLS settings is not what it should be.
         """
         self._thread.start()
         try:
-            endpoint: str = self._in_loop(self._start())
+            self._endpoint = self._in_loop(self._listen())
         except BaseException:
             self._end_loop()
             raise
+        return self._endpoint
+
+    def start(self) -> str:
+        """Serve from now on, and return the endpoint; listens first, if it does not yet (see `listen`)."""
+        endpoint = self._endpoint or self.listen()
+        self._in_loop(self._serve())
         return endpoint
 
     def stop(self, grace: float) -> None:
-        """Take no new requests, and wait up to `grace` seconds for those under way."""
-        if self._started:
-            self._started = False
+        """Take no new requests, and wait up to `grace` seconds for those under way; does nothing where it does not listen."""
+        if self._endpoint:
+            self._endpoint = ""
             self._in_loop(self._stop(grace))
             self._workers.shutdown(wait=False)
             self._end_loop()
@@ -99,7 +105,7 @@ class Receiver:
         if not self._thread.is_alive():
             self._loop.close()
 
-    async def _start(self) -> str:
+    async def _listen(self) -> str:
         self._server = grpc.aio.server(options=server_options(self._settings))
         for service, take in self._services.items():
             handlers = {"Export": self._exports.handler(take)}
@@ -120,12 +126,13 @@ class Receiver:
                 f"receivers.otlp.protocols.grpc.endpoint: cannot listen on {self._settings.endpoint}: the port is taken, or the "
                 f"address is not this machine's; stop what listens on port {port}, or name another endpoint"
             )
+        return f"{host}:{bound}"
+
+    async def _serve(self) -> None:
         await self._server.start()
         await self._health.set(ALIVE, health_pb2.HealthCheckResponse.SERVING)
         await self._tell_health()
         self._watcher = self._loop.create_task(self._watch())
-        self._started = True
-        return f"{host}:{bound}"
 
     def _bind(self) -> int:
         if self._settings.tls is None:
@@ -138,8 +145,10 @@ class Receiver:
         await self._server.stop(None)
 
     async def _stop(self, grace: float) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
+        if self._watcher is None:
+            await self._discard_server()
+            return
+        self._watcher.cancel()
         await self._health.enter_graceful_shutdown()
         self._exports.close()
         await self._server.stop(grace)

@@ -142,32 +142,44 @@ class Service:
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
     def start(self) -> None:
-        """Receive, decide and export from now on. Raises StartError where the endpoint cannot be listened on.
+        """Receive, decide and export from now on. Raises StartError where an endpoint cannot be listened on.
 
-        Also where a processor of the user's own cannot start.
+        Also where a processor of the user's own cannot start. Ports come first, so that nothing else has begun where one is taken.
         """
         try:
-            self._stages.start()
-            self.endpoint = self._receiver.start()
-        except (OwnProcessorError, PortError) as error:
-            self._stages.stop(lambda: 0.0)
+            self.endpoint = self._receiver.listen()
+            self._serve_metrics()
+            self._start_stages()
+        except (PortError, StartError) as error:
+            self._receiver.stop(0)
+            self._end_metrics()
             raise StartError(str(error)) from None
-        self._serve_metrics()
+        self._receiver.start()
         self._exporter.start()
         self._ticker.start()
         if self._durable is not None:
             self._durable.start()
+
+    def _start_stages(self) -> None:
+        try:
+            self._stages.start()
+        except OwnProcessorError as error:
+            self._stages.stop(lambda: 0.0)
+            raise StartError(str(error)) from None
 
     def _serve_metrics(self) -> None:
         for endpoint in self._metrics.endpoints:
             try:
                 self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot))
             except OSError as error:
-                self._receiver.stop(0)
                 raise StartError(
                     f"service.telemetry.metrics.readers: cannot listen on {endpoint.host}:{endpoint.port}: {error.strerror}; "
                     "name another port, or take the reader out"
                 ) from None
+
+    def _end_metrics(self) -> None:
+        for server in self._metric_servers:
+            server.stop()
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
@@ -191,8 +203,7 @@ class Service:
         if self._durable is not None:
             self._durable.close()
         self._stages.stop(lambda: deadline - monotonic())
-        for server in self._metric_servers:
-            server.stop()
+        self._end_metrics()
 
     def _assemble(self, config: Configuration, clock: Clock) -> Assembled:
         try:
