@@ -27,6 +27,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=False)
 
+    def notes(self) -> list[str]:
+        """Return what means nothing here, or can never matter: for each the path of a value, a colon and what is to be said."""
+        return []
+
 
 def parse_duration(text: object) -> float:
     """Return the seconds that a duration such as ``1m30s`` means, written as Go's ``time.ParseDuration`` reads it.

@@ -87,6 +87,7 @@ def test_without_enrichment_what_it_writes_is_not_there(folder: ConfigFolder) ->
         ),
         ("sources: [client], access_log: {max_lines: 5}", "access_log", "sources does not list access_log"),
         ("catalogue: {interval: 60s, stale_after: 30s}", "catalogue.stale_after", "is shorter than interval"),
+        ("tls: {server_name_override: milvus}", "tls", "the uri begins with http://"),
     ],
 )
 def test_settings_of_enrichment_that_mean_nothing_are_said(
@@ -96,6 +97,71 @@ def test_settings_of_enrichment_that_mean_nothing_are_said(
     (warning,) = folder.warnings()
     assert warning.startswith(f"config.yaml:4: processors.milvus.{path}: ")
     assert message in warning
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "message"),
+    [
+        ("tls: {insecure: true, ca_file: ca.crt}", "tls.ca_file", "means nothing, because tls.insecure is true"),
+        ("keepalive: {time: 0s, permit_without_stream: true}", "keepalive.permit_without_stream", "means nothing, because keepalive.time is 0s"),
+        ("sending_queue: {queue_size: 100, batch: {min_size: 200}}", "sending_queue.batch.min_size", "200 is more than queue_size, 100"),
+        ("retry_on_failure: {enabled: false, max_interval: 5s}", "retry_on_failure.enabled", "the other settings of retry_on_failure mean nothing"),
+        ("retry_on_failure: {initial_interval: 40s}", "retry_on_failure.initial_interval", "40s is longer than max_interval, 30s"),
+        ("retry_on_failure: {max_elapsed_time: 2s}", "retry_on_failure.max_elapsed_time", "2s ends before the first pause of at least 2.5s, so that nothing is sent again"),
+    ],
+)  # fmt: skip
+def test_settings_of_the_exporter_that_can_never_matter_are_said(
+    folder: ConfigFolder, settings: str, path: str, message: str
+) -> None:
+    insecure = "" if settings.startswith("tls") else "\n    tls: {insecure: true}"
+    folder.write("config.yaml", CONFIG.replace("\n    tls: {insecure: true}", f"\n    {settings}{insecure}"))
+    (warning,) = folder.warnings()
+    assert warning.startswith(f"config.yaml:9: exporters.otlp.{path}: ")
+    assert message in warning
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "retry_on_failure: {enabled: false}",
+        "retry_on_failure: {initial_interval: 30s}",
+        "retry_on_failure: {max_elapsed_time: 0s}",
+        "retry_on_failure: {max_elapsed_time: 2.6s}",
+        "sending_queue: {queue_size: 200, batch: {min_size: 200}}",
+        "sending_queue: {queue_size: 200}",
+        "keepalive: {time: 0s, timeout: 1s}",
+    ],
+)
+def test_settings_of_the_exporter_that_matter_pass_in_silence(folder: ConfigFolder, settings: str) -> None:
+    folder.write("config.yaml", CONFIG.replace("    tls:", f"    {settings}\n    tls:"))
+    assert folder.warnings() == []
+
+
+def test_files_for_an_endpoint_without_tls_are_said(folder: ConfigFolder) -> None:
+    to = "endpoint: http://jaeger:4317\n    tls: {ca_file: ca.crt}"
+    folder.write("config.yaml", CONFIG.replace("endpoint: jaeger:4317\n    tls: {insecure: true}", to))
+    (warning,) = folder.warnings()
+    assert warning.startswith(
+        "config.yaml:9: exporters.otlp.tls.ca_file: means nothing, because the endpoint begins with"
+    )
+
+
+def test_a_grace_for_connections_that_are_never_too_old_is_said(folder: ConfigFolder) -> None:
+    parameters = "keepalive: {server_parameters: {max_connection_age: 0s, max_connection_age_grace: 5s}}"
+    folder.write("config.yaml", CONFIG.replace("4317}}}", f"4317, {parameters}}}}}}}", 1))
+    (warning,) = folder.warnings()
+    assert "server_parameters.max_connection_age_grace: means nothing, because max_connection_age is 0s" in warning
+    assert warning.startswith("config.yaml:2: receivers.otlp.protocols.grpc.keepalive.")
+
+
+def test_of_two_limits_of_memory_the_one_that_means_nothing_is_said(folder: ConfigFolder) -> None:
+    limiter = "extensions:\n  memory_limiter: {limit_mib: 100, limit_percentage: 50}\n"
+    listed = CONFIG.replace("service:\n", "service:\n  extensions: [memory_limiter]\n")
+    folder.write("config.yaml", limiter + listed)
+    (warning,) = folder.warnings()
+    assert warning.startswith(
+        "config.yaml:2: extensions.memory_limiter.limit_percentage: means nothing beside limit_mib"
+    )
 
 
 def test_the_other_names_are_other_names() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.components import SECTIONS
 from milvus_otel_processor.config.asked import remarks_on_attributes
 from milvus_otel_processor.config.nodes import Mapping, Sequence
 from milvus_otel_processor.config.problems import Place, Problem
@@ -16,39 +17,44 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.config.model import Config
     from milvus_otel_processor.config.nodes import Node
+    from milvus_otel_processor.settings import Settings
 
 _STEP = re.compile(r"\[(\d+)\]|[^.\[]+")
 
 
 def notes(root: Mapping, config: Config) -> Iterator[Problem]:
-    """Yield a warning for each note on the settings of the processors, at the line of the key that it is about."""
-    section = root.get("processors")
-    used = config.service.pipelines.traces.processors
-    for name, settings in config.processors.items():
-        node = section.get(name) if isinstance(section, Mapping) else None
+    """Yield a warning for each note on the settings, at the line of the key that it is about."""
+    for where, settings in _blocks(config):
+        node = _at(root, where)
         if node is None:
             continue
-        if isinstance(settings, TailSamplingSettings):
-            found = settings.notes()
-            found += remarks_on_attributes(settings, config.milvus) if name in used else []
-        elif isinstance(settings, MilvusSettings):
-            found = list(_on_milvus(settings, samples=config.tail_sampling is not None))
-        else:
-            found = []
+        found = settings.notes()
+        if isinstance(settings, TailSamplingSettings) and where[-1] in config.service.pipelines.traces.processors:
+            found += remarks_on_attributes(settings, config.milvus)
+        elif isinstance(settings, MilvusSettings) and config.tail_sampling is not None:
+            found += _beside_sampling(settings)
         for note in found:
             path, _, message = note.partition(": ")
-            yield Problem(_place(node, path), f"processors.{name}.{path}", message)
+            yield Problem(_place(node, path), f"{'.'.join(where)}.{path}", message)
 
 
-def _on_milvus(settings: MilvusSettings, *, samples: bool) -> Iterator[str]:
-    if samples and "wait_duration" in settings.model_fields_set:
+def _blocks(config: Config) -> Iterator[tuple[tuple[str, ...], Settings]]:
+    """Yield every block that may have notes, and where in the YAML it is."""
+    for section in SECTIONS:
+        for name, settings in getattr(config, section).items():
+            yield (section, name), settings
+
+
+def _at(root: Mapping, where: tuple[str, ...]) -> Node | None:
+    node: Node | None = root
+    for key in where:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node
+
+
+def _beside_sampling(settings: MilvusSettings) -> Iterator[str]:
+    if "wait_duration" in settings.model_fields_set:
         yield "wait_duration: means nothing beside tail_sampling, whose decision_wait is how long traces wait"
-    if not settings.catalogue.enabled and settings.catalogue.model_fields_set - {"enabled"}:
-        yield "catalogue.enabled: is false, so that the other settings of the catalogue mean nothing"
-    if "access_log" not in settings.sources and settings.access_log.model_fields_set:
-        yield "access_log: means nothing, because sources does not list access_log"
-    if settings.catalogue.enabled and settings.catalogue.stale_after < settings.catalogue.interval:
-        yield "catalogue.stale_after: is shorter than interval, so that facts are stale before they are read again"
 
 
 def _place(node: Node, path: str) -> Place:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from milvus_otel_processor.enrichment.attributes import ATTRIBUTES, NAMES
 from milvus_otel_processor.settings import Duration, Settings
 from milvus_otel_processor.tls import ClientTlsSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SOURCES = ("client", "access_log", "channel")
 """The sources that there are, in the order in which they are tried by default."""
@@ -107,6 +110,21 @@ class MilvusSettings(Settings):
         description="How long a trace is gathered before it is enriched; counts where `tail_sampling`, whose `decision_wait` "
         "does the same, is not in the pipeline; seconds.",
     )
+
+    def notes(self) -> list[str]:
+        """Return what of the settings can never matter."""
+        return list(self._notes())
+
+    def _notes(self) -> Iterator[str]:
+        catalogue = self.catalogue
+        if not catalogue.enabled and catalogue.model_fields_set - {"enabled"}:
+            yield "catalogue.enabled: is false, so that the other settings of the catalogue mean nothing"
+        if "access_log" not in self.sources and self.access_log.model_fields_set:
+            yield "access_log: means nothing, because sources does not list access_log"
+        if catalogue.enabled and catalogue.stale_after < catalogue.interval:
+            yield "catalogue.stale_after: is shorter than interval, so that facts are stale before they are read again"
+        if self.tls.model_fields_set and self.uri.startswith("http://"):
+            yield "tls: means nothing, because the uri begins with http://, so that plain text is sent"
 
     @field_validator("sources")
     @classmethod

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
 from milvus_otel_processor.settings import Duration, Settings, Target
 from milvus_otel_processor.tls import ClientTlsSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What gRPC sends as metadata; it fails at others with every request. Names that end in -bin have no text for a value.
 _HEADER_NAME = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
@@ -104,6 +107,44 @@ class ExporterSettings(Settings):
             if not _HEADER_VALUE.fullmatch(value):  # which may be a secret, and is not shown
                 raise ValueError(f"expected printable ASCII characters alone as the value of the header {name!r}")
         return headers
+
+    def notes(self) -> list[str]:
+        """Return what of the settings can never matter."""
+        return [*self._on_the_connection(), *self._on_the_queue(), *self._on_retries()]
+
+    def _on_the_connection(self) -> Iterator[str]:
+        secured = self.tls.model_fields_set - {"insecure"}
+        plain = "tls.insecure is true" if self.tls.insecure else "the endpoint begins with http://"
+        if secured and (self.tls.insecure or self.endpoint.startswith("http://")):
+            yield f"tls.{min(secured)}: means nothing, because {plain}, so that plain text is sent"
+        if not self.keepalive.time and self.keepalive.permit_without_stream:
+            yield "keepalive.permit_without_stream: means nothing, because keepalive.time is 0s, so that nothing is pinged"
+
+    def _on_the_queue(self) -> Iterator[str]:
+        size, batch = self.sending_queue.queue_size, self.sending_queue.batch
+        if batch.min_size > size and batch.model_fields_set:
+            yield (
+                f"sending_queue.batch.min_size: {batch.min_size} is more than queue_size, {size}, so that only flush_timeout "
+                "and max_size_mib decide when a request goes out"
+            )
+
+    def _on_retries(self) -> Iterator[str]:
+        retry = self.retry_on_failure
+        if not retry.enabled:
+            if retry.model_fields_set - {"enabled"}:
+                yield "retry_on_failure.enabled: is false, so that the other settings of retry_on_failure mean nothing"
+            return
+        if retry.initial_interval > retry.max_interval:
+            yield (
+                f"retry_on_failure.initial_interval: {retry.initial_interval:g}s is longer than max_interval, "
+                f"{retry.max_interval:g}s, which all pauses but the first have then"
+            )
+        shortest = retry.initial_interval * (1 - retry.randomization_factor)
+        if 0 < retry.max_elapsed_time <= shortest:
+            yield (
+                f"retry_on_failure.max_elapsed_time: {retry.max_elapsed_time:g}s ends before the first pause of at least "
+                f"{shortest:g}s, so that nothing is sent again"
+            )
 
     @property
     def target(self) -> str:

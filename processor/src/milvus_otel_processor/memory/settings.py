@@ -26,6 +26,12 @@ class MemoryLimiterSettings(Settings):
         "of a container's and 25 of a machine's.",
     )
 
+    def notes(self) -> list[str]:
+        """Return what of the settings can never matter."""
+        if self.limit_mib and self.limit_percentage:
+            return ["limit_percentage: means nothing beside limit_mib"]
+        return []
+
     def limit(self) -> int:
         """Return the limit; bytes."""
         if self.limit_mib:

@@ -84,3 +84,11 @@ class ReceiverSettings(Settings):
     """Where spans come in."""
 
     protocols: ProtocolsSettings = Field(description="The protocols to listen with.")
+
+    def notes(self) -> list[str]:
+        """Return what of the settings can never matter."""
+        parameters = self.protocols.grpc.keepalive.server_parameters
+        if not parameters.max_connection_age and "max_connection_age_grace" in parameters.model_fields_set:
+            at = "protocols.grpc.keepalive.server_parameters.max_connection_age_grace"
+            return [f"{at}: means nothing, because max_connection_age is 0s, so that no connection is too old"]
+        return []
