@@ -54,6 +54,9 @@ def test_the_table_of_a_replay_is_what_the_program_writes() -> None:
     result = CliRunner().invoke(main, ["replay", str(FOLDER / "traces.binpb")])
     shown = re.search(r"^\$ milvus-otel replay [^\n]*\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     assert shown is not None
-    assert [line.split() for line in shown[1].splitlines()] == [
-        line.split() for line in result.stdout.rstrip().splitlines()
-    ]
+    assert comparable(shown[1]) == comparable(result.stdout.rstrip())
+
+
+def comparable(text: str) -> list[list[str]]:
+    """The words of each line; what a policy took differs from run to run."""
+    return [line.split() for line in re.sub(r"[\d.,]+ ms", "… ms", text).splitlines() if line.strip()]

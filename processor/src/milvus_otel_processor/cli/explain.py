@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
-from rich.console import Console
 
-from milvus_otel_processor.cli.options import access_log_option, check_access_logs, config_options, load_or_exit
+from milvus_otel_processor.cli.options import (
+    access_log_option,
+    check_access_logs,
+    config_options,
+    console,
+    load_or_exit,
+)
 from milvus_otel_processor.replay.access_log import read_access_log
 from milvus_otel_processor.replay.explain import show, to_json
 from milvus_otel_processor.replay.left_out import LeftOut
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.replay.watch import Explained
 
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
-_WIDTH = 160  # where it is not a terminal that is written to
 
 
 @click.command("explain")
@@ -79,10 +83,7 @@ def command(
     if form == "json":
         click.echo(to_json(trace_id.lower(), found))
     else:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _WIDTH
-        show(trace_id.lower(), found, console)
+        show(trace_id.lower(), found, console())
 
 
 def _find(
@@ -90,7 +91,7 @@ def _find(
 ) -> Explained | None:
     if config.tail_sampling is None:
         raise RecordingError("the pipeline has no tail_sampling processor, so that every trace is kept")
-    run = Run(config, rules=ExplainedRules)
+    run = Run(config, rules=ExplainedRules, store_kind=config.store)
     assert isinstance(run.rules, ExplainedRules)
     run.rules.wanted = wanted
     recordings = [read(file, left_out) for file in files] + [read_access_log(file) for file in access_logs]

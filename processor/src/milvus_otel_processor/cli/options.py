@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
 from milvus_otel_processor.config import ConfigError, LoadedConfig, load_config
 from milvus_otel_processor.replay.recording import RecordingError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from milvus_otel_processor.config import Config
+
+_UNCAPPED_WIDTH = 200
 
 config_option = click.option(
     "--config",
@@ -50,6 +53,14 @@ def check_access_logs(access_logs: Sequence[Path], config: Config) -> None:
             f"--access-log {access_logs[0]}: means nothing with this configuration; "
             "put the processor milvus with the source access_log into the pipeline"
         )
+
+
+def console() -> Console:
+    """Return where tables for people go: as wide as the terminal, or wide enough where it is a file or a pipe."""
+    found = Console(highlight=False, markup=False)
+    if not found.is_terminal:
+        found.width = _UNCAPPED_WIDTH
+    return found
 
 
 def config_options(command: Callable[..., None]) -> Callable[..., None]:

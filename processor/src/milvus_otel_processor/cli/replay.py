@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -9,13 +10,20 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
-from milvus_otel_processor.cli.options import access_log_option, check_access_logs, config_options, load_or_exit
+from milvus_otel_processor.cli.options import (
+    access_log_option,
+    check_access_logs,
+    config_options,
+    console,
+    load_or_exit,
+)
 from milvus_otel_processor.replay.access_log import read_access_log
+from milvus_otel_processor.replay.counted import CountedRules
 from milvus_otel_processor.replay.left_out import LeftOut
 from milvus_otel_processor.replay.recording import RecordingError, read
 from milvus_otel_processor.replay.report import Report
 from milvus_otel_processor.replay.runner import Run
-from milvus_otel_processor.replay.watch import CountedRules
+from milvus_otel_processor.replay.tables import print_report
 from milvus_otel_processor.sampling.rules import Rules
 
 if TYPE_CHECKING:
@@ -84,9 +92,9 @@ def command(
         click.echo(f"warning: {line}", err=True)
     report = Report(outcome, loaded.config.tail_sampling, left_out, rules)
     if form == "json":
-        click.echo(report.to_json())
+        click.echo(json.dumps(report.document(), indent=2, ensure_ascii=False))
     else:
-        report.print_table(sys.stdout)
+        print_report(report, console())
 
 
 class _Inputs(NamedTuple):
@@ -109,7 +117,7 @@ def _run(
         if out is not None:
             _check_not_read(out, (*inputs.files, *inputs.access_logs))
             target = stack.enter_context(out.open("wb"))
-        run = Run(config, target, rules)
+        run = Run(config, target, rules, config.store)
         return run.play(inputs.read(left_out)), run.rules
 
 

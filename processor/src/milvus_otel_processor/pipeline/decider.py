@@ -26,6 +26,8 @@ MALFORMED = "malformed"
 """The decision over a trace of which no span is valid protobuf, where a rule had to look into them."""
 DISCARDED = "discarded"
 """What stands for the decision over a trace that still waited at the end, and was not to be decided."""
+DUE, SHUTDOWN = "due", "shutdown"
+"""What makes a trace due: its time, root or completeness, as the store says; that the processor stops. Else a limit, by its name."""
 FAILED = "failed"
 """The decision over a trace at which the enricher or a policy failed: a fault of this program."""
 
@@ -58,8 +60,9 @@ class Decider:
         """Go on with the verdicts of another sampler."""
         self._tallies.clear()
 
-    def decide(self, traces: Iterable[Trace]) -> None:
-        """Decide these traces, which do not wait any more, and hand on what is kept of them."""
+    def decide(self, traces: Iterable[Trace], trigger: str = DUE) -> None:
+        """Decide these traces, which do not wait any more, and hand on what is kept of them; `trigger` is what made them due."""
+        self._rules.trigger = trigger
         for trace in traces:
             judgement = self._judged(trace)
             if judgement is not None:

@@ -89,4 +89,4 @@ class EarlyDecisions:
     def _decide(self, reason: str, traces: Sequence[Trace]) -> None:
         if traces:
             self._telemetry.early_decisions[reason] += len(traces)
-            self._decider.decide(traces)
+            self._decider.decide(traces, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.pipeline.decider import SHUTDOWN
 from milvus_otel_processor.telemetry.counters import Refused
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Pipeline:
         """Decide all traces that wait, due or not, as far as there is room for what is kept, or will be in `seconds_left()`."""
         while len(self._store) and self._wait_for_room(max(0.0, seconds_left())):
             with self._lock:
-                self._decider.decide(self._store.take_oldest(_TRACES_PER_TURN))
+                self._decider.decide(self._store.take_oldest(_TRACES_PER_TURN), SHUTDOWN)
                 self._count_waiting()
 
     def discard(self) -> None:

@@ -22,11 +22,20 @@ class KeptSpans:
         self._file = file
         self._batch: list[Trace] = []
         self._spans = 0
+        self.bytes = 0
+        """Of all kept spans, with what was appended."""
+        self.by_trace: dict[bytes, tuple[int, int]] | None = None
+        """The spans and bytes that were kept of each trace; None where that is not to be known."""
 
     def put(self, trace: Trace) -> None:
         """Take the spans of a trace over. Raises OSError where the file cannot be written."""
         self._telemetry.queued(len(trace))
         self._telemetry.exported(len(trace))
+        size = trace.size
+        self.bytes += size
+        if self.by_trace is not None:
+            spans, before = self.by_trace.get(trace.id, (0, 0))
+            self.by_trace[trace.id] = spans + len(trace), before + size
         if self._file is not None:
             self._batch.append(trace)
             self._spans += len(trace)

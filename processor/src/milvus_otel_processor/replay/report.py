@@ -1,31 +1,31 @@
-"""What came of a replay, by policy: as a table for people, as JSON for programs."""
+"""What came of a replay, by policy: the figures, and as JSON for programs; `tables.py` writes them for people."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, NamedTuple
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milvus_otel_processor.pipeline.late import NOT_SAMPLED, SAMPLED
-from milvus_otel_processor.replay.watch import CountedRules, Tally
+from milvus_otel_processor.replay.counted import CountedRules, Tally
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.telemetry.counters import Amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TextIO
 
+    from milvus_otel_processor.replay.counted import Kind
+    from milvus_otel_processor.replay.late_spans import Change
     from milvus_otel_processor.replay.left_out import LeftOut
     from milvus_otel_processor.replay.runner import Outcome
     from milvus_otel_processor.sampling.rules import Rules
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
-_UNCAPPED_WIDTH = 200  # where it is not a terminal that is written to
-_DASH = "-"
+_DAY = 86_400
+_SHORTEST = 1.0
+"""Seconds that a recording has to take for a rate to mean anything."""
+_MOST_GROUPS = 50
+"""Kinds of traces that no policy matched which are listed."""
 
 
 class Row(NamedTuple):
@@ -40,6 +40,8 @@ class Row(NamedTuple):
     """The traces that the policy samples, or drops, whichever policy decided; None where no policy is meant."""
     alone: Amount | None = None
     """Those of them that no other policy samples, or drops."""
+    seconds: float | None = None
+    """The time that the policy took."""
 
 
 class ShadowRow(NamedTuple):
@@ -53,6 +55,27 @@ class ShadowRow(NamedTuple):
     amount: Amount
 
 
+@dataclass
+class Volume:
+    """What is kept: traces, and their spans with those that came late."""
+
+    traces: int = 0
+    spans: int = 0
+    bytes: int = 0
+
+    def add(self, spans: int, size: int) -> None:
+        """Add a trace."""
+        self.traces += 1
+        self.spans += spans
+        self.bytes += size
+
+    def per_day(self, seconds: float) -> Volume | None:
+        """Return how much that is in a day, where it came in so many seconds; None where they are too few to tell."""
+        if seconds < _SHORTEST:
+            return None
+        return Volume(*(round(part * _DAY / seconds) for part in (self.traces, self.spans, self.bytes)))
+
+
 class Report:
     """The counts of a replay, by policy in the order of the configuration, and altogether."""
 
@@ -60,20 +83,23 @@ class Report:
         self, outcome: Outcome, sampling: TailSamplingSettings | None, left_out: LeftOut, rules: Rules
     ) -> None:
         self._left_out = left_out
-        self._rules = rules if isinstance(rules, CountedRules) else None
-        self._counted = outcome.counted
-        self._seconds = outcome.seconds
+        self.rules = rules if isinstance(rules, CountedRules) else None
+        self.counted = outcome.counted
+        self.seconds = outcome.seconds
         policies = sampling.policies if sampling is not None else []
         self._policies = {policy.name: policy.type for policy in policies if policy.mode != SHADOW}
         self._shadows = {policy.name: policy.type for policy in policies if policy.mode == SHADOW}
         self.rows = list(self._rows())
         self.shadow_rows = list(self._shadow_rows())
-        decided = self._counted.decisions.values()
-        self.received = Amount(sum(amount.traces for amount in decided), self._counted.received_spans)
-        self.kept = Amount(self._traces(Decision.SAMPLED.value), self._counted.exported_spans)
+        decided = self.counted.decisions.values()
+        self.received = Amount(sum(amount.traces for amount in decided), self.counted.received_spans)
+        self.kept = Amount(self._traces(Decision.SAMPLED.value), self.counted.exported_spans)
+        self.volume = Volume(self.kept.traces, self.kept.spans, outcome.kept_bytes)
+        self.volumes = self._volumes(outcome)
+        """What each policy keeps, late spans included; empty where it was not counted."""
 
     def _rows(self) -> Iterator[Row]:
-        decisions = dict(self._counted.decisions)
+        decisions = dict(self.counted.decisions)
         for name, type_ in self._policies.items():
             own = [decision for decision, policy in decisions if policy == name]
             for decision in own or [_usual(type_)]:
@@ -82,20 +108,20 @@ class Report:
         for (decision, policy), amount in decisions.items():
             yield Row(policy or None, None, decision, amount)
 
-    def _votes(self, policy: str, decision: str, decided: Amount) -> tuple[Amount | None, Amount | None]:
-        """Return what the policy samples or drops, and what of it no other policy does; None where that was not counted."""
-        if self._rules is None:
-            return None, None
+    def _votes(self, policy: str, decision: str, decided: Amount) -> tuple[Amount | None, Amount | None, float | None]:
+        """Return what the policy samples or drops, what of it no other policy does, and its time; None where not counted."""
+        if self.rules is None:
+            return None, None, None
         at_once = Amount()
         if decision == Decision.DROPPED.value:
             # What the names of roots have dropped at once: no other policy was asked about it.
-            asked = self._rules.dropped.get(policy, Tally())
+            asked = self.rules.dropped.get(policy, Tally())
             at_once = Amount(decided.traces - asked.traces, decided.spans - asked.spans)
-        votes, alone = self._rules.votes.get(policy), self._rules.alone.get(policy)
-        return _sum(votes, at_once), _sum(alone, at_once)
+        votes, alone = self.rules.votes.get(policy), self.rules.alone.get(policy)
+        return _sum(votes, at_once), _sum(alone, at_once), self.rules.seconds.get(policy, 0.0)
 
     def _shadow_rows(self) -> Iterator[ShadowRow]:
-        counts = self._counted.shadow_decisions
+        counts = self.counted.shadow_decisions
         for name, type_ in self._shadows.items():
             own = sorted(key for key in counts if key[0] == name)
             for _, would, decision in own:
@@ -103,94 +129,25 @@ class Report:
             if not own:
                 yield ShadowRow(name, type_, _usual(type_), None, Amount())
 
+    def _volumes(self, outcome: Outcome) -> dict[str, Volume]:
+        volumes: dict[str, Volume] = {}
+        for trace_id, (spans, size) in outcome.kept_by_trace.items():
+            kept = self.rules.kept.get(trace_id) if self.rules is not None else None
+            if kept is not None:
+                volumes.setdefault(kept.policy, Volume()).add(spans, size)
+        return volumes
+
     def _traces(self, decision: str) -> int:
-        return sum(amount.traces for (found, _), amount in self._counted.decisions.items() if found == decision)
+        return sum(amount.traces for (found, _), amount in self.counted.decisions.items() if found == decision)
 
-    def to_json(self) -> str:
-        """Return it as a JSON document; shares are of all that was received, from 0 to 1."""
-        counted = self._counted
-        document = {
-            "recording": {"requests": counted.received_requests, "seconds": round(self._seconds, 3)},
-            "received": self.received.__dict__,
-            "kept": {**self.kept.__dict__, **self._shares(self.kept)},
-            "policies": [
-                {"policy": row.policy, "type": row.type, "decision": row.decision}
-                | row.amount.__dict__
-                | self._shares(row.amount)
-                | {"votes": _dict(row.votes), "only": _dict(row.alone)}
-                for row in self.rows
-            ],
-            "shadow_policies": [
-                {"policy": row.policy, "type": row.type, "would_decide": row.would, "decision": row.decision}
-                | row.amount.__dict__
-                | self._shares(row.amount)
-                for row in self.shadow_rows
-            ],
-            "late_spans": {key: counted.late_spans.get(key, 0) for key in (SAMPLED, NOT_SAMPLED)},
-            "early_decisions": counted.early_decisions,
-            "enriched_spans": counted.enriched_spans,
-            "access_log_lines": counted.access_log_lines,
-            "refused_spans": counted.refused_spans,
-            "lost_spans": counted.lost_spans,
-            "left_out": self._left_out.figures(),
-        }
-        return json.dumps(document, indent=2, ensure_ascii=False)
+    def unmatched(self) -> list[tuple[Kind, Tally]]:
+        """Return the kinds of traces that no policy sampled or dropped, those with the most traces first."""
+        groups = self.rules.unmatched if self.rules is not None else {}
+        return sorted(groups.items(), key=lambda group: (-group[1].traces, group[0]))
 
-    def _shares(self, amount: Amount) -> dict[str, float]:
-        traces, spans = self.received.traces, self.received.spans
-        return {
-            "traces_share": round(amount.traces / traces, 6) if traces else 0.0,
-            "spans_share": round(amount.spans / spans, 6) if spans else 0.0,
-        }
-
-    def print_table(self, file: TextIO) -> None:
-        """Write it as a table: the decisions, what shadows would have changed, and what no decision counts."""
-        console = Console(file=file, highlight=False, markup=False)
-        if not console.is_terminal:
-            console.width = _UNCAPPED_WIDTH
-        console.print(
-            f"{self.received.traces:,} traces, {self.received.spans:,} spans "
-            f"in {self._counted.received_requests:,} requests over {self._seconds:,.1f} s",
-        )
-        for outcome, lines in self._counted.access_log_lines.items():
-            console.print(f"{lines:,} lines of the access log {outcome}")
-        console.print(self._table())
-        if self._rules is not None:
-            console.print("votes: traces that the policy samples, or drops, whichever policy decided")
-            console.print("only: those of them that no other policy samples, or drops")
-
-    def _table(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, show_footer=True)
-        table.add_column("policy", "kept", overflow="fold")
-        table.add_column("type")
-        table.add_column("decision", Decision.SAMPLED.value)
-        for header, footer in zip(("traces", "share", "spans", "share"), self._figures(self.kept), strict=True):
-            table.add_column(header, footer, justify="right")
-        for header in ("votes", "only") if self._rules is not None else ():
-            table.add_column(header, justify="right")
-        for row in self.rows:
-            table.add_row(
-                row.policy or _DASH,
-                row.type or _DASH,
-                row.decision,
-                *self._figures(row.amount),
-                *(
-                    _DASH if amount is None else f"{amount.traces:,}"
-                    for amount in ((row.votes, row.alone) if self._rules is not None else ())
-                ),
-            )
-        table.add_section()
-        for shadow in self.shadow_rows:
-            decision = ", is ".join(filter(None, (f"would be {shadow.would}", shadow.decision)))
-            table.add_row(f"{shadow.policy} (shadow)", shadow.type, decision, *self._figures(shadow.amount))
-        table.add_section()
-        for name, spans in self._besides():
-            table.add_row(name, "", "", "", "", f"{spans:,}", self._share(spans, self.received.spans))
-        return table
-
-    def _besides(self) -> Iterator[tuple[str, int]]:
+    def besides(self) -> Iterator[tuple[str, int]]:
         """Yield what became of spans that no decision over their trace counts, and of those that a decision did not help."""
-        counted = self._counted
+        counted = self.counted
         yield "late, kept with their trace", counted.late_spans.get(SAMPLED, 0)
         yield "late, not kept as their trace", counted.late_spans.get(NOT_SAMPLED, 0)
         for reason, spans in counted.refused_spans.items():
@@ -198,17 +155,80 @@ class Report:
         for reason, spans in counted.lost_spans.items():
             yield f"lost: {reason}", spans
 
-    def _figures(self, amount: Amount) -> tuple[str, str, str, str]:
-        return (
-            f"{amount.traces:,}",
-            self._share(amount.traces, self.received.traces),
-            f"{amount.spans:,}",
-            self._share(amount.spans, self.received.spans),
-        )
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it; shares are of all that was received, from 0 to 1."""
+        counted = self.counted
+        return {
+            "recording": {"requests": counted.received_requests, "seconds": round(self.seconds, 3)},
+            "received": self.received.__dict__,
+            "kept": {**self.kept.__dict__, **self._shares(self.kept)},
+            "per_day": _per_day(self.volume, self.seconds),
+            "policies": [self._policy(row) for row in self.rows],
+            "shadow_policies": [
+                {"policy": row.policy, "type": row.type, "would_decide": row.would, "decision": row.decision}
+                | row.amount.__dict__
+                | self._shares(row.amount)
+                for row in self.shadow_rows
+            ],
+            "late_spans": {key: counted.late_spans.get(key, 0) for key in (SAMPLED, NOT_SAMPLED)},
+            **self._watched(),
+            "early_decisions": counted.early_decisions,
+            "enriched_spans": counted.enriched_spans,
+            "access_log_lines": counted.access_log_lines,
+            "refused_spans": counted.refused_spans,
+            "lost_spans": counted.lost_spans,
+            "left_out": self._left_out.figures(),
+        }
 
-    @staticmethod
-    def _share(part: int, whole: int) -> str:
-        return f"{part / whole:.2%}" if whole else _DASH
+    def _policy(self, row: Row) -> dict[str, Any]:
+        volume = self.volumes.get(row.policy or "", Volume()) if row.decision == Decision.SAMPLED.value else None
+        return {
+            "policy": row.policy,
+            "type": row.type,
+            "decision": row.decision,
+            **row.amount.__dict__,
+            **self._shares(row.amount),
+            "votes": _dict(row.votes),
+            "only": _dict(row.alone),
+            "cpu_seconds": round(row.seconds, 6) if row.seconds is not None else None,
+            "per_day": _per_day(volume, self.seconds) if volume is not None and self.rules is not None else None,
+        }
+
+    def _watched(self) -> dict[str, Any]:
+        """Return what is only known where every trace was looked at."""
+        if self.rules is None:
+            return {}
+        late, groups = self.rules.late, self.unmatched()
+        ages = late.ages()
+        return {
+            "late": {
+                "traces": late.traces,
+                "spans": late.spans,
+                "seconds_after_first_span": None
+                if ages is None
+                else {"p50": round(ages.median, 3), "p99": round(ages.most, 3), "max": round(ages.latest, 3)},
+                "decision_wait_for_99_percent": None if ages is None else f"{ages.wait:.1f}s",
+                "would_have_been_kept": _change(late.kept),
+                "would_not_have_been_kept": _change(late.not_kept),
+            },
+            "decided_without_root": {
+                "traces": self.rules.without_root,
+                "traces_share": self._shares(Amount(self.rules.without_root, 0))["traces_share"],
+            },
+            "unmatched": [
+                {"root": kind.root, "collections": kind.collections, "traces": tally.traces, "spans": tally.spans}
+                | {"examples": tally.examples}
+                for kind, tally in groups[:_MOST_GROUPS]
+            ],
+            "unmatched_groups": len(groups),
+        }
+
+    def _shares(self, amount: Amount) -> dict[str, float]:
+        traces, spans = self.received.traces, self.received.spans
+        return {
+            "traces_share": round(amount.traces / traces, 6) if traces else 0.0,
+            "spans_share": round(amount.spans / spans, 6) if spans else 0.0,
+        }
 
 
 def _sum(tally: Tally | None, more: Amount) -> Amount:
@@ -218,6 +238,20 @@ def _sum(tally: Tally | None, more: Amount) -> Amount:
 
 def _dict(amount: Amount | None) -> dict[str, int] | None:
     return amount.__dict__ if amount is not None else None
+
+
+def _per_day(volume: Volume, seconds: float) -> dict[str, int] | None:
+    rate = volume.per_day(seconds)
+    return rate.__dict__ if rate is not None else None
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "traces": change.traces,
+        "spans": change.spans,
+        "policies": change.by_policy,
+        "examples": change.examples,
+    }
 
 
 def _usual(policy_type: str) -> str:

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from milvus_otel_processor.replay.clock import arrivals
 from milvus_otel_processor.replay.kept import KeptSpans
 from milvus_otel_processor.replay.recording import RecordingError
+from milvus_otel_processor.replay.watch import WatchedRules
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.service.assemble import assemble
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.service.assemble import Processors
+    from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Snapshot
 
 _NANOSECONDS = 1e9
@@ -29,6 +31,10 @@ class Outcome(NamedTuple):
     counted: Snapshot
     seconds: float
     """From the first request to the last."""
+    kept_bytes: int
+    """Of the spans that were kept, with what was appended."""
+    kept_by_trace: dict[bytes, tuple[int, int]]
+    """The spans and bytes that were kept of each trace; empty where nothing was watched."""
 
 
 def replay(recordings: Iterable[Iterable[Message]], config: Processors, out: IO[bytes] | None = None) -> Outcome:
@@ -43,18 +49,35 @@ def replay(recordings: Iterable[Iterable[Message]], config: Processors, out: IO[
 
 
 class Run:
-    """One replay; `rules` is what makes its rules, and once it is made the rules themselves."""
+    """One replay; `rules` is what makes its rules, and once it is made the rules themselves.
 
-    def __init__(self, config: Processors, out: IO[bytes] | None = None, rules: type[Rules] = Rules) -> None:
+    `store_kind` is what holds the spans.
+    """
+
+    def __init__(
+        self,
+        config: Processors,
+        out: IO[bytes] | None = None,
+        rules: type[Rules] = Rules,
+        store_kind: StoreKind = "auto",
+    ) -> None:
         self._telemetry = Telemetry()
         self._kept = KeptSpans(self._telemetry, out)
         self._start_ns = 0
         self._now = 0.0  # seconds after that
         self._clock = Clock(lambda: self._now, lambda: self._start_ns + int(self._now * _NANOSECONDS))
         assembled = assemble(
-            config, exporter=self._kept, telemetry=self._telemetry, clock=self._clock, make_rules=rules
+            config,
+            exporter=self._kept,
+            telemetry=self._telemetry,
+            clock=self._clock,
+            make_rules=rules,
+            store_kind=store_kind,
         )
         self._pipeline, self._store, self.rules = assembled.pipeline, assembled.store, assembled.rules
+        self._watched = self.rules if isinstance(self.rules, WatchedRules) else None
+        if self._watched is not None:
+            self._kept.by_trace = {}
         # Enrichment is never started, so that Milvus is not asked.
         self._access_log = assembled.enrichment.access_log if assembled.enrichment is not None else None
 
@@ -88,11 +111,18 @@ class Run:
         """Take a request in. Raises RecordingError where it is none."""
         try:
             if not message.is_access_log:
-                self._pipeline.ingest(message.request)
+                self._take_in(message.request)
             elif self._access_log is not None:
                 self._access_log.ingest(message.request)
         except DecodeError as error:
             raise RecordingError(f"{message.place}: not an ExportTraceServiceRequest: {error}") from None
+
+    def _take_in(self, request: bytes) -> None:
+        if self._watched is not None:
+            self._watched.before(request)
+        self._pipeline.ingest(request)
+        if self._watched is not None:
+            self._watched.after(self._store)
 
     def finish(self) -> Outcome:
         """Let the time go on until everything is decided, and return what was counted."""
@@ -100,4 +130,6 @@ class Run:
         self.advance(self._now + self._store.wait + 2 * self._store.tick)
         self._pipeline.drain()
         self._kept.flush()
-        return Outcome(self._telemetry.snapshot(), seconds)
+        if self._watched is not None:
+            self._watched.finish()
+        return Outcome(self._telemetry.snapshot(), seconds, self._kept.bytes, self._kept.by_trace or {})

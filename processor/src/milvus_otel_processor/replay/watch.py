@@ -1,24 +1,39 @@
-"""Rules that are watched while they decide in a replay: why one trace was decided so, and what every policy said of all."""
+"""Rules that are watched while they decide in a replay: why one trace was decided so."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.demo.sink import decode
-from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.pipeline.decider import DUE, SHUTDOWN
+from milvus_otel_processor.pipeline.early import FIRST_MATCH
+from milvus_otel_processor.sampling.decision import Verdict
 from milvus_otel_processor.sampling.rules import Rules
-from milvus_otel_processor.spans.groups import join_traces
+from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
+from milvus_otel_processor.spans.span import trace_id_and_root_name
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterator
 
     from milvus_otel_processor.demo.sink import KeptSpan
-    from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.sampling.explanation import TraceExplanation
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.contract import Store, Trace
+    from milvus_otel_processor.spans.groups import Group
+
+TIME, ROOT, COMPLETE, FIRST, LIMIT = "time", "root", "complete", "first_match", "limit"
+"""What can make a trace due, beside SHUTDOWN: its `decision_wait`, its root, that nothing of it is missing, that a policy samples
+it whatever else arrives, or a limit."""
+
+
+class Trigger(NamedTuple):
+    """What made a trace due."""
+
+    kind: str
+    setting: str
+    """The key of the `tail_sampling` block that says so; empty where none does."""
 
 
 class Explained(NamedTuple):
@@ -30,28 +45,63 @@ class Explained(NamedTuple):
     milliseconds: float
     has_root: bool
     complete: bool
-    decided_at: float
-    """Seconds on the recording's clock."""
+    waited: float
+    """Seconds from its first span to the decision, on the recording's clock."""
+    trigger: Trigger
 
 
-class _Watched(Rules):
-    """Decides at the time of each trace: no root settles a verdict at once, so that every trace is seen."""
+class WatchedRules(Rules):
+    """Rules that are told what arrives."""
+
+    def __init__(self, settings: TailSamplingSettings | None, clock: Clock, evaluation_errors: Counter[str]) -> None:
+        self._now = clock.monotonic
+        self._registry = GroupRegistry()
+        super().__init__(settings, clock, evaluation_errors)
+
+    def before(self, request: bytes) -> None:
+        """See a request right before it is taken in. Raises DecodeError at one that is malformed."""
+
+    def after(self, store: Store) -> None:
+        """See what has become of it."""
+
+    def finish(self) -> None:
+        """See that nothing more comes."""
+
+    def _spans(self, request: bytes) -> Iterator[tuple[bytes, bytes | None, Group, bytes]]:
+        """Yield each span with its trace id, its name where it is a root, and its group."""
+        for group, spans in self._registry.split(request):
+            for span in spans:
+                yield *trace_id_and_root_name(span), group, span
+
+
+class ExplainedRules(WatchedRules):
+    """Explains the decision over the trace with the id `wanted`, in `found`.
+
+    Decides at the time of each trace: no root settles a verdict at once, so that the trace is seen.
+    """
+
+    wanted: bytes = b""
+    found: Explained | None = None
+    _settings: TailSamplingSettings | None = None
+    _first = _root = None
+    _settled = False
 
     def replace(self, settings: TailSamplingSettings | None) -> None:
         """Go by other settings from now on."""
         super().replace(settings)
+        self._settings = settings
         self.asks_roots = False
 
-
-class ExplainedRules(_Watched):
-    """Explains the decision over the trace with the id `wanted`, in `found`."""
-
-    wanted: bytes = b""
-    found: Explained | None = None
-
-    def __init__(self, settings: TailSamplingSettings | None, clock: Clock, evaluation_errors: Counter[str]) -> None:
-        self._now = clock.monotonic
-        super().__init__(settings, clock, evaluation_errors)
+    def before(self, request: bytes) -> None:
+        """Note when spans of the wanted trace arrive."""
+        if self.wanted not in request:
+            return
+        for trace_id, root_name, group, _ in self._spans(request):
+            if trace_id == self.wanted:
+                self._first = self._first if self._first is not None else self._now()
+                if root_name is not None:
+                    self._root = self._now()
+                    self._settled |= isinstance(self.of_root(root_name, group), Verdict)
 
     def decide(self, trace: Trace) -> Verdict:
         """Return the verdict over a trace. Raises DecodeError at a malformed span."""
@@ -64,60 +114,22 @@ class ExplainedRules(_Watched):
             trace.duration_nanoseconds / 1e6,
             bool(trace.roots),
             trace.complete,
-            self._now(),
+            self._now() - (self._first or 0.0),
+            self._trigger(),
         )
         return explanation.verdict
 
-
-class Tally:
-    """Traces and their spans, counted as they come."""
-
-    def __init__(self) -> None:
-        self.traces = 0
-        self.spans = 0
-
-    def add(self, spans: int) -> None:
-        """Count a trace with so many spans."""
-        self.traces += 1
-        self.spans += spans
-
-
-class Kept(NamedTuple):
-    """A trace that was kept."""
-
-    policy: str
-    spans: int
-    root: str
-
-
-class CountedRules(Rules):
-    """Counts, for each policy, the traces that it samples (by `drop`: drops), and those that it alone does.
-
-    Traces that the name of their root has dropped at once are not among them: no policy was asked about these.
-    """
-
-    def __init__(self, settings: TailSamplingSettings | None, clock: Clock, evaluation_errors: Counter[str]) -> None:
-        super().__init__(settings, clock, evaluation_errors)
-        self.votes: defaultdict[str, Tally] = defaultdict(Tally)
-        self.alone: defaultdict[str, Tally] = defaultdict(Tally)
-        self.dropped: defaultdict[str, Tally] = defaultdict(Tally)
-        """The traces that were dropped when they were decided, by the policy that decided."""
-        self.kept: dict[bytes, Kept] = {}
-
-    def decide(self, trace: Trace) -> Verdict:
-        """Return the verdict over a trace. Raises DecodeError at a malformed span."""
-        if self._sampler is None:
-            verdict, voters = super().decide(trace), list[str]()
-        else:
-            verdict, voters = self._sampler.votes(trace)
-        for name in voters:
-            self.votes[name].add(len(trace))
-        if len(voters) == 1:
-            self.alone[voters[0]].add(len(trace))
-        if verdict.decision is Decision.DROPPED:
-            self.dropped[verdict.policy or ""].add(len(trace))
-        if verdict.decision is Decision.SAMPLED:
-            roots = trace.roots
-            root = roots[0].name.decode("utf-8", "replace") if roots else "(no root)"
-            self.kept[trace.id] = Kept(verdict.policy or "", len(trace), root)
-        return verdict
+    def _trigger(self) -> Trigger:
+        settings = self._settings
+        assert settings is not None
+        if self._settled:
+            return Trigger(ROOT, "")
+        if self.trigger != DUE:
+            kind = {FIRST_MATCH: FIRST, SHUTDOWN: SHUTDOWN}.get(self.trigger, LIMIT)
+            return Trigger(kind, "" if kind == SHUTDOWN else self.trigger)
+        now, after_root = self._now(), settings.decision_wait_after_root_received
+        if self._first is None or now - self._first >= settings.decision_wait:
+            return Trigger(TIME, "decision_wait")
+        if after_root and self._root is not None and now - self._root >= after_root:
+            return Trigger(ROOT, "decision_wait_after_root_received")
+        return Trigger(COMPLETE, "decision_wait_after_complete")

@@ -26,6 +26,8 @@ class Rules:
     def __init__(self, settings: TailSamplingSettings | None, clock: Clock, evaluation_errors: Counter[str]) -> None:
         self._clock = clock
         self._evaluation_errors = evaluation_errors
+        self.trigger = ""
+        """What made the traces due that are being decided: see `pipeline.decider`."""
         self.replace(settings)
 
     def replace(self, settings: TailSamplingSettings | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from time import thread_time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from milvus_otel_processor.sampling.adjusted_counts import read_incoming
@@ -18,6 +19,8 @@ from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, UNKNOWN
 from milvus_otel_processor.spans.contract import ASK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
@@ -160,23 +163,52 @@ class Sampler:
             self._has_no_answer(rule, trace, error)
             return Decision.NOT_SAMPLED
 
-    def votes(self, trace: Trace) -> tuple[Verdict, list[str]]:
+    def votes(
+        self, trace: Trace, seconds: dict[str, float] | None = None, stopwatch: Callable[[], float] = thread_time
+    ) -> tuple[Verdict, list[str]]:
         """Return the verdict that `decide` returns, and the policies that sample the trace, or drop it if one does.
 
-        Every policy is asked at the most once; where `decide` does not ask one with a memory, it is not asked here either. Raises
-        DecodeError at a malformed span.
+        Every policy is asked at the most once; where `decide` does not ask one with a memory, it is not asked here either. What
+        each of them took is added to `seconds`, by its name. Raises DecodeError at a malformed span.
         """
         if self._adjusts:
             read_incoming(trace)
-        droppers = [rule for rule in self._drops if self._answer(rule, trace) is not Decision.NOT_SAMPLED]
-        if droppers:
-            return droppers[0].dropped, [rule.dropped.policy or "" for rule in droppers]
-        samplers: list[_Rule] = []
-        for rule in self._keeps:
-            if (not samplers or not self._stops or not rule.evaluator.stateful) and self._matches(rule, trace):
-                samplers.append(rule)
-        verdict = samplers[0].sampled if samplers else NOT_SAMPLED
-        return verdict, [rule.sampled.policy or "" for rule in samplers]
+        dropped: list[Verdict] = []
+        sampled: list[Verdict] = []
+        lowest = NEVER
+        began = stopwatch()
+        for rule in self._drops:
+            if self._matches(rule, trace):
+                dropped.append(rule.dropped)
+            began = _clocked(seconds, rule, began, stopwatch)
+        for rule in self._keeps if not dropped else ():
+            if (not sampled or not self._stops or not rule.evaluator.stateful) and self._matches(rule, trace):
+                sampled.append(rule.sampled)
+                threshold = rule.evaluator.threshold(trace) if self._adjusts else UNKNOWN
+                lowest = lowest if threshold == UNKNOWN else min(lowest, threshold)
+            began = _clocked(seconds, rule, began, stopwatch)
+        if sampled and self._adjusts:
+            trace.threshold = UNKNOWN if lowest == NEVER else lowest
+        voters = dropped or sampled
+        return voters[0] if voters else NOT_SAMPLED, [voter.policy or "" for voter in voters]
+
+    def without_memory(self, trace: Trace) -> Verdict:
+        """Return the verdict of the policies whose answers do not depend on other traces.
+
+        Raises DecodeError at a malformed span.
+        """
+        if self._adjusts:
+            read_incoming(trace)
+        for rule in (*self._drops, *self._keeps):
+            if not rule.evaluator.stateful:
+                answer = self._answer(rule, trace)
+                if answer is not Decision.NOT_SAMPLED:
+                    return rule.dropped if answer is Decision.DROPPED else rule.sampled
+        return NOT_SAMPLED
+
+    def has_memory(self, policy: str) -> bool:
+        """Tell whether the answers of the policy with this name depend on other traces."""
+        return any(rule.evaluator.stateful and rule.sampled.policy == policy for rule in (*self._drops, *self._keeps))
 
     def explain(self, trace: Trace) -> TraceExplanation:
         """Return the verdict that `decide` returns, and what every policy says, each of them asked at the most once.
@@ -236,6 +268,15 @@ def _rules(policies: list[Policy], clock: Clock) -> list[_Rule]:
         _Rule(labelled(policy, clock), Verdict(Decision.SAMPLED, policy.name), Verdict(Decision.DROPPED, policy.name))
         for policy in policies
     ]
+
+
+def _clocked(seconds: dict[str, float] | None, rule: _Rule, began: float, stopwatch: Callable[[], float]) -> float:
+    """Add what a policy has taken since `began` to `seconds`, and return the time now."""
+    if seconds is None:
+        return began
+    now, name = stopwatch(), rule.sampled.policy or ""
+    seconds[name] = seconds.get(name, 0.0) + now - began
+    return now
 
 
 def _may_drop_early(rule: _Rule) -> bool:

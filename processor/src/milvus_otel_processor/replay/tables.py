@@ -1,0 +1,167 @@
+"""A replay's report for people: what each policy decided and costs, what nothing matched, what came late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.explanation import amount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from milvus_otel_processor.replay.late_spans import Change
+    from milvus_otel_processor.replay.report import Report, Row, Volume
+    from milvus_otel_processor.telemetry.counters import Amount
+
+DASH = "-"
+_GROUPS_SHOWN = 8
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Write the decisions, what shadows would have changed, what no decision counts, and what was seen beside them."""
+    console.print(
+        f"{report.received.traces:,} traces, {report.received.spans:,} spans "
+        f"in {report.counted.received_requests:,} requests over {report.seconds:,.1f} s",
+    )
+    for outcome, lines in report.counted.access_log_lines.items():
+        console.print(f"{lines:,} lines of the access log {outcome}")
+    console.print(_decisions(report))
+    rate = report.volume.per_day(report.seconds)
+    if rate is not None:
+        console.print(f"kept per day at this rate: {volume_words(rate)}")
+    if report.rules is None:
+        return
+    console.print("votes: traces that the policy samples, or drops, whichever policy decided")
+    console.print("only: those of them that no other policy samples, or drops")
+    console.print("cpu: what it took to ask the policy about every trace")
+    if report.volumes and rate is not None:
+        console.print()
+        console.print(_per_day(report))
+    if report.rules.unmatched:
+        console.print()
+        console.print(_unmatched(report))
+    for line in _late(report):
+        console.print(line)
+
+
+def _decisions(report: Report) -> Table:
+    watched = report.rules is not None
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    table.add_column("policy", "kept", overflow="fold")
+    table.add_column("type")
+    table.add_column("decision", Decision.SAMPLED.value)
+    for header, footer in zip(("traces", "share", "spans", "share"), _figures(report, report.kept), strict=True):
+        table.add_column(header, footer, justify="right")
+    for header in ("votes", "only", "cpu") if watched else ():
+        table.add_column(header, justify="right")
+    for row in report.rows:
+        extra = _extra(row) if watched else ()
+        table.add_row(row.policy or DASH, row.type or DASH, row.decision, *_figures(report, row.amount), *extra)
+    table.add_section()
+    for shadow in report.shadow_rows:
+        decision = ", is ".join(filter(None, (f"would be {shadow.would}", shadow.decision)))
+        table.add_row(f"{shadow.policy} (shadow)", shadow.type, decision, *_figures(report, shadow.amount))
+    table.add_section()
+    for name, spans in report.besides():
+        table.add_row(name, "", "", "", "", f"{spans:,}", share(spans, report.received.spans))
+    return table
+
+
+def _extra(row: Row) -> tuple[str, ...]:
+    amounts = (DASH if one is None else f"{one.traces:,}" for one in (row.votes, row.alone))
+    return (*amounts, DASH if row.seconds is None else f"{row.seconds * 1e3:,.1f} ms")
+
+
+def _per_day(report: Report) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("kept per day by", overflow="fold")
+    for header in ("traces", "spans", "bytes"):
+        table.add_column(header, justify="right")
+    for row in report.rows:
+        volume = report.volumes.get(row.policy or "") if row.decision == Decision.SAMPLED.value else None
+        rate = volume.per_day(report.seconds) if volume is not None else None
+        if rate is not None:
+            table.add_row(row.policy or DASH, f"{rate.traces:,}", f"{rate.spans:,}", bytes_words(rate.bytes))
+    return table
+
+
+def _unmatched(report: Report) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("matched by no policy: root", overflow="fold")
+    table.add_column("collections", overflow="fold")
+    for header in ("traces", "spans"):
+        table.add_column(header, justify="right")
+    table.add_column("such as")
+    groups = report.unmatched()
+    for kind, tally in groups[:_GROUPS_SHOWN]:
+        names = ", ".join(kind.collections) or DASH
+        table.add_row(kind.root, names, f"{tally.traces:,}", f"{tally.spans:,}", tally.examples[0])
+    rest = groups[_GROUPS_SHOWN:]
+    if rest:
+        traces, spans = (sum(amounts) for amounts in zip(*((one.traces, one.spans) for _, one in rest), strict=True))
+        table.add_row(f"and {len(rest)} more", "", f"{traces:,}", f"{spans:,}", "")
+    return table
+
+
+def _late(report: Report) -> Iterator[str]:
+    assert report.rules is not None
+    late, without = report.rules.late, report.rules.without_root
+    yield ""
+    yield f"decided without their root: {without:,} traces ({share(without, report.received.traces)})"
+    ages = late.ages()
+    others = sum(report.counted.late_spans.values()) - late.spans
+    if ages is None:
+        yield "no span came late" + (
+            f", but for {others:,} of traces that their root had dropped at once" if others else ""
+        )
+        return
+    more = f"; {others:,} more are of traces that their root had dropped at once" if others else ""
+    yield (
+        f"late: {amount(late.spans, 'span')} of {amount(late.traces, 'trace')}, half of them within {ages.median:,.1f} s of their "
+        f"trace's first span, 99 % within {ages.most:,.1f} s, the last after {ages.latest:,.1f} s{more}"
+    )
+    yield f"with decision_wait: {ages.wait:.1f}s 99 % of them would have come in time"
+    yield from _changes(late.kept, "would have been kept by")
+    yield from _changes(late.not_kept, "would not have been kept, for")
+
+
+def _changes(change: Change, words: str) -> Iterator[str]:
+    for policy, traces in change.by_policy.items():
+        yield f"with the late spans, {amount(traces, 'trace')} {words} {policy}"
+    if change.examples:
+        yield f"  such as {', '.join(change.examples)}"
+
+
+def _figures(report: Report, counted: Amount) -> tuple[str, str, str, str]:
+    return (
+        f"{counted.traces:,}",
+        share(counted.traces, report.received.traces),
+        f"{counted.spans:,}",
+        share(counted.spans, report.received.spans),
+    )
+
+
+def share(part: int, whole: int) -> str:
+    """Return how much of the whole a part is: `12.50%`."""
+    return f"{part / whole:.2%}" if whole else DASH
+
+
+def bytes_words(size: float) -> str:
+    """Return a number of bytes with the unit that fits it: `1.5 GB`."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            break
+        size /= 1000
+    return f"{size:,.0f} {unit}" if unit == _UNITS[0] else f"{size:,.1f} {unit}"
+
+
+def volume_words(volume: Volume) -> str:
+    """Return it in words."""
+    return f"{volume.traces:,} traces, {volume.spans:,} spans, {bytes_words(volume.bytes)}"
