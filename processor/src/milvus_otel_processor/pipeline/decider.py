@@ -27,7 +27,7 @@ MALFORMED = "malformed"
 DISCARDED = "discarded"
 """What stands for the decision over a trace that still waited at the end, and was not to be decided."""
 DUE, SHUTDOWN = "due", "shutdown"
-"""What makes a trace due: its time, root or completeness, as the store says; that the processor stops. Else a limit, by its name."""
+"""What made traces due: the store says so (time, root, complete), or the processor stops; else it is the name of a limit."""
 FAILED = "failed"
 """The decision over a trace at which the enricher or a policy failed: a fault of this program."""
 
