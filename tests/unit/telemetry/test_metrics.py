@@ -2,29 +2,23 @@
 
 import dataclasses
 import socket
-import urllib.request
 from pathlib import Path
-from threading import active_count
 
 import pytest
 from milvus_otel_processor.service.service import Service, StartError
-from milvus_otel_processor.telemetry import metrics, scrapes
+from milvus_otel_processor.telemetry import metrics
 from milvus_otel_processor.telemetry.counters import Amount, Lost, Snapshot, Telemetry
 from milvus_otel_processor.telemetry.instruments import METRICS
-from milvus_otel_processor.telemetry.metrics import MetricsSettings, PrometheusSettings
+from milvus_otel_processor.telemetry.metrics import MetricsSettings
+from milvus_otel_processor.web.metrics import metrics_routes
 
-from tests.peers.waiting import wait_until
+from tests.support.http import ask, served
 from tests.support.processor import Configuration, exporter_settings, receiver_settings
 
 
 def scraped(telemetry: Telemetry) -> str:
-    server = metrics.serve(PrometheusSettings(host="127.0.0.1", port=0), telemetry.snapshot)
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_address[1]}/metrics", timeout=5) as answer:
-            text: str = answer.read().decode()
-            return text
-    finally:
-        server.stop()
+    with served(metrics_routes(telemetry.snapshot)) as url:
+        return ask(f"{url}/metrics").body.decode()
 
 
 def test_a_scrape_shows_every_lost_span_with_its_reason() -> None:
@@ -88,27 +82,3 @@ def test_level_none_turns_the_metrics_off() -> None:
     reader = {"pull": {"exporter": {"prometheus": {"port": 1}}}}
     assert MetricsSettings.model_validate({"level": "none", "readers": [reader]}).endpoints == []
     assert len(MetricsSettings.model_validate({"readers": [reader]}).endpoints) == 1
-
-
-def test_clients_that_say_nothing_are_let_go_and_do_not_stop_a_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrapes, "_SECONDS", 0.5)
-    monkeypatch.setattr(scrapes._Handler, "timeout", 0.5)
-    server = metrics.serve(PrometheusSettings(host="127.0.0.1", port=0), Snapshot)
-    port = server.server_address[1]
-    threads = active_count()
-    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
-    try:
-
-        def scraped() -> bool:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                    return b"milvus_otel_exporter_sent_spans_total 0.0" in answer.read()
-            except OSError:
-                return False
-
-        wait_until(scraped, "a scrape between idle connections", 10)
-        assert active_count() <= threads + 20
-    finally:
-        for one in idle:
-            one.close()
-        server.stop()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Headers = tuple[tuple[str, str | bytes], ...]
 
+MEMORY_IS_FULL = "the memory limit is reached"
 _REFUSALS_APART = 2.0
 """Seconds: where nobody was refused for longer than this, refusing is over."""
 
@@ -44,7 +45,7 @@ class Admission:
         """Raise RefusedForNowError where nothing can be taken now."""
         if self._limiter.full:
             self._refused()
-            raise RefusedForNowError(Refused.MEMORY_LIMIT, "the memory limit is reached")
+            raise RefusedForNowError(Refused.MEMORY_LIMIT, MEMORY_IS_FULL)
         for obstacle in self.obstacles:
             if (error := obstacle()) is not None:
                 raise error
@@ -73,7 +74,13 @@ class Admission:
     @property
     def ready(self) -> bool:
         """Whether a request would be taken now."""
-        return not self._limiter.full and not any(obstacle() for obstacle in self.obstacles)
+        return self.obstacle() is None
+
+    def obstacle(self) -> str | None:
+        """Say why a request would not be taken now; None where it would."""
+        if self._limiter.full:
+            return MEMORY_IS_FULL
+        return next((str(error) for obstacle in self.obstacles if (error := obstacle()) is not None), None)
 
     def seconds_refusing(self) -> float:
         """Return for how long every request was refused for want of memory, 0 where none was lately."""

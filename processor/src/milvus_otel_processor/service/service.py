@@ -23,8 +23,10 @@ from milvus_otel_processor.service.durable import Durable
 from milvus_otel_processor.spans.stores import StoreError, joiner
 from milvus_otel_processor.storage.folder import StorageError
 from milvus_otel_processor.storage.storage import Storage
-from milvus_otel_processor.telemetry import metrics
 from milvus_otel_processor.telemetry.counters import Telemetry
+from milvus_otel_processor.web.health import health_routes
+from milvus_otel_processor.web.metrics import metrics_routes
+from milvus_otel_processor.web.server import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.storage.settings import FileStorageSettings
     from milvus_otel_processor.telemetry.metrics import MetricsSettings
-    from milvus_otel_processor.telemetry.scrapes import ScrapeServer
 
 _log = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class Service:
             )
         self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
         self._metrics = config.metrics
-        self._metric_servers: list[ScrapeServer] = []
+        self._http = HttpServer(clock)
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
@@ -148,13 +149,14 @@ class Service:
         """
         try:
             self.endpoint = self._receiver.listen()
-            self._serve_metrics()
+            self._listen_http()
             self._start_stages()
         except (PortError, StartError) as error:
             self._receiver.stop(0)
-            self._end_metrics()
+            self._http.stop()
             raise StartError(str(error)) from None
         self._receiver.start()
+        self._http.start()
         self._exporter.start()
         self._ticker.start()
         if self._durable is not None:
@@ -167,19 +169,16 @@ class Service:
             self._stages.stop(lambda: 0.0)
             raise StartError(str(error)) from None
 
-    def _serve_metrics(self) -> None:
+    def _listen_http(self) -> None:
         for endpoint in self._metrics.endpoints:
+            routes = [*health_routes(self._admission.obstacle), *metrics_routes(self.telemetry.snapshot)]
             try:
-                self._metric_servers.append(metrics.serve(endpoint, self.telemetry.snapshot))
+                self._http.listen(endpoint.host, endpoint.port, routes)
             except OSError as error:
                 raise StartError(
                     f"service.telemetry.metrics.readers: cannot listen on {endpoint.host}:{endpoint.port}: {error.strerror}; "
                     "name another port, or take the reader out"
                 ) from None
-
-    def _end_metrics(self) -> None:
-        for server in self._metric_servers:
-            server.stop()
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
@@ -203,7 +202,7 @@ class Service:
         if self._durable is not None:
             self._durable.close()
         self._stages.stop(lambda: deadline - monotonic())
-        self._end_metrics()
+        self._http.stop()
 
     def _assemble(self, config: Configuration, clock: Clock) -> Assembled:
         try:

@@ -13,7 +13,6 @@ from pydantic import Field
 from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.telemetry.counters import Lost, Refused
 from milvus_otel_processor.telemetry.instruments import COUNTER, GAUGE, METRICS, PREFIX
-from milvus_otel_processor.telemetry.scrapes import ScrapeServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -96,16 +95,14 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         yield family
 
 
-def serve(settings: PrometheusSettings, snapshot: Callable[[], Snapshot]) -> ScrapeServer:
-    """Answer scrapes with what `snapshot` returns, until the server is stopped. Raises OSError where the port is taken."""
-    registry = CollectorRegistry()
-    registry.register(_Snapshots(snapshot))
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    Info("milvus_otel_build", "The processor's version.", registry=registry).info({"version": version(_PACKAGE)})
-    server = ScrapeServer(settings.host, settings.port, registry)
-    server.start()
-    return server
+def registry(snapshot: Callable[[], Snapshot]) -> CollectorRegistry:
+    """Return all metrics, with what `snapshot` returns whenever they are read."""
+    made = CollectorRegistry()
+    made.register(_Snapshots(snapshot))
+    ProcessCollector(registry=made)
+    PlatformCollector(registry=made)
+    Info("milvus_otel_build", "The processor's version.", registry=made).info({"version": version(_PACKAGE)})
+    return made
 
 
 def reference() -> str:
@@ -131,6 +128,9 @@ service:
     metrics:
       readers: [{pull: {exporter: {prometheus: {host: localhost, port: 18888}}}}]
 ```
+
+At the same address, `/health` answers 200 while requests are taken and 503 with the reason while they are refused, and
+`/health/alive` answers 200 as long as the process does.
 
 Every span that comes in is counted in exactly one of `receiver_refused_spans`, `processor_decided_spans`,
 `processor_late_spans` and `processor_waiting_spans`; one that is to be kept, in exactly one of `exporter_sent_spans`,
