@@ -53,18 +53,18 @@ class Durable:
         ]
 
     def start(self) -> None:
-        """Take in what an earlier process left, and from now on forget what is needed no more."""
+        """Take in what an earlier process left, and from now on forget what is not needed any longer."""
         for thread in self._threads:
             thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Recover no more."""
+        """Stop recovering."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(timeout)
 
     def close(self) -> None:
-        """Forget what is needed no more, leave the rest to the next process, and let it have the folder."""
+        """Forget what is not needed any longer, leave the rest to the next process, and let it have the folder."""
         self._forget(everything_is_decided=not self._pipeline.waits)
         self._storage.close()
 

@@ -115,7 +115,7 @@ class Journal:
         self._old = []
 
     def forget(self, decided_until: float, position: Callable[[], int], is_out: Callable[[int], bool]) -> None:
-        """Remove what is needed no more; to be called again and again, from one thread.
+        """Remove what is not needed any longer; to be called again and again, from one thread.
 
         All traces of which a span was taken in before `decided_until` are decided.
         """

@@ -131,7 +131,7 @@ class SegmentLog:
         return message
 
     def close(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         with self._lock:
             if self._current is not None:
                 self._end(self._current)

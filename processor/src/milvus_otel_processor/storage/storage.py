@@ -38,7 +38,7 @@ class Storage:
             raise StorageError(f"cannot read {error.filename}: {error.strerror}") from None
 
     def forget(self, decided_until: float, position: Callable[[], int], is_out: Callable[[int], bool]) -> None:
-        """Remove what is needed no more: see `Journal.forget`."""
+        """Remove what is not needed any longer: see `Journal.forget`."""
         self.journal.forget(decided_until, position, is_out)
         segments = self.journal.log.segments()
         if segments:
