@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 import pytest
 from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
+from milvus_otel_processor.enrichment.catalogue import milvus as catalogue
 from milvus_otel_processor.enrichment.catalogue.milvus import Connection, Reader, Refusal
 from pymilvus import DataType, MilvusClient
 
@@ -120,10 +122,24 @@ def test_without_milvus_the_call_ends_in_its_time() -> None:
     assert told.value.reason in ("unavailable", "deadline_exceeded")
 
 
-def test_importing_pymilvus_reads_no_env_file_and_adds_no_log_handlers(milvus: EmbeddedMilvus) -> None:
-    with reading(milvus.uri):
-        assert "PYTHON_DOTENV_DISABLED" not in os.environ
-        assert logging.getLogger("pymilvus").handlers == []
+def test_no_more_of_pymilvus_is_imported_than_its_messages_and_all_of_it_can_be_later() -> None:
+    program = """
+import sys
+from milvus_otel_processor.enrichment.catalogue import milvus as catalogue
+from milvus_otel_processor.enrichment.catalogue.milvus import Connection, Reader
+Reader(Connection("127.0.0.1:1", tls=False, authorization="", timeout=1.0)).close()
+assert not {"pymilvus", "pandas", "numpy"} & sys.modules.keys(), sys.modules.keys()
+from pymilvus import MilvusClient
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_without_pymilvus_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "find_spec", lambda _: None)
+    monkeypatch.setattr(catalogue, "_GENERATED", "nowhere.pymilvus")
+    with pytest.raises(Refusal, match=r"install milvus-otel-processor\[catalogue\]") as told:
+        Reader(Connection("127.0.0.1:1", tls=False, authorization="", timeout=1.0))
+    assert told.value.reason == "no_pymilvus"
 
 
 class Proxy:
