@@ -278,3 +278,46 @@ def test_a_call_that_grpc_ended_with_an_error_is_seen_to_have_failed_when_it_com
     bench.arrived(cancelled, good)
     assert bench.enrichment.enricher.may_fail(cancelled)
     assert not bench.enrichment.enricher.may_fail(good)
+
+
+MADE_UP = "0123456789ab4def8123456789abcdef"
+"""A trace id as one in 64 is by chance: it may be a UUID that a client made up."""
+
+
+def failed(**more: Any) -> str:
+    """The line of a search that failed."""
+    failure = {"status": "Failed", "code": "100", "message": "collection not found[database=default][collection=x]"}
+    return line("Search", "x", cost="5ms", end=5 * MILLISECOND + 20 * MICROSECOND, **failure, **more)
+
+
+@pytest.mark.parametrize("decided", [False, True], ids=["waits", "decided"])
+def test_a_failed_request_whose_trace_id_looks_made_up_makes_no_other_trace_suspicious(decided: bool) -> None:
+    bench = Bench()
+    bench.log(failed(trace_id=MADE_UP))
+    if decided:
+        own = trace_of(served(7, "Search", trace_id=bytes.fromhex(MADE_UP)))
+        assert bench.enrichment.enricher.may_fail(own)
+    else:
+        bench.waiting.add(bytes.fromhex(MADE_UP))
+    others = [call(number, start=(number - 3) * MICROSECOND) for number in range(1, 6)]
+    assert not any(map(bench.enrichment.enricher.may_fail, others))
+
+
+def test_a_failed_request_under_a_made_up_id_makes_those_calls_suspicious_that_it_may_be_of_and_no_others() -> None:
+    bench = Bench()
+    bench.log(failed(trace_id=MADE_UP))
+    may = bench.enrichment.enricher.may_fail
+    assert may(call(1))
+    assert not may(call(2, port=5001))
+    assert not may(call(3, start=100 * MILLISECOND))
+    assert not may(trace_of(served(4, "Query")))
+    assert may(call(5, port=None))  # where from is not known
+
+
+def test_calls_are_looked_at_from_the_first_failed_request_on_that_may_be_anyones() -> None:
+    bench = Bench()
+    bench.log(failed(trace_id=MADE_UP))
+    store = bench.enrichment.access_log._store  # type: ignore[union-attr] # the log is among the sources
+    assert not store.wants_calls
+    assert not bench.enrichment.enricher.may_fail(call(2, port=5001))
+    assert store.wants_calls

@@ -81,7 +81,7 @@ class Enrichment:
             channels=channels if channels in sources else None,
             resolve=self.catalogue.find,
             doubt=self.catalogue.doubt,
-            knows_calls_of=store.knows_calls_of if lines in sources else lambda _: False,
+            calls_of=store.calls_of if lines in sources else lambda _: (),
             writer=Writer(_selection(settings.attributes.subtree), _selection(settings.attributes.request)),
             spans=telemetry.enriched_spans,
             requests=telemetry.enriched_requests,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.sources.base import KnownSource
     from milvus_otel_processor.enrichment.sources.channel import ChannelSource
     from milvus_otel_processor.spans.attributes import Encoded
+    from milvus_otel_processor.spans.calls import Call
     from milvus_otel_processor.spans.contract import Trace
 
     Known = tuple[Facts, Collection | None, str]
@@ -40,7 +41,7 @@ class Enricher:
     """Appends attributes to the spans of Milvus requests, one trace at a time; never waits for anything.
 
     `resolve` finds the collection that a database and a name, or alias, stand for; `doubt` is told of one that a request
-    contradicts. `knows_calls_of` tells whether the access log's source has seen the calls of a trace, and how they ended.
+    contradicts. `calls_of` returns the calls of a trace, and how they ended, as far as the access log's source has seen them.
     `spans` and `requests` count those that were enriched, by source; of nested requests the outermost counts.
     """
 
@@ -51,17 +52,17 @@ class Enricher:
         channels: ChannelSource | None,
         resolve: Callable[[str | None, str], Collection | None],
         doubt: Callable[[Collection], None] = lambda _: None,
-        knows_calls_of: Callable[[bytes], bool] = lambda _: False,
+        calls_of: Callable[[bytes], Sequence[Call]] = lambda _: (),
         writer: Writer,
         spans: Counter[str],
         requests: Counter[str],
     ) -> None:
         self._sources = sources
-        self._may_fail = [source.may_fail for source in sources]
+        self._may_fail = [source.may_fail for source in sources if source.may_fail is not None]
         self._channels = channels
         self._resolve = resolve
         self._doubt = doubt
-        self._knows_calls_of = knows_calls_of
+        self._calls_of = calls_of
         self._writer = writer
         self._spans = spans
         self._requests = requests
@@ -91,7 +92,7 @@ class Enricher:
 
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether to enrich this trace may make one of its spans an ERROR; False is a sure no."""
-        if not self._knows_calls_of(trace.id) and grpc_may_have_failed(trace):
+        if not self._calls_of(trace.id) and grpc_may_have_failed(trace):
             return True
         for may_fail in self._may_fail:  # noqa: SIM110 - for every trace; a generator would cost as much as the answers
             if may_fail(trace):

@@ -92,6 +92,10 @@ class Line:
     trace_id: bytes | None
     """16 bytes, or None where there is none, or a client's `client_request_id` stands in its place."""
     facts: Facts
+    key: int
+    """What tells it from any other line: a hash of its text."""
+    size: int
+    """About how many characters its texts have."""
     number: int = 0
     """Counts the lines in the order in which they came."""
     claimed: bool = False
@@ -116,22 +120,24 @@ def parse(text: str) -> Line | None:
     if len(fields) <= _BEFORE_TEXTS:
         return None
     now, method, peer, cost_text, trace_id, rest = fields
-    if len(method) > _LONGEST_TEXT or len(peer) > _LONGEST_PEER:
-        return None
     texts, found, answer = rest.partition(f"\t{cost_text}\t")
+    if not found or len(method) > _LONGEST_TEXT or len(peer) > _LONGEST_PEER:
+        return None
     end, cost = _time(now), _cost(cost_text)
-    if not found or end is None or cost is None:
+    if end is None or cost is None:
         return None
-    facts = _facts(method, texts, answer)
-    if facts is None:
+    read = _facts(method, texts, answer)
+    if read is None:
         return None
-    return Line(
-        end, cost, (path_of(method) or method) if method[:1] == "/" else method, peer, _trace_id(trace_id), facts
-    )
+    facts, size = read
+    if method[:1] == "/":
+        method = path_of(method) or method
+    return Line(end, cost, method, peer, _trace_id(trace_id), facts, hash(text), size + len(method) + len(peer))
 
 
 @remember(4096)
-def _facts(method: str, texts: str, answer: str) -> Facts | None:
+def _facts(method: str, texts: str, answer: str) -> tuple[Facts, int] | None:
+    """Return what a line says of the request, and how many characters that is."""
     of_clients, of_milvus = texts.split("\t"), answer.split("\t", _AFTER_TEXTS - 1)
     if len(of_clients) != _TEXTS or len(of_milvus) != _AFTER_TEXTS:
         return None
@@ -146,7 +152,7 @@ def _facts(method: str, texts: str, answer: str) -> Facts | None:
         return None
     operation = method if path is None else operation_of(path)
     error, exists = _outcome(operation, status, code, message)
-    return Facts(
+    facts = Facts(
         collection=_collection(collection),
         namespace=_name(namespace),
         operation=operation,
@@ -158,6 +164,7 @@ def _facts(method: str, texts: str, answer: str) -> Facts | None:
         error_message=_message(message.removeprefix(_MESSAGE_MARK)) if error is not None else None,
         exists=exists,
     )
+    return facts, facts.size
 
 
 def _outcome(operation: str, status: str, code: str, message: str) -> tuple[str | None, bool | None]:

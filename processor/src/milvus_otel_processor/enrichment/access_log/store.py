@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.pairing.connection import Candidate
     from milvus_otel_processor.spans.calls import Call
 
-Key = tuple[int, int, str, bytes | None, str]
-"""What tells one line from another: end, cost, method, trace id and connection."""
-
 _LARGEST = 64 << 20
 """Bytes that the lines take at the most, however long they are."""
 _BYTES_PER_LINE = 600  # beside its texts: objects, and places in dicts and queues
+_FEW = 16  # failed lines that are looked at one by one
 _LINES_PER_TURN = 64  # taken in before the lock is given back, so that no decision waits for a whole request
 
 RECEIVED, DOUBLED, EVICTED = "received", "doubled", "evicted"
@@ -54,19 +52,19 @@ class Store:
         self._counts = counts
         self._is_waiting = is_waiting
         self._lock = Lock()
-        self._arrivals: deque[tuple[float, Key, Line]] = deque()
+        self._arrivals: deque[tuple[float, Line]] = deque()
         self.size = 0
         """About how much memory the lines take; bytes."""
         self._numbers = 0
-        self._by_trace: dict[bytes, dict[Key, Line]] = {}
-        self._without_trace: set[Key] = set()
+        self._by_trace: dict[bytes, dict[int, Line]] = {}
+        self._without_trace: set[int] = set()
         self._nameless = 0
         self._wanted = False
         self._pool = Pool(max_calls=max_lines, hold=hold, share=self._share, is_settled=self._is_settled)
         self.failures: dict[bytes, int] = {}
         """How many lines of failed requests there are, by trace id."""
-        self.failures_without_trace = 0
-        """How many lines of failed requests there are whose trace id may be a client's own text."""
+        self._nameless_failures = 0
+        self._made_up_failures: dict[int, Line] = {}
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -128,21 +126,37 @@ class Store:
         with self._lock:
             return self._pool.within(method, start, end)
 
-    def knows_calls_of(self, trace_id: bytes) -> bool:
-        """Tell whether calls of this trace have been taken in."""
-        return bool(self._pool.calls_of(trace_id))
+    def calls_of(self, trace_id: bytes) -> Sequence[Call]:
+        """Return the calls of a trace, as far as they have been taken in."""
+        return self._pool.calls_of(trace_id)
 
-    def ended_with_error(self, trace_id: bytes) -> bool:
-        """Tell whether gRPC ended a call of this trace with an error, as far as its calls have been taken in."""
-        return any(call.status for call in tuple(self._pool.calls_of(trace_id)))
+    def holds_open_failures(self) -> bool:
+        """Tell whether there is the line of a failed request of which it is not known whose it is.
 
-    def may_have_failed(self, trace_id: bytes) -> bool | None:
-        """Tell whether a line of a failed request may be that of a call in this trace; None where none of its calls is known."""
-        calls = self._pool.calls_of(trace_id)
-        if not calls:
-            return None
+        From then on all calls are wanted, to find that out.
+        """
+        if self._nameless_failures:
+            return True
+        if not self._made_up_failures:
+            return False
+        # A random trace id looks made up one time in 64: nearly always its trace waits, or has been decided.
         with self._lock:
-            return any(map(self._pool.may_have_failed, tuple(calls)))
+            some = tuple(islice(self._made_up_failures.values(), _FEW + 1))
+            open_ = len(some) > _FEW or any(map(self._share, some))
+            self._wanted = self._wanted or open_
+        return open_
+
+    def may_have_failed(self, call: Call) -> bool:
+        """Tell whether a line of a failed request may be that of this call."""
+        with self._lock:
+            return self._pool.may_have_failed(call)
+
+    def claim(self, line: Line, server: bytes | None = None) -> None:
+        """Take in that a line's request has been found, and the id of Milvus' span of it; or that its trace has come."""
+        line.claimed = True
+        if server is not None:
+            line.server = server
+        self._made_up_failures.pop(line.key, None)
 
     @property
     def _is_full(self) -> bool:
@@ -156,8 +170,7 @@ class Store:
         return of_trace is not None and any(line.method == call.method for line in of_trace.values())
 
     def _add(self, line: Line, now: float) -> None:
-        trace_id = line.trace_id
-        key = (line.end, line.cost, line.method, trace_id, line.peer)
+        trace_id, key = line.trace_id, line.key
         without_trace = may_be_made_up(trace_id)
         if trace_id is not None:
             of_trace = self._by_trace.get(trace_id)
@@ -173,41 +186,49 @@ class Store:
             return
         self._numbers += 1
         line.number = self._numbers
-        failed = line.facts.error_type is not None
         if without_trace:
             self._without_trace.add(key)
-            self._nameless += trace_id is None
             self._pool.add_line(line)
-            self.failures_without_trace += failed
-        if trace_id is not None and failed:
-            self.failures[trace_id] = self.failures.get(trace_id, 0) + 1
-        self._arrivals.append((now, key, line))
-        self.size += _size(line)
+            self._nameless += trace_id is None
+        if line.facts.error_type is not None:
+            self._add_failure(line)
+        self._arrivals.append((now, line))
+        self.size += _BYTES_PER_LINE + line.size
         self._counts[RECEIVED] += 1
+
+    def _add_failure(self, line: Line) -> None:
+        trace_id = line.trace_id
+        if trace_id is None:
+            self._nameless_failures += 1
+            return
+        self.failures[trace_id] = self.failures.get(trace_id, 0) + 1
+        if may_be_made_up(trace_id):
+            self._made_up_failures[line.key] = line
 
     def _forget(self, too_old: float) -> None:
         arrivals = self._arrivals
         while arrivals and (self._is_full or arrivals[0][0] <= too_old):
-            arrived, key, line = arrivals.popleft()
-            self.size -= _size(line)
+            arrived, line = arrivals.popleft()
+            self.size -= _BYTES_PER_LINE + line.size
             if arrived > too_old:
                 self._counts[EVICTED] += 1
-            failed = line.facts.error_type is not None
             if line.trace_id is not None:
-                self._forget_of_trace(line.trace_id, key, failed=failed)
+                self._forget_of_trace(line.trace_id, line)
+            else:
+                self._nameless -= 1
+                self._nameless_failures -= line.facts.error_type is not None
             if may_be_made_up(line.trace_id):
-                self._without_trace.discard(key)
-                self._nameless -= line.trace_id is None
+                self._without_trace.discard(line.key)
                 self._pool.remove_line(line)
-                self.failures_without_trace -= failed
                 self._wanted = self._wanted and bool(self._without_trace)
 
-    def _forget_of_trace(self, trace_id: bytes, key: Key, *, failed: bool) -> None:
+    def _forget_of_trace(self, trace_id: bytes, line: Line) -> None:
         of_trace = self._by_trace[trace_id]
-        del of_trace[key]
+        del of_trace[line.key]
         if not of_trace:
             del self._by_trace[trace_id]
-        if failed:
+        if line.facts.error_type is not None:
+            self._made_up_failures.pop(line.key, None)
             self.failures[trace_id] -= 1
             if not self.failures[trace_id]:
                 del self.failures[trace_id]
@@ -216,7 +237,3 @@ class Store:
 def may_be_made_up(trace_id: bytes | None) -> bool:
     """Tell whether a client's own text may stand in the place of the trace id: no id at all, or a UUID without its dashes."""
     return trace_id is None or (trace_id[6] >> 4 == 4 and trace_id[8] >> 6 == 2)
-
-
-def _size(line: Line) -> int:
-    return _BYTES_PER_LINE + line.facts.size + len(line.method) + len(line.peer)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.enrichment.pairing.alignment import MOST, probabilities
 from milvus_otel_processor.enrichment.pairing.likelihood import (
@@ -14,6 +14,7 @@ from milvus_otel_processor.enrichment.pairing.likelihood import (
     fit,
     swap,
 )
+from milvus_otel_processor.enrichment.pairing.ordered import Ordered
 from milvus_otel_processor.spans.calls import Call
 
 if TYPE_CHECKING:
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.access_log.line import Line
 
-T = TypeVar("T")
-
 _LOST = 0.02  # of lines, and of calls, at the least: how many are taken to have been lost
 _COSTS = 3 * MILLISECOND  # within which the costs of calls of one method lie, roughly
 _HALF_SECOND = 500 * MILLISECOND
 _UNLIKELY = 1e-3  # pairs are left out that are so much less likely than that both are without the other
 _NEGLIGIBLE = 1e-4  # probabilities
+_END_OF_TIME = 1 << 64
 
 
 class Candidate(NamedTuple):
@@ -37,47 +37,38 @@ class Candidate(NamedTuple):
     probability: float
 
 
+@dataclass(slots=True)
+class Common:
+    """What holds for all connections.
+
+    `share` tells how much of a line there is to give away: 0 for one that is another's for sure. `is_settled` tells whether a
+    call is known to have a line elsewhere.
+    """
+
+    share: Callable[[Line], float]
+    is_settled: Callable[[Call], bool]
+    lost: float = 0.0
+    """What share of lines is lost."""
+    within: bool = False
+    """Whether spans lie within their line's interval."""
+
+
 class Connection:
     """Lines in the order of their time, and within a millisecond in that of the log; calls in the order of their end.
 
-    `share` tells how much of a line there is to give away: 0 for one that is another's for sure. `is_settled` tells whether a
-    call is known to have a line elsewhere. `lost` tells what share of lines is lost, `within` whether spans lie within their
-    line's interval. `all_calls` says whether the calls that come here are all that the lines may be of: only then do their
-    numbers tell how many of them are lost.
+    `share` is asked instead of that of `common`. `all_calls` says whether the calls that come here are all that the lines may be
+    of: only then do their numbers tell how many of them are lost.
     """
 
-    __slots__ = (
-        "_all_calls",
-        "_call_ends",
-        "_given",
-        "_is_settled",
-        "_line_ends",
-        "_lost",
-        "_share",
-        "_solved",
-        "_solved_until",
-        "_within",
-        "calls",
-        "lines",
-    )
+    __slots__ = ("_all_calls", "_common", "_given", "_share", "_solved", "_solved_until", "calls", "failed", "lines")
 
-    def __init__(
-        self,
-        share: Callable[[Line], float],
-        is_settled: Callable[[Call], bool],
-        lost: Callable[[], float],
-        within: Callable[[], bool],
-        *,
-        all_calls: bool = True,
-    ) -> None:
-        self.lines: list[Line] = []
-        self.calls: list[Call] = []
-        self._line_ends: list[int] = []
-        self._call_ends: list[int] = []
-        self._share = share
-        self._is_settled = is_settled
-        self._lost = lost
-        self._within = within
+    def __init__(self, common: Common, *, share: Callable[[Line], float] | None = None, all_calls: bool = True) -> None:
+        self.lines: Ordered[Line] = Ordered()
+        self.failed: Ordered[Line] = Ordered()
+        """Those of `lines` whose requests failed."""
+        self.calls: Ordered[Call] = Ordered()
+        self._common = common
+        self._share = share or common.share
         self._all_calls = all_calls
         # What was found, until something comes that might have changed it.
         self._solved: dict[bytes, Sequence[Candidate]] = {}
@@ -89,22 +80,29 @@ class Connection:
 
     def add_line(self, line: Line) -> None:
         """Take a line in."""
-        self._changed_from(line.end - line.cost)
-        _insert(self._line_ends, self.lines, line.end, line)
+        end = line.end
+        if end - line.cost < self._solved_until:
+            self._forget_answers()
+        self.lines.add(end, line)
+        if line.facts.error_type is not None:
+            self.failed.add(end, line)
 
     def add_call(self, call: Call) -> None:
         """Take a call in."""
-        self._changed_from(call.start)
-        _insert(self._call_ends, self.calls, call.end, call)
+        if call.start < self._solved_until:
+            self._forget_answers()
+        self.calls.add(call.end, call)
 
     def remove_line(self, line: Line) -> None:
         """Forget a line that was taken in."""
-        _delete(self._line_ends, self.lines, line.end, line)
+        self.lines.remove(line.end, line)
+        if line.facts.error_type is not None:
+            self.failed.remove(line.end, line)
         self._given.pop(id(line), None)
 
     def remove_call(self, call: Call) -> None:
         """Forget a call that was taken in."""
-        _delete(self._call_ends, self.calls, call.end, call)
+        self.calls.remove(call.end, call)
         self._solved.pop(call.span_id, None)
 
     def candidates(self, call: Call) -> Sequence[Candidate]:
@@ -134,36 +132,35 @@ class Connection:
 
     def may_have_failed(self, call: Call) -> bool:
         """Tell whether the line of a failed request is not impossible for this call."""
-        within = self._within()
+        if not self.failed:
+            return False
+        within, share = self._common.within, self._common.share
         return any(
-            line.facts.error_type is not None and fit(call.start, call.end, line.end, line.cost, within=within) > 0
-            for line in self._near(call, within=within)
+            fit(call.start, call.end, line.end, line.cost, within=within) > 0 and share(line) > 0
+            for line in self._near(self.failed, call)
         )
 
-    def _near(self, call: Call, *, within: bool) -> list[Line]:
-        latest = call.end + LONGEST_WITHIN if within else call.end
-        return self.lines[
-            bisect_left(self._line_ends, call.start - MILLISECOND) : bisect_right(self._line_ends, latest)
-        ]
+    def _near(self, lines: Ordered[Line], call: Call) -> list[Line]:
+        return lines.between(call.start - MILLISECOND, call.end + (LONGEST_WITHIN if self._common.within else 0))
 
     def within(self, start: int, end: int) -> list[Line]:
         """Return the lines whose time includes this one, to the millisecond."""
-        low = bisect_left(self._line_ends, end - MILLISECOND)
-        return [line for line in self.lines[low:] if line.end - line.cost <= start]
+        after = self.lines.between(end - MILLISECOND, _END_OF_TIME)
+        return [line for line in after if line.end - line.cost <= start]
 
     def _chance(self, at: int) -> float:
         """Return how likely a call meets a line of another at this time, that is, both have lost their own."""
-        lines, calls, ends = len(self.lines), len(self.calls), self._line_ends
-        lost_lines = max(_LOST, self._lost(), 1 - lines / calls if calls else 0.0)
+        lines, calls = len(self.lines), len(self.calls)
+        lost_lines = max(_LOST, self._common.lost, 1 - lines / calls if calls else 0.0)
         lost_calls = max(_LOST, 1 - (1 - lost_lines) * calls / lines) if lines and self._all_calls else _LOST
-        per_second = bisect_right(ends, at + _HALF_SECOND) - bisect_left(ends, at - _HALF_SECOND)
+        per_second = self.lines.count(at - _HALF_SECOND, at + _HALF_SECOND)
         per_millisecond = max(per_second, 1) / 1000
         return lost_lines * lost_calls * per_millisecond / _COSTS
 
     def _lines_of(self, call: Call, chance: float) -> list[tuple[Line, float]]:
-        start, end, least, within = call.start, call.end, chance * _UNLIKELY, self._within()
+        start, end, least, within = call.start, call.end, chance * _UNLIKELY, self._common.within
         found = []
-        for line in self._near(call, within=within):
+        for line in self._near(self.lines, call):
             fits = fit(start, end, line.end, line.cost, within=within)
             if fits > least:
                 share = self._share(line)
@@ -172,17 +169,16 @@ class Connection:
         return found
 
     def _calls_of(self, line: Line, chance: float) -> list[Call]:
-        end, cost, least, within = line.end, line.cost, chance * _UNLIKELY, self._within()
+        end, cost, least, within = line.end, line.cost, chance * _UNLIKELY, self._common.within
         slack = LONGEST_WITHIN if within else 0
         latest_start = end + MILLISECOND - cost + slack
-        low = bisect_left(self._call_ends, end - slack)
-        high = bisect_right(self._call_ends, end + MILLISECOND + (0 if within else LONGEST_SURPLUS), low)
+        is_settled = self._common.is_settled
         return [
             call
-            for call in self.calls[low:high]
+            for call in self.calls.between(end - slack, end + MILLISECOND + (0 if within else LONGEST_SURPLUS))
             if call.start <= latest_start
             and fit(call.start, call.end, end, cost, within=within) > least
-            and not self._is_settled(call)
+            and not is_settled(call)
         ]
 
     def _solve(self, asked: Line | Call, chance: float) -> tuple[Sequence[Candidate], float]:
@@ -237,25 +233,7 @@ class Connection:
             sorted(calls.values(), key=lambda call: call.end),
         )
 
-    def _changed_from(self, start: int) -> None:
-        if start < self._solved_until:
-            self._solved.clear()
-            self._given.clear()
-            self._solved_until = 0
-
-
-def _insert(ends: list[int], items: list[T], end: int, item: T) -> None:
-    if not ends or end >= ends[-1]:  # nearly always
-        ends.append(end)
-        items.append(item)
-    else:
-        place = bisect_right(ends, end)
-        ends.insert(place, end)
-        items.insert(place, item)
-
-
-def _delete(ends: list[int], items: list[T], end: int, item: T) -> None:
-    place = bisect_left(ends, end)
-    while items[place] is not item:
-        place += 1
-    del ends[place], items[place]
+    def _forget_answers(self) -> None:
+        self._solved.clear()
+        self._given.clear()
+        self._solved_until = 0

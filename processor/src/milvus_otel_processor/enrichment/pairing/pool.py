@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.enrichment.pairing.connection import Candidate, Connection
+from milvus_otel_processor.enrichment.pairing.connection import Candidate, Common, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,11 +36,9 @@ class Pool:
     ) -> None:
         self._max_calls = max_calls
         self._hold = hold
-        self._share = share
-        self._is_settled = is_settled
+        self._common = Common(share, is_settled)
         self._connections: dict[tuple[str, str], Connection] = {}
         self._methods: dict[str, Connection] = {}
-        self._lost = 0.0
         self._votes = 0
         self._arrivals: deque[tuple[float, Call]] = deque()
         self._calls: dict[bytes, Call] = {}
@@ -51,14 +49,20 @@ class Pool:
 
     def add_line(self, line: Line) -> None:
         """Take in a line that does not say its trace."""
-        self._connection(line.peer, line.method).add_line(line)
-        self._method(line.method).add_line(line)
+        method = line.method
+        self._connection(line.peer, method).add_line(line)
+        of_method = self._methods.get(method)
+        if of_method is not None:
+            of_method.add_line(line)
 
     def remove_line(self, line: Line) -> None:
         """Forget a line."""
-        self._connection(line.peer, line.method).remove_line(line)
-        self._method(line.method).remove_line(line)
-        self._tidy(line.peer, line.method)
+        peer, method = line.peer, line.method
+        self._connection(peer, method).remove_line(line)
+        of_method = self._methods.get(method)
+        if of_method is not None:
+            of_method.remove_line(line)
+        self._tidy(peer, method)
 
     def add_calls(self, calls: Iterable[Call], now: float) -> None:
         """Take in calls that came at `now`; each once."""
@@ -84,13 +88,10 @@ class Pool:
                 del self._of_trace[call.trace_id]
             self._tidy(call.peer, call.method)
 
-    @property
-    def _within(self) -> bool:
-        return self._votes < 0
-
     def learn(self, surplus: int) -> None:
         """Take in by how many nanoseconds a span is longer than the cost in its line, where the trace id has told which that is."""
         self._votes = max(-_MOST_VOTES, min(_MOST_VOTES, self._votes + (1 if surplus >= 0 else -1)))
+        self._common.within = self._votes < 0
 
     def call(self, span_id: bytes) -> Call | None:
         """Return the call of this span, if it is held."""
@@ -104,7 +105,7 @@ class Pool:
         """Return the lines that may be that of a call that is held, each with its probability."""
         found = self._of(call).candidates(call)
         none = 1 - sum(one.probability for one in found)
-        self._lost += (none - self._lost) / _CALLS_AVERAGED
+        self._common.lost += (none - self._common.lost) / _CALLS_AVERAGED
         return found
 
     def may_have_failed(self, call: Call) -> bool:
@@ -113,8 +114,9 @@ class Pool:
 
     def within(self, method: str, start: int, end: int) -> list[Line]:
         """Return the lines of this method, whatever their connection, whose time includes this one."""
-        found = self._methods.get(method)
-        return found.within(start, end) if found is not None else []
+        found = self._method(method).within(start, end)
+        self._tidy(None, method)
+        return found
 
     def _of(self, call: Call) -> Connection:
         return self._method(call.method) if call.peer is None else self._connection(call.peer, call.method)
@@ -122,23 +124,25 @@ class Pool:
     def _connection(self, peer: str, method: str) -> Connection:
         found = self._connections.get((peer, method))
         if found is None:
-            found = self._connections[peer, method] = Connection(
-                self._share, self._is_settled, lambda: self._lost, lambda: self._within
-            )
+            found = self._connections[peer, method] = Connection(self._common)
         return found
 
     def _method(self, method: str) -> Connection:
+        """Return all lines of a method, and its calls without a peer: gathered when first needed, as most calls have one."""
         found = self._methods.get(method)
         if found is None:
-            found = self._methods[method] = Connection(
-                self._left, self._is_settled, lambda: self._lost, lambda: self._within, all_calls=False
+            found = self._methods[method] = Connection(self._common, share=self._left, all_calls=False)
+            held = (
+                one for (_, of), connection in self._connections.items() if of == method for one in connection.lines
             )
+            for line in sorted(held, key=lambda line: (line.end, line.number)):
+                found.add_line(line)
         return found
 
     def _left(self, line: Line) -> float:
         """Return how much of a line is left when the calls of its connection have had theirs."""
         connection = self._connections.get((line.peer, line.method))
-        left = connection.share_left(line) if connection is not None else self._share(line)
+        left = connection.share_left(line) if connection is not None else self._common.share(line)
         return left if left >= _LEFT else 0.0
 
     def _tidy(self, peer: str | None, method: str) -> None:

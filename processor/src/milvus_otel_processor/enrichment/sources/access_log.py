@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.enrichment.access_log.store import may_be_made_up
 from milvus_otel_processor.enrichment.pairing.agreement import Evidence, agreed
 from milvus_otel_processor.enrichment.pairing.connection import Candidate
-from milvus_otel_processor.enrichment.requests import may_hold_requests
+from milvus_otel_processor.enrichment.requests import SERVICE
 from milvus_otel_processor.enrichment.rest import PROXY, paths_of_version_1
 from milvus_otel_processor.spans.calls import call_of, served_calls
 
@@ -48,19 +48,24 @@ class AccessLogSource:
                 self._store.add_calls(calls)
 
     def may_fail(self, trace: Trace) -> bool:
-        """Tell whether a line of the trace says so, or one that may be of one of its calls."""
-        store = self._store
-        if may_be_made_up(trace.id):
-            for line in store.of_trace(trace.id):
-                line.claimed = True  # its trace is here, so that its id is no client's own text
-        if trace.id in store.failures:
+        """Tell whether a line of the trace says so, or one that may be of one of its calls, or gRPC of a call."""
+        store, trace_id = self._store, trace.id
+        if may_be_made_up(trace_id):
+            for line in store.of_trace(trace_id):
+                store.claim(line)  # its trace is here, so that its id is no client's own text
+        if trace_id in store.failures:
             return True
-        if store.ended_with_error(trace.id):
-            return True
-        if not store.failures_without_trace:
+        calls = store.calls_of(trace_id)
+        for call in calls:
+            if call.status:
+                return True
+        if not store.holds_open_failures():
             return False
-        may = store.may_have_failed(trace.id)
-        return may_hold_requests(trace) if may is None else may
+        if not calls:
+            calls = [one for index in trace.holding(SERVICE) if (one := call_of(trace.span(index))) is not None]
+            if not calls:
+                return _is_of_version_1(trace)
+        return any(map(store.may_have_failed, calls))
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what Milvus wrote of each call."""
@@ -83,12 +88,13 @@ class AccessLogSource:
         return found
 
     def _claim(self, line: Line, request: Request, heads: Sequence[Head]) -> None:
-        line.claimed = True
-        if request.server is not None:
-            head = heads[request.server]
-            line.server = head.span_id
-            if line.method[:1] != "/":
-                self._store.learn(_duration(head) - line.cost)
+        if request.server is None:
+            self._store.claim(line)
+            return
+        head = heads[request.server]
+        self._store.claim(line, head.span_id)
+        if line.method[:1] != "/":
+            self._store.learn(_duration(head) - line.cost)
 
     def _without_trace_id(self, trace: Trace, request: Request, server: int) -> Facts | None:
         """Return what the lines say that may be this call's, where they agree."""
@@ -114,6 +120,11 @@ class AccessLogSource:
         if len(lines) == 1:
             lines[0].server = head.span_id
         return agreed([Candidate(line, 1 / len(lines)) for line in lines], _SURE)
+
+
+def _is_of_version_1(trace: Trace) -> bool:
+    """Tell whether the trace may be the work of a request of REST's version 1, which has no span of its own."""
+    return trace.may_hold(PROXY) and any(root.name.startswith(PROXY) for root in trace.roots)
 
 
 def _by_method(heads: Sequence[Head], requests: Sequence[Request], of_trace: list[Line]) -> dict[int, Line]:

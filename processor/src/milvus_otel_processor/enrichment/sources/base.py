@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
@@ -34,5 +34,9 @@ class Source(Protocol):
 class KnownSource(Source, Protocol):
     """A source as the enricher sees it: one of ours, or the wrapper of a user's."""
 
-    def may_fail(self, trace: Trace) -> bool:
-        """Tell whether this source may know of a request in the trace that failed; False is a sure no."""
+    @property
+    def may_fail(self) -> Callable[[Trace], bool] | None:
+        """Tells whether this source may know of a request in a trace that failed: False is a sure no.
+
+        None where it knows nothing of failures.
+        """

@@ -24,13 +24,10 @@ class ChannelSource:
     """Finds channels in names and events, and asks the catalogue whose they are."""
 
     name = "channel"
+    may_fail = None
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-
-    def may_fail(self, trace: Trace) -> bool:  # noqa: ARG002
-        """Return False: this source knows nothing of failures."""
-        return False
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return the collection of each request whose spans name the channels of one collection alone."""

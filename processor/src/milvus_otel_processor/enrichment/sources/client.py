@@ -27,10 +27,7 @@ class ClientSource:
     """Reads the attributes of the operations' spans, and of those of their calls that name a collection."""
 
     name = "client"
-
-    def may_fail(self, trace: Trace) -> bool:  # noqa: ARG002
-        """Return False: this source knows nothing of failures."""
-        return False
+    may_fail = None
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what each caller's span says."""
