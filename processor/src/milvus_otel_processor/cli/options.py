@@ -1,22 +1,25 @@
-"""What `run` and `validate` have in common: where the configuration comes from."""
+"""What subcommands have in common: where the configuration comes from, which recorded traffic is read, how to write to people."""
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from rich.console import Console
 
 from milvus_otel_processor.config import ConfigError, LoadedConfig, load_config
-from milvus_otel_processor.replay.recording import RecordingError
+from milvus_otel_processor.replay.left_out import LeftOut
+from milvus_otel_processor.replay.recording import RecordingError, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from milvus_otel_processor.config import Config
+    from milvus_otel_processor.replay.recording import Message
 
 _UNCAPPED_WIDTH = 200
 
@@ -34,8 +37,13 @@ set_option = click.option(
     metavar="KEY.PATH=VALUE",
     help="Set one value over what the file says, such as exporters.otlp.endpoint=jaeger:4317. May be given often.",
 )
-
-
+policy_option = click.option(
+    "--policy",
+    "policy_overrides",
+    multiple=True,
+    metavar="NAME.KEY=VALUE",
+    help="Set one value of one policy for this run, such as slow.threshold_ms=500. May be given often.",
+)
 access_log_option = click.option(
     "--access-log",
     "access_logs",
@@ -44,15 +52,6 @@ access_log_option = click.option(
     metavar="FILE",
     help="Milvus' access log of the same time, which knows collections and errors. May be given often.",
 )
-
-
-def check_access_logs(access_logs: Sequence[Path], config: Config) -> None:
-    """Raise RecordingError where access logs are given and nothing in the pipeline reads them."""
-    if access_logs and (config.milvus is None or "access_log" not in config.milvus.sources):
-        raise RecordingError(
-            f"--access-log {access_logs[0]}: means nothing with this configuration; "
-            "put the processor milvus with the source access_log into the pipeline"
-        )
 
 
 def console() -> Console:
@@ -68,11 +67,66 @@ def config_options(command: Callable[..., None]) -> Callable[..., None]:
     return config_option(set_option(command))
 
 
+class Recorded(NamedTuple):
+    """Recorded traffic, and the rules that are tried on it, as a command line names them."""
+
+    files: tuple[Path, ...]
+    access_logs: tuple[Path, ...]
+    path: Path | None
+    overrides: tuple[str, ...]
+    policy_overrides: tuple[str, ...]
+
+    def load(self) -> Config:
+        """Return the configuration, its warnings on stderr; if there is none to be had, say what is wrong and end with status 1."""
+        config = load_and_warn(self.path, self.overrides, self.policy_overrides)
+        if self.access_logs and (config.milvus is None or "access_log" not in config.milvus.sources):
+            click.echo(
+                f"--access-log {self.access_logs[0]}: means nothing with this configuration; "
+                "put the processor milvus with the source access_log into the pipeline",
+                err=True,
+            )
+            sys.exit(1)
+        return config
+
+    def read(self, left_out: LeftOut) -> list[Iterator[Message]]:
+        """Return the recordings, not read yet; what of them is not replayed is counted in `left_out`."""
+        from milvus_otel_processor.replay.access_log import read_access_log  # noqa: PLC0415 - OTLP's logs, which others need not
+
+        return [read(file, left_out) for file in self.files] + [read_access_log(file) for file in self.access_logs]
+
+
+def recorded_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a subcommand FILEs of recorded traffic, and what says which rules to try, as `recorded`."""
+
+    @wraps(command)
+    def with_recorded(**given: Any) -> None:
+        recorded = Recorded(**{name: given.pop(name) for name in Recorded._fields})
+        command(recorded=recorded, **given)
+
+    files = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+    return files(config_options(policy_option(access_log_option(with_recorded))))
+
+
+def load_and_warn(path: Path | None, overrides: Sequence[str] = (), policy_overrides: Sequence[str] = ()) -> Config:
+    """Return the configuration, or that of rules alone, its warnings on stderr; with none, say what is wrong and end with 1."""
+    loaded = load_or_exit(path, overrides, policy_overrides=policy_overrides, rules_alone=True)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return loaded.config
+
+
+def warn_of(left_out: LeftOut) -> None:
+    """Say on stderr what of a recording was not replayed."""
+    for line in left_out.lines():
+        click.echo(f"warning: {line}", err=True)
+
+
 def load_or_exit(
     path: Path | None,
     overrides: Sequence[str],
     on_read: Callable[[Path], None] = lambda _: None,
     *,
+    policy_overrides: Sequence[str] = (),
     rules_alone: bool = False,
 ) -> LoadedConfig:
     """Return the configuration; if there is none to be had, say all that is wrong and end with status 1.
@@ -81,7 +135,27 @@ def load_or_exit(
     and nothing else.
     """
     try:
-        return load_config(path, overrides=overrides, environ=os.environ, on_read=on_read, rules_alone=rules_alone)
+        return load_config(
+            path,
+            overrides=overrides,
+            policy_overrides=policy_overrides,
+            environ=os.environ,
+            on_read=on_read,
+            rules_alone=rules_alone,
+        )
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+
+__all__ = [
+    "LeftOut",
+    "Recorded",
+    "RecordingError",
+    "config_options",
+    "console",
+    "load_and_warn",
+    "load_or_exit",
+    "recorded_options",
+    "warn_of",
+]

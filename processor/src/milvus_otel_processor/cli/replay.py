@@ -6,38 +6,57 @@ import json
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from milvus_otel_processor.cli.options import (
-    access_log_option,
-    check_access_logs,
-    config_options,
+    LeftOut,
+    RecordingError,
     console,
-    load_or_exit,
+    load_and_warn,
+    recorded_options,
+    warn_of,
 )
-from milvus_otel_processor.replay.access_log import read_access_log
+from milvus_otel_processor.replay.compare import Comparison, Limit, Side, read_limit
 from milvus_otel_processor.replay.counted import CountedRules
-from milvus_otel_processor.replay.left_out import LeftOut
-from milvus_otel_processor.replay.recording import RecordingError, read
 from milvus_otel_processor.replay.report import Report
-from milvus_otel_processor.replay.runner import Run
-from milvus_otel_processor.replay.tables import print_report
+from milvus_otel_processor.replay.runner import Run, replay_together
+from milvus_otel_processor.replay.tables import print_comparison, print_report
 from milvus_otel_processor.sampling.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from milvus_otel_processor.cli.options import Recorded
     from milvus_otel_processor.config import Config
-    from milvus_otel_processor.replay.recording import Message
-    from milvus_otel_processor.replay.runner import Outcome
+
+OVER = 3
+"""The exit status where a limit of `--fail-over` is exceeded."""
+
+
+def _limits(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[Limit]:
+    try:
+        return [read_limit(text) for text in texts]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from None
 
 
 @click.command("replay")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@config_options
-@access_log_option
+@recorded_options
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="OTHER",
+    help="Compare with other rules on the same traffic, such as those in force: what is gained, and what is lost.",
+)
+@click.option(
+    "--fail-over",
+    "limits",
+    multiple=True,
+    callback=_limits,
+    metavar="LIMIT",
+    help=f"End with status {OVER} where a figure is beyond a limit, such as 'kept>+20%' or 'lost>0' as compared with --against, or "
+    "'kept>15%' of all traces. May be given often.",
+)
 @click.option(
     "--format",
     "form",
@@ -60,65 +79,87 @@ if TYPE_CHECKING:
 )
 def command(
     *,
-    files: tuple[Path, ...],
-    path: Path | None,
-    overrides: tuple[str, ...],
-    access_logs: tuple[Path, ...],
+    recorded: Recorded,
+    against: Path | None,
+    limits: list[Limit],
     form: Literal["table", "json"],
     out: Path | None,
     votes: bool,
 ) -> None:
-    """Run recorded traces through the processor's rules, and say what each of them keeps.
+    r"""Run recorded traces through the processor's rules, and say what each of them keeps.
 
     Each FILE is what the Collector's file exporter writes, with format proto or json, compressed or not. The clock is the
     recording's: a request arrives when the latest of its spans has ended. Nothing is sent anywhere, and Milvus is not asked.
 
     The configuration may be rules alone, a file with `policies` as sampling.yaml is. Of a file that is still being written
-    what is whole is replayed. Requests with metrics or logs are left out.
+    what is whole is replayed. Requests with metrics or logs are left out. With --against, gained are the traces that these
+    rules keep and the others do not; --set and --policy do not change the others.
+
+    \b
+    Examples:
+      milvus-otel replay traces.binpb --config sampling.yaml
+      milvus-otel replay traces.binpb --config sampling.yaml --policy slow.threshold_ms=200 --against sampling.yaml
+      milvus-otel replay traces.binpb --config new.yaml --against sampling.yaml --fail-over 'kept>+20%' --fail-over 'lost>0'
     """
-    loaded = load_or_exit(path, overrides, rules_alone=True)
-    left_out, inputs = LeftOut(), _Inputs(files, access_logs)
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    _check_options(against, limits, votes=votes)
+    configs = [recorded.load()]
+    if against is not None:
+        configs.append(load_and_warn(against))
+    left_out = LeftOut()
     try:
-        outcome, rules = _run(inputs, loaded.config, out, left_out, CountedRules if votes else Rules)
+        sides = _replayed(recorded, configs, out, left_out, CountedRules if votes else Rules)
     except RecordingError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
     except OSError as error:  # those of reading are RecordingErrors
         click.echo(f"--out {out}: cannot be written: {error.strerror}", err=True)
         sys.exit(1)
-    for line in left_out.lines():
-        click.echo(f"warning: {line}", err=True)
-    report = Report(outcome, loaded.config.tail_sampling, left_out, rules)
-    if form == "json":
-        click.echo(json.dumps(report.document(), indent=2, ensure_ascii=False))
-    else:
-        print_report(report, console())
+    warn_of(left_out)
+    comparison = Comparison(str(against), *sides) if against is not None else None
+    _show(sides[0].report, comparison, form)
+    exceeded = [words for limit in limits if (words := limit.exceeded(sides[0].report, comparison)) is not None]
+    for words in exceeded:
+        click.echo(words, err=True)
+    if exceeded:
+        sys.exit(OVER)
 
 
-class _Inputs(NamedTuple):
-    """The files that are replayed."""
+def _check_options(against: Path | None, limits: list[Limit], *, votes: bool) -> None:
+    if against is not None and not votes:
+        raise click.UsageError("--against has to look at every trace: leave --no-votes out")
+    for limit in limits:
+        if limit.compares and against is None:
+            raise click.UsageError(
+                f"--fail-over {limit.text}: takes other rules to compare with: name them by --against"
+            )
 
-    files: tuple[Path, ...]
-    access_logs: tuple[Path, ...]
 
-    def read(self, left_out: LeftOut) -> list[Iterator[Message]]:
-        """Return the recordings, not read yet; what of them is not replayed is counted in `left_out`."""
-        return [read(file, left_out) for file in self.files] + [read_access_log(file) for file in self.access_logs]
-
-
-def _run(
-    inputs: _Inputs, config: Config, out: Path | None, left_out: LeftOut, rules: type[Rules]
-) -> tuple[Outcome, Rules]:
-    check_access_logs(inputs.access_logs, config)
+def _replayed(
+    recorded: Recorded, configs: list[Config], out: Path | None, left_out: LeftOut, rules: type[Rules]
+) -> list[Side]:
     with ExitStack() as stack:
         target = None
         if out is not None:
-            _check_not_read(out, (*inputs.files, *inputs.access_logs))
+            _check_not_read(out, (*recorded.files, *recorded.access_logs))
             target = stack.enter_context(out.open("wb"))
-        run = Run(config, target, rules, config.store)
-        return run.play(inputs.read(left_out)), run.rules
+        runs = [Run(config, target if not place else None, rules, config.store) for place, config in enumerate(configs)]
+        outcomes = replay_together(runs, recorded.read(left_out))
+    return [
+        Side(outcome, Report(outcome, config.tail_sampling, left_out, run.rules))
+        for outcome, config, run in zip(outcomes, configs, runs, strict=True)
+    ]
+
+
+def _show(report: Report, comparison: Comparison | None, form: str) -> None:
+    if form == "json":
+        document: dict[str, Any] = report.document()
+        if comparison is not None:
+            document["against"] = comparison.document()
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    print_report(report, console())
+    if comparison is not None:
+        print_comparison(comparison, console())
 
 
 def _check_not_read(out: Path, files: tuple[Path, ...]) -> None:

@@ -19,6 +19,7 @@ from milvus_otel_processor.config.pipeline import (
     component_type,
     unused_components,
 )
+from milvus_otel_processor.config.policy_overrides import override_policy
 from milvus_otel_processor.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
 from milvus_otel_processor.config.rules_alone import refused, rules_of, with_rules
 from milvus_otel_processor.config.substitution import Substitution
@@ -49,11 +50,14 @@ def load_config(
     path: Path | None,
     *,
     overrides: Sequence[str] = (),
+    policy_overrides: Sequence[str] = (),
     environ: EnvironMapping[str, str],
     on_read: Callable[[Path], None] = lambda _: None,
     rules_alone: bool = False,
 ) -> LoadedConfig:
     """Return the configuration in the file at `path`, by default the built-in one, with each `key.path=value` applied.
+
+    Then each of `policy_overrides`, `NAME.key=value`, is applied to the policy with that name.
 
     `on_read` is called with each file that takes part right before it is read, also with one that cannot be. With `rules_alone`
     the file may hold the block of `tail_sampling` and nothing else; the rest is then that of the built-in configuration.
@@ -70,6 +74,11 @@ def load_config(
         try:
             keys, value = read_override(argument, lambda node: substitution.tree(node, Path()))
             root = override(root, keys, value)
+        except ConfigError as error:
+            substitution.problems.extend(error.problems)
+    for argument in policy_overrides:
+        try:
+            root = override_policy(root, argument, lambda node: substitution.tree(node, Path()))
         except ConfigError as error:
             substitution.problems.extend(error.problems)
     if substitution.problems:

@@ -15,7 +15,7 @@ from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.telemetry.counters import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.service.assemble import Processors
@@ -46,6 +46,18 @@ def replay(recordings: Iterable[Iterable[Message]], config: Processors, out: IO[
     Raises RecordingError at a message that is none, and OSError where `out` cannot be written.
     """
     return Run(config, out).play(recordings)
+
+
+def replay_together(runs: Sequence[Run], recordings: Iterable[Iterable[Message]]) -> list[Outcome]:
+    """Run the requests of all recordings, which are read once, through several runs, and return what was counted by each.
+
+    Raises RecordingError at a message that is none, and OSError where what is kept cannot be written.
+    """
+    for time_ns, message in arrivals(recordings):
+        for run in runs:
+            run.advance_to(time_ns)
+            run.ingest(message)
+    return [run.finish() for run in runs]
 
 
 class Run:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from milvus_otel_processor.replay.compare import BY
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from milvus_otel_processor.replay.compare import Comparison, Difference
     from milvus_otel_processor.replay.late_spans import Change
     from milvus_otel_processor.replay.report import Report, Row, Volume
     from milvus_otel_processor.telemetry.counters import Amount
@@ -49,6 +51,46 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_unmatched(report))
     for line in _late(report):
         console.print(line)
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Write what is gained and lost as compared with other rules."""
+    before, now = comparison.before, comparison.now
+    console.print()
+    console.print(f"compared with {comparison.name}, which keeps {before.traces:,} traces, {before.spans:,} spans:")
+    change = f" ({(now.traces - before.traces) / before.traces:+.2%} traces)" if before.traces else ""
+    console.print(f"kept {now.traces:,} traces, {now.spans:,} spans{change}")
+    for word, difference in (("gained", comparison.gained), ("lost", comparison.lost)):
+        console.print(f"{word} {difference.all.traces:,} traces, {difference.all.spans:,} spans")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("kept by policy", overflow="fold")
+    for header in ("before", "now"):
+        table.add_column(header, justify="right")
+    for name, kept_before, kept_now in comparison.policies:
+        table.add_row(name or DASH, f"{kept_before:,}", f"{kept_now:,}")
+    if comparison.policies:
+        console.print(table)
+    for word, difference in (("gained", comparison.gained), ("lost", comparison.lost)):
+        if difference.all.traces:
+            console.print(_difference(word, difference))
+
+
+def _difference(word: str, difference: Difference) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column(word)
+    table.add_column("", overflow="fold")
+    for header in ("traces", "spans"):
+        table.add_column(header, justify="right")
+    table.add_column("such as", overflow="fold")
+    for by in BY:
+        for index, (key, tally) in enumerate(difference.sorted_by(by)):
+            if index == _GROUPS_SHOWN:
+                table.add_row("", f"and {len(difference.by[by]) - index} more", "", "", "")
+                break
+            what = key if key is not None else "(none)"
+            first = f"by {by}" if not index else ""
+            table.add_row(first, what, f"{tally.traces:,}", f"{tally.spans:,}", "\n".join(tally.examples))
+    return table
 
 
 def _decisions(report: Report) -> Table:
