@@ -62,6 +62,7 @@ def pipeline_of(
     """A pipeline, wired as in the service, around parts that the test makes itself."""
     clocks = Clocks(clock, lambda: WALL_CLOCK_NS + int(clock() * 1e9))
     rules = Rules(settings, clocks, telemetry.evaluation_errors)
+    telemetry.further_votes = rules.further_votes
     gathering = wait if wait is not None else settings.decision_wait if settings is not None else 0.0
     store = make_store(stores.kind(), settings, rules, gathering)
     stage = make_stage(store)

@@ -17,6 +17,7 @@ def observed(trace: Trace, texts: Sequence[bytes], keys: Sequence[bytes]) -> dic
     groups = sorted(trace.distinct_groups, key=_envelope)
     found: dict[str, Any] = {
         "id": trace.id,
+        "arrived": trace.arrived,
         "asked": trace.asked,
         "size": trace.size,
         "spans": list(trace.spans),

@@ -14,7 +14,7 @@ mod trace;
 use pyo3::prelude::*;
 
 /// The number of the contract between the two, `CONTRACT` in `milvus_otel_processor.spans.contract`: they are raised together.
-const CONTRACT: u32 = 1;
+const CONTRACT: u32 = 2;
 
 /// Go wrong, so that a test can see what becomes of a panic.
 #[pyfunction]

@@ -106,6 +106,11 @@ impl Trace {
     }
 
     #[getter]
+    fn arrived(&self) -> f64 {
+        self.taken.facts.arrived
+    }
+
+    #[getter]
     fn asked(&self) -> bool {
         self.taken.facts.asked
     }

@@ -74,6 +74,7 @@ def _enrichment(name: str, settings: MilvusSettings, around: Around) -> Stage:
         is_waiting=around.store.__contains__,
         wait=lambda: around.store.wait,
         on_catalogue=around.on_catalogue,
+        time_ns=around.clock.time_ns,
     )
 
 

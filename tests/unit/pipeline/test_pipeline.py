@@ -7,6 +7,7 @@ from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.always_sample import AlwaysSample
 from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.schema import DecodeError
+from milvus_otel_processor.telemetry.instruments import METRICS
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.support.harness import ALWAYS, ERRORS, NEVER, Harness, assert_accounted, drop_roots, sampling
@@ -44,6 +45,39 @@ def test_spans_of_one_trace_from_many_requests_are_decided_together() -> None:
     harness.decide_all()
     assert [Span.FromString(kept).trace_id[-1] for kept in harness.exporter.spans] == [1, 1]
     assert harness.snapshot().decisions.keys() == {("sampled", "errors"), ("not_sampled", "")}
+
+
+def test_how_long_traces_wait_is_counted_from_their_first_span() -> None:
+    harness = Harness(sampling(decision_wait=10.0))
+    harness.put(span(1, 1))
+    harness.advance(4)
+    harness.put(span(1, 2, parent=1))
+    harness.decide_all()
+    age = harness.snapshot().trace_removal_age
+    assert (sum(age.counts), round(age.sum, 3)) == (1, round(14 + 2 * harness.store.tick, 3))
+    assert sum(harness.snapshot().decision_timer_latency.counts) == 1
+
+
+def test_how_late_spans_come_is_counted_from_the_decision() -> None:
+    harness = Harness(sampling(decision_wait=10.0))
+    harness.put(span(1, 1))
+    harness.decide_all()
+    harness.advance(7)
+    harness.put(span(1, 2, parent=1))
+    age = harness.snapshot().late_span_age
+    assert (sum(age.counts), age.sum) == (1, 7.0)
+
+
+def test_the_votes_of_policies_are_those_that_decided_and_those_that_would_have() -> None:
+    harness = Harness(sampling(ERRORS, ALWAYS, drop_roots("heartbeat")))
+    harness.put(span(1, 1, status=ERROR), span(2, 1), span(3, 1, name="heartbeat"))
+    harness.decide_all()
+    (metric,) = (metric for metric in METRICS if metric.name == "processor_policy_votes")
+    assert metric.values(harness.snapshot()) == {
+        ("sampled", "errors"): 1,
+        ("sampled", "everything"): 2,
+        ("dropped", "heartbeats"): 1,
+    }
 
 
 def test_an_empty_request_changes_nothing_but_the_count_of_requests() -> None:

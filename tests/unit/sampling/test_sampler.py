@@ -50,6 +50,22 @@ def test_an_inverted_policy_that_says_no_does_not_overrule_another() -> None:
     assert verdict(not_heartbeat, ALWAYS) == (Decision.SAMPLED, "everything")
 
 
+def votes(*policies: dict[str, object], **settings: object) -> dict[str, int]:
+    sampler = Sampler(sampling(*policies, **settings))
+    sampler.decide(trace_of(FAILED))
+    return dict(sampler.further_votes)
+
+
+def test_policies_behind_the_one_that_samples_are_asked_how_they_vote() -> None:
+    assert votes(ALWAYS, ERRORS, NEVER) == {"errors": 1}
+    assert votes(ERRORS, ALWAYS, NEVER, adjusted_counts=True).keys() <= {"everything"}
+
+
+def test_no_policy_is_asked_behind_a_drop_or_where_the_first_match_ends_it() -> None:
+    assert votes(drop_roots("heartbeat"), ALWAYS, ERRORS) == {}
+    assert votes(ALWAYS, ERRORS, sample_on_first_match=True) == {}
+
+
 class TestOfRoot:
     BACKGROUND = entry(
         "drop",

@@ -5,9 +5,14 @@ import socket
 from pathlib import Path
 
 import pytest
+from milvus_otel_processor.enrichment import enricher
+from milvus_otel_processor.enrichment.access_log import store
+from milvus_otel_processor.enrichment.settings import SOURCES
+from milvus_otel_processor.pipeline import early, late
+from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.service.service import Service, StartError
-from milvus_otel_processor.telemetry import metrics
-from milvus_otel_processor.telemetry.counters import Amount, Lost, Snapshot, Telemetry
+from milvus_otel_processor.telemetry import metrics, reasons
+from milvus_otel_processor.telemetry.counters import Amount, Histogram, Lost, Snapshot, Telemetry
 from milvus_otel_processor.telemetry.instruments import METRICS
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
 from milvus_otel_processor.web.metrics import metrics_routes
@@ -38,6 +43,54 @@ def test_a_scrape_shows_decisions_by_policy() -> None:
     assert 'milvus_otel_processor_decided_spans_total{decision="sampled",policy="errors"} 7.0' in text
 
 
+def test_a_histogram_shows_how_many_were_up_to_each_bound() -> None:
+    telemetry = Telemetry()
+    for seconds in (0.001, 0.0011, 7.0, 99.0):
+        telemetry.sent_in(seconds)
+    text = scraped(telemetry)
+    name = "milvus_otel_exporter_send_duration_seconds"
+    assert f'{name}_bucket{{le="0.001"}} 1.0' in text
+    assert f'{name}_bucket{{le="0.0025"}} 2.0' in text
+    assert f'{name}_bucket{{le="10.0"}} 3.0' in text
+    assert f'{name}_bucket{{le="+Inf"}} 4.0' in text
+    assert f"{name}_sum 106.0021" in text
+
+
+def test_what_is_known_before_it_happens_begins_at_0() -> None:
+    telemetry = Telemetry()
+    telemetry.policies = {"errors": "sampled", "noise": "dropped"}
+    text = scraped(telemetry)
+    for line in (
+        'lost_spans_total{reason="rejected"} 0.0',
+        'receiver_refused_requests_total{reason="memory_limit"} 0.0',
+        'processor_decided_traces_total{decision="sampled",policy="errors"} 0.0',
+        'processor_decided_spans_total{decision="dropped",policy="noise"} 0.0',
+        'processor_decided_traces_total{decision="not_sampled",policy=""} 0.0',
+        'processor_policy_votes_total{decision="dropped",policy="noise"} 0.0',
+        'processor_policy_evaluation_errors_total{policy="errors"} 0.0',
+        'processor_early_decisions_total{reason="memory_limit"} 0.0',
+        'failed_handshakes_total{reason="HTTP_REQUEST"} 0.0',
+    ):
+        assert f"milvus_otel_{line}\n" in text, line
+
+
+def test_the_words_that_begin_at_0_are_those_of_the_code() -> None:
+    early_decisions = {early.FIRST_MATCH, early.NUM_TRACES, early.MAX_MEMORY, early.TRACE_SIZE, early.MEMORY_LIMIT}
+    assert set(reasons.EARLY) == early_decisions
+    assert set(reasons.LINES) == {store.RECEIVED, store.DOUBLED, store.EVICTED, store.MALFORMED, store.FOREIGN}
+    assert set(reasons.SOURCES) == set(SOURCES)
+    assert set(reasons.FOUND) - set(SOURCES) == {enricher.NO_COLLECTION, enricher.UNKNOWN, enricher.AMBIGUOUS}
+    assert set(reasons.LATE) == {late.SAMPLED, late.NOT_SAMPLED}
+    assert {reasons.SAMPLED, reasons.NOT_SAMPLED, reasons.DROPPED} == {decision.value for decision in Decision}
+
+
+def test_a_time_that_there_is_nothing_of_is_not_shown() -> None:
+    telemetry = Telemetry()
+    assert "access_log_last_line_timestamp_seconds 0" not in scraped(telemetry)
+    telemetry.access_log_last_line = 0.0
+    assert "milvus_otel_processor_access_log_last_line_timestamp_seconds 0.0" in scraped(telemetry)
+
+
 def test_each_counter_of_the_telemetry_changes_a_metric() -> None:
     def shown(snapshot: Snapshot) -> list[object]:
         return [metric.values(snapshot) for metric in METRICS]
@@ -46,10 +99,14 @@ def test_each_counter_of_the_telemetry_changes_a_metric() -> None:
     samples: dict[str, object] = {
         "decisions": {("sampled", "x"): Amount(1, 1)},
         "shadow_decisions": {("x", "sampled", "dropped"): Amount(1, 1)},
+        "rules_hash": "abc",
     }
-    unseen = {"received_requests"}  # spans tell more
+    unseen = {"received_requests", "policies"}  # spans tell more; what policies there are shows in what begins at 0
+    observed = Histogram((1.0,))
+    observed.observe(0.5)
     for field in dataclasses.fields(Snapshot):
-        value = samples.get(field.name, 1 if field.type == "int" else {"x": 1})
+        kinds = {"int": 1, "float": 1.0, "Histogram": observed}
+        value = samples.get(field.name, kinds.get(str(field.type), {"x": 1}))
         changed = Snapshot(**{field.name: value})  # type: ignore[arg-type]
         assert (shown(changed) != nothing) == (field.name not in unseen), field.name
 

@@ -13,8 +13,10 @@ pub const FRAME: usize = 8;
 const GROUPS_LOOKED_AT: usize = 16;
 
 /// What is read of each span when it comes, of all spans of a trace together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Facts {
+    /// When the first span came; seconds of the caller's clock.
+    pub arrived: f64,
     pub start: u64,
     pub end: u64,
     /// A bit for each status code; the last stands for all that have no name.
@@ -30,7 +32,7 @@ pub struct Facts {
 
 impl Default for Facts {
     fn default() -> Self {
-        Facts { start: u64::MAX, end: 0, statuses: 0, sound: true, asked: false, count: 0, size: 0 }
+        Facts { arrived: 0.0, start: u64::MAX, end: 0, statuses: 0, sound: true, asked: false, count: 0, size: 0 }
     }
 }
 

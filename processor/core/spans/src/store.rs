@@ -151,7 +151,7 @@ impl<G, K> Store<G, K> {
                     let alone = |row: usize| {
                         let row = &cut.rows[row];
                         let group = groups[row.envelope as usize].clone();
-                        Trace::of_span(part.id, row.span(request), row.head.as_ref(), group)
+                        Trace::of_span(part.id, row.span(request), row.head.as_ref(), group, now)
                     };
                     arrived.late.extend(cut.rows_of(part).map(|row| (kept.clone(), alone(row))));
                 }
@@ -189,7 +189,7 @@ impl<G, K> Store<G, K> {
                 }
             }
         }
-        let is_new = self.add(request, cut, part, groups, asked);
+        let is_new = self.add(request, cut, part, groups, asked, now);
         if is_new {
             self.times.arrived(part.id, now);
         }
@@ -206,13 +206,16 @@ impl<G, K> Store<G, K> {
     }
 
     /// Put spans to their trace; tell whether it is new.
-    fn add(&mut self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>], asked: bool) -> bool {
+    fn add(&mut self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>], asked: bool, now: f64) -> bool {
         let mut is_new = false;
         let entry = self.entries.entry(part.id).or_insert_with(|| {
             is_new = true;
             Box::default()
         });
         let (before, young) = (entry.facts, entry.young.len());
+        if is_new {
+            entry.facts.arrived = now;
+        }
         entry.add(request, cut, part, groups);
         entry.facts.asked |= asked;
         self.spans += (entry.facts.count - before.count) as usize;

@@ -47,8 +47,8 @@ impl<G> Trace<G> {
     }
 
     /// Make a trace of one span.
-    pub fn of_span(id: TraceId, span: &[u8], head: Option<&Head>, group: Arc<Group<G>>) -> Self {
-        let mut facts = Facts { asked: true, ..Facts::default() };
+    pub fn of_span(id: TraceId, span: &[u8], head: Option<&Head>, group: Arc<Group<G>>, now: f64) -> Self {
+        let mut facts = Facts { arrived: now, asked: true, ..Facts::default() };
         facts.add(span, head);
         let spans = vec![Span { begin: 0, end: span.len(), group: 0 }];
         let (tails, changed, groups) = (Vec::new(), Vec::new(), vec![group]);
@@ -339,7 +339,7 @@ impl<G> Trace<G> {
     /// Put the bytes of the spans that are left together, and read anew what is read of all of them.
     fn compact(&mut self) {
         let mut bytes = Vec::new();
-        let mut facts = Facts { asked: self.facts.asked, ..Facts::default() };
+        let mut facts = Facts { arrived: self.facts.arrived, asked: self.facts.asked, ..Facts::default() };
         for span in &mut self.spans {
             let begin = bytes.len();
             bytes.extend_from_slice(&self.bytes[span.begin..span.end]);

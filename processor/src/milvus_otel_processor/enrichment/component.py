@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time_ns
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.access_log.logs import AccessLog
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 
+_NANOSECONDS = 1e9
+_NEVER = 0.0
+"""Of a time in metrics: it has not happened yet."""
+
+
 class Enrichment:
     """Owns what enrichment keeps: the lines of the access log, the catalogue, and the thread that reads it.
 
@@ -51,6 +57,7 @@ class Enrichment:
         is_waiting: Callable[[bytes], bool],
         wait: Callable[[], float] = lambda: 0.0,
         on_catalogue: Callable[[Sequence[Collection]], object] = lambda _: None,
+        time_ns: Callable[[], int] = time_ns,
     ) -> None:
         self.name = name
         self.catalogue = Catalogue()
@@ -72,7 +79,14 @@ class Enrichment:
         failures = telemetry.source_failures
         sources = [known[name] if name in known else load(name, failures) for name in settings.sources]
         self.access_log = (
-            AccessLog(store, counts, own=TRACE_ID, changed=self.catalogue.change, wrote=self.catalogue.wrote)
+            AccessLog(
+                store,
+                counts,
+                own=TRACE_ID,
+                changed=self.catalogue.change,
+                wrote=self.catalogue.wrote,
+                on_lines=lambda: setattr(telemetry, "access_log_last_line", time_ns() / _NANOSECONDS),
+            )
             if "access_log" in settings.sources
             else None
         )
@@ -95,8 +109,13 @@ class Enrichment:
             random=random,
             counts=telemetry.catalogue_refreshes,
             on_read=lambda: on_catalogue(self.catalogue.all()),
+            on_listed=lambda: setattr(telemetry, "catalogue_last_read", time_ns() / _NANOSECONDS),
         )
         self._reads = settings.catalogue.enabled
+        if self._reads:
+            telemetry.catalogue_last_read = _NEVER
+        if self.access_log is not None:
+            telemetry.access_log_last_line = _NEVER
         self._observe = lines.observe if lines in sources else None
 
     sees_all = False

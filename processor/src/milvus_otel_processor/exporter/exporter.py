@@ -246,7 +246,7 @@ class OtlpExporter:
         tries = pauses(self._retry, self._clock, self._random)
         while True:
             try:
-                answer = self._client.send(request)
+                answer = self._send(request)
             except ValueError:  # the channel is closed
                 if not self._giving_up.is_set():
                     raise
@@ -266,6 +266,13 @@ class OtlpExporter:
             else:
                 self._sent(count, answer)
                 return None
+
+    def _send(self, request: bytes) -> PartialSuccess | None:
+        began = self._clock()
+        try:
+            return self._client.send(request)
+        finally:
+            self._telemetry.sent_in(self._clock() - began)
 
     def _sent(self, count: int, answer: PartialSuccess | None) -> None:
         rejected = max(0, min(answer.rejected_spans, count)) if answer is not None else 0

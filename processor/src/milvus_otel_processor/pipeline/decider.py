@@ -53,6 +53,7 @@ class Decider:
         self._store = store
         self._outlet = outlet
         self._telemetry = telemetry
+        self._clock = clock
         self._faults = FaultLog(_log, clock)
         self._tallies: dict[int, tuple[Verdict, Amount]] = {}
 
@@ -63,10 +64,12 @@ class Decider:
     def decide(self, traces: Iterable[Trace], trigger: str = DUE) -> None:
         """Decide these traces, which do not wait any more, and hand on what is kept of them; `trigger` is what made them due."""
         self._rules.trigger = trigger
+        now, age = self._clock(), self._telemetry.trace_removal_age
         for trace in traces:
+            age.observe(now - trace.arrived)
             judgement = self._judged(trace)
             if judgement is not None:
-                self._act(trace, judgement)
+                self._act(trace, judgement, now)
 
     def discard(self, traces: Iterable[Trace]) -> None:
         """Lose these traces, undecided."""
@@ -91,7 +94,7 @@ class Decider:
             self._lose(trace, MALFORMED, Lost.MALFORMED)
         return judgement
 
-    def _act(self, arrived: Trace, judgement: Judgement) -> None:
+    def _act(self, arrived: Trace, judgement: Judgement, now: float) -> None:
         verdict, trace, common = judgement
         self._tally(verdict).add(len(arrived))
         self._count_shadows(trace, verdict, len(arrived))
@@ -100,7 +103,7 @@ class Decider:
             return
         if len(trace) < len(arrived):
             self._telemetry.lost(Lost.MALFORMED, len(arrived) - len(trace), queued=False)
-        kept = Kept(verdict.policy, common, trace.threshold)
+        kept = Kept(verdict.policy, common, trace.threshold, now)
         self._store.remember(trace.id, kept)
         self._outlet.put(trace, kept)
 

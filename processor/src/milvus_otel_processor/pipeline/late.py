@@ -21,12 +21,13 @@ class LateSpans:
         self._outlet = outlet
         self._telemetry = telemetry
 
-    def follow(self, arrived: Arrived) -> None:
-        """Do with each late span as was decided of its trace."""
+    def follow(self, arrived: Arrived, now: float) -> None:
+        """Do with each late span as was decided of its trace; it came at `now`, in seconds of the pipeline's clock."""
         if arrived.late_not_sampled:
             self._telemetry.late_spans[NOT_SAMPLED] += arrived.late_not_sampled
         for kept, trace in arrived.late:
             self._telemetry.late_spans[SAMPLED] += 1
+            self._telemetry.late_span_age.observe(now - kept.decided_at)
             self._see(trace, kept)
             self._outlet.put(trace, kept)
 

@@ -29,6 +29,8 @@ class Kept(NamedTuple):
     """What each of its spans is to be given."""
     threshold: int | None
     """The sampling threshold that each of them has to tell, if any."""
+    decided_at: float
+    """When that was; seconds of the pipeline's clock."""
 
 
 class Outlet:

@@ -77,13 +77,14 @@ class Pipeline:
         thread decides the oldest traces, so that input slows down to the pace of the decisions.
         """
         with self._lock:
-            arrived = self._store.ingest(request, self._clock())
+            now = self._clock()
+            arrived = self._store.ingest(request, now)
             self._telemetry.received_requests += 1
             self._telemetry.received_spans += arrived.spans
             if arrived.refused:
                 self._telemetry.refused_spans[Refused.INVALID_TRACE_ID.value] += arrived.refused
             self._stages.on_request(request)
-            self._late.follow(arrived)
+            self._late.follow(arrived, now)
             self._early.after(arrived)
             self._count_waiting()
         return arrived.refused
@@ -128,6 +129,8 @@ class Pipeline:
             now = self._clock()
             traces = self._store.take_due(now, _TRACES_PER_TURN)
             self._decider.decide(traces)
+            if traces:
+                self._telemetry.decision_timer_latency.observe(self._clock() - now)
             self._count_waiting()
             if not len(self._store):
                 self.decided_until = now

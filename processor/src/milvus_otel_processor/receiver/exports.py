@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import grpc
@@ -99,13 +100,19 @@ class Exports:
     """Handles the Export calls of all services; all but `take` runs in the receiver's event loop."""
 
     def __init__(
-        self, settings: GrpcSettings, telemetry: Telemetry, admission: Admission, workers: ThreadPoolExecutor
+        self,
+        settings: GrpcSettings,
+        telemetry: Telemetry,
+        admission: Admission,
+        workers: ThreadPoolExecutor,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._largest = settings.max_recv_msg_size_mib * _MIB
         self._read_timeout = settings.read_timeout
         self._telemetry = telemetry
         self._admission = admission
         self._workers = workers
+        self._clock = clock
         self._reading: dict[asyncio.Timeout, None] = {}
         self._expected = 0.0
         self._closing = False
@@ -118,6 +125,7 @@ class Exports:
         """
 
         async def export(_: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            began = self._clock()
             try:
                 return await self._export(context, take)
             except RefusedForNowError as error:
@@ -133,6 +141,8 @@ class Exports:
             except TooLargeError:
                 message = f"larger than max_recv_msg_size_mib, {self._largest // _MIB} MiB, or than memory allows"
                 await self._refuse(context, _Code.RESOURCE_EXHAUSTED, Refused.TOO_LARGE, message)
+            finally:
+                self._telemetry.request_duration.observe(self._clock() - began)
             raise AssertionError  # abort has raised already
 
         return grpc.stream_unary_rpc_method_handler(export)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from milvus_otel_processor.sampling.decision import Decision, Verdict
@@ -9,8 +10,6 @@ from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.spans.schema import DecodeError
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
@@ -28,11 +27,15 @@ class Rules:
         self._evaluation_errors = evaluation_errors
         self.trigger = ""
         """What made the traces due that are being decided: see `pipeline.decider`."""
+        self.further_votes: Counter[str] = Counter()
+        """How often each policy would have sampled a trace that one before it had sampled."""
         self.replace(settings)
 
     def replace(self, settings: TailSamplingSettings | None) -> None:
         """Go by other settings from now on."""
-        sampler = Sampler(settings, self._clock, self._evaluation_errors) if settings is not None else None
+        sampler = None
+        if settings is not None:
+            sampler = Sampler(settings, self._clock, self._evaluation_errors, self.further_votes)
         self._sampler = sampler
         # Where decisions are not remembered, spans behind their root would be taken for a trace of their own.
         remembers = settings is not None and settings.decision_cache.non_sampled_cache_size > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import suppress
 from time import thread_time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -17,6 +18,7 @@ from milvus_otel_processor.sampling.policies.drop import Drop
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.sampling.thresholds import ALWAYS, NEVER, UNKNOWN
 from milvus_otel_processor.spans.contract import ASK
+from milvus_otel_processor.spans.schema import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +39,8 @@ class _Rule(NamedTuple):
 
 class _Step(NamedTuple):
     rule: _Rule
-    with_memory: list[_Rule]
-    """The rules behind this one that have to be told of a trace that this one samples."""
+    behind: list[_Rule]
+    """The rules behind this one that are asked about a trace that this one samples."""
     drops: bool = False
     by_root: bool = False
     """Whether it can only match where the name of a root span does."""
@@ -49,12 +51,16 @@ class Sampler:
 
     Precedence is the Collector's (tailsamplingprocessor/processor.go, `loadSamplingPolicies` and `makeDecision`, v0.158):
     `drop` policies are asked first and one that drops ends it; then the others in turn, and the first that samples gives its
-    name. The Collector asks the rest too unless `sample_on_first_match` is set. Only of policies with a memory can that be
-    told: those, and no others, are asked here.
+    name. Unless `sample_on_first_match` is set, the rest are asked too, as the Collector does: those with a memory, so that
+    they know of the trace, and the others for how they vote.
     """
 
     def __init__(
-        self, settings: TailSamplingSettings, clock: Clock = SYSTEM_CLOCK, evaluation_errors: Counter[str] | None = None
+        self,
+        settings: TailSamplingSettings,
+        clock: Clock = SYSTEM_CLOCK,
+        evaluation_errors: Counter[str] | None = None,
+        further_votes: Counter[str] | None = None,
     ) -> None:
         self._policies = settings.policies
         rules = _rules([policy for policy in settings.policies if policy.mode != SHADOW], clock)
@@ -69,13 +75,10 @@ class Sampler:
         self._stops = stops = settings.sample_on_first_match
         self._adjusts = settings.adjusted_counts
         self._keeps = keeps
-        with_memory = [
-            [] if stops else [later for later in keeps[place + 1 :] if later.evaluator.stateful]
-            for place in range(len(keeps))
-        ]
+        behind = [[] if stops else keeps[place + 1 :] for place in range(len(keeps))]
         self._root_matches = [match for rule in rules if (match := rule.evaluator.root_matches) is not None]
         steps = [_Step(rule, [], drops=True, by_root=_needs_root(rule)) for rule in self._drops]
-        steps += [_Step(*step, by_root=_needs_root(step[0])) for step in zip(keeps, with_memory, strict=True)]
+        steps += [_Step(*step, by_root=_needs_root(step[0])) for step in zip(keeps, behind, strict=True)]
         self._prefilter = Prefilter([Candidate(step, step.rule.evaluator.needles) for step in steps])
         self._lasting = [rule for rule in keeps if rule.evaluator.lasting]
         self.samples_early = stops and not self._adjusts and bool(self._lasting) and not self._drops
@@ -86,6 +89,8 @@ class Sampler:
         """Whether a decision may depend on attributes that enrichment writes."""
         self.evaluation_errors: Counter[str] = Counter() if evaluation_errors is None else evaluation_errors
         """How often each policy had no answer, by its name; counted into the argument where there is one."""
+        self.further_votes: Counter[str] = Counter() if further_votes is None else further_votes
+        """How often each policy sampled a trace that one before it had sampled; likewise."""
         self._told: set[str] = set()
 
     def decide(self, trace: Trace, *, roots_were_asked: bool = False) -> Verdict:
@@ -96,7 +101,8 @@ class Sampler:
         """
         if self._adjusts:
             return self._decide_with_threshold(trace, roots_were_asked=roots_were_asked)
-        for rule, with_memory, drops, by_root in self._prefilter.rules(trace):
+        steps = self._prefilter.rules(trace)
+        for rule, behind, drops, by_root in steps:
             if by_root and roots_were_asked:
                 continue
             try:  # as `_answer` does it, without a call for every rule and trace
@@ -107,7 +113,8 @@ class Sampler:
             if decision is not Decision.NOT_SAMPLED:
                 if drops:
                     return rule.dropped
-                self._tell(with_memory, trace)
+                if behind:
+                    self._ask_rest(behind, steps, trace, roots_were_asked=roots_were_asked)
                 return rule.sampled
         return NOT_SAMPLED
 
@@ -146,6 +153,8 @@ class Sampler:
             if found and (self._stops if evaluator.stateful else lowest == ALWAYS):
                 continue
             if self._matches(rule, trace):
+                if found:
+                    self.further_votes[rule.sampled.policy or ""] += 1
                 verdict = verdict if found else rule.sampled
                 threshold = evaluator.threshold(trace)
                 lowest = lowest if threshold == UNKNOWN else min(lowest, threshold)
@@ -250,9 +259,22 @@ class Sampler:
                 verdicts.append(rule.sampled if decision is Decision.SAMPLED else rule.dropped)
         return verdicts
 
-    def _tell(self, with_memory: list[_Rule], trace: Trace) -> None:
-        for rule in with_memory:
-            self._answer(rule, trace)
+    def _ask_rest(self, behind: list[_Rule], steps: list[_Step], trace: Trace, *, roots_were_asked: bool) -> None:
+        """Ask the rules behind the one that has sampled the trace, and count how they vote.
+
+        Those with a memory are asked in any case. The others say no where the prefilter, or the roots' names, say so for them.
+        """
+        can_match = {id(step.rule) for step in steps if not (step.by_root and roots_were_asked)}
+        for rule in behind:
+            if rule.evaluator.stateful:
+                self._vote(rule, trace)
+            elif id(rule) in can_match:
+                with suppress(DecodeError):  # the trace is sampled all the same
+                    self._vote(rule, trace)
+
+    def _vote(self, rule: _Rule, trace: Trace) -> None:
+        if self._answer(rule, trace) is not Decision.NOT_SAMPLED:
+            self.further_votes[rule.sampled.policy or ""] += 1
 
     def _has_no_answer(self, rule: _Rule, trace: Trace, error: EvaluationError) -> None:
         name = rule.sampled.policy or ""

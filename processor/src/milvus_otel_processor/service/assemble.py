@@ -90,6 +90,7 @@ def assemble(
     """
     sampling = config.tail_sampling
     rules = make_rules(sampling, clock, telemetry.evaluation_errors)
+    telemetry.further_votes = rules.further_votes
     store = make_store(store_kind, sampling, rules, gathering_time(config))
     collections = RuleCollections(sampling, telemetry.missing_collections)
     around = Around(telemetry, clock, random or Random(), store, collections.check)  # noqa: S311 - no secret

@@ -16,7 +16,11 @@ from milvus_otel_processor.memory.limiter import MemoryLimiter
 from milvus_otel_processor.pipeline.own import OwnProcessorError
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import LOGS_SERVICE, TRACE_SERVICE, logs, traces
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.fingerprint import fingerprint
 from milvus_otel_processor.sampling.policies import Clock
+from milvus_otel_processor.sampling.policies.drop import DropPolicy
+from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.service.admission import Admission
 from milvus_otel_processor.service.assemble import Assembled, Processors, assemble
 from milvus_otel_processor.service.durable import Durable
@@ -48,6 +52,7 @@ _EXPORTER_SHARE = 0.125  # likewise, for what the last decisions kept
 _PATIENCE, _LONGEST_PATIENCE = 2.0, 30.0
 """Seconds that senders are refused beyond the time that traces wait, in which some must have been decided, and for how much of
 that time."""
+_NANOSECONDS = 1e9
 _RELIEVED = 0.9  # of the memory there is
 
 
@@ -122,12 +127,14 @@ class Service:
         self._receiver = Receiver(
             config.receiver, services, self.telemetry, admission=self._admission, ready=lambda: self._admission.ready
         )
-        self.telemetry.last_reload_successful = 1
+        self.reloaded(1)
+        self._tell_rules(config.tail_sampling)
         self.telemetry.watch(
             memory_used=lambda: self._limiter.used,
             memory_limit=lambda: self._limiter.budget,
             queued_bytes=self._exporter.memory,
             queue_capacity=lambda: config.exporter.sending_queue.queue_size,
+            queue_capacity_bytes=lambda: self._limiter.budget,
             ready=lambda: int(self._admission.ready),
         )
         if storage is not None:
@@ -184,6 +191,22 @@ class Service:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
         self._assembled.replace_rules(sampling)
         self._drops_pending = sampling.drop_pending_traces_on_shutdown
+        self._tell_rules(sampling)
+
+    def reloaded(self, successful: int) -> None:
+        """Say in metrics whether the rules that were read last could be put into effect; 1 or 0."""
+        self.telemetry.last_reload_successful = successful
+        if successful:
+            self.telemetry.last_reload = time_ns() / _NANOSECONDS
+
+    def _tell_rules(self, sampling: TailSamplingSettings | None) -> None:
+        if sampling is not None:
+            self.telemetry.rules_hash = fingerprint(sampling)
+            self.telemetry.policies = {
+                policy.name: (Decision.DROPPED if isinstance(policy, DropPolicy) else Decision.SAMPLED).value
+                for policy in sampling.policies
+                if policy.mode != SHADOW
+            }
 
     def stop(self, grace_seconds: float) -> None:
         """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost if not on disk."""

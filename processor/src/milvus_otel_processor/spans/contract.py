@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 1
+CONTRACT: Final = 2
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -109,6 +109,10 @@ class Trace(Protocol):
     @property
     def id(self) -> bytes:
         """The trace id: 16 bytes."""
+
+    @property
+    def arrived(self) -> float:
+        """When its first span came, by the clock that the store was told; seconds."""
 
     @property
     def size(self) -> int:

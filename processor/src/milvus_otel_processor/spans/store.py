@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.groups import Group
 
 Entry = list[Any]
-"""A trace that waits: the group and the bytes of its first span, then of its second, and so on. One flat list costs the least."""
+"""A trace that waits: when its first span came, the group and the bytes of that, then of the second, and so on. One flat list costs
+the least."""
 
 _ROOT_NAMES_REMEMBERED = 4096
 _LONGEST_NAME_REMEMBERED = 1024  # bytes
@@ -129,7 +130,9 @@ class ReferenceStore:
         if decision is _NOT_SAMPLED:
             counts.late_not_sampled += len(spans)
         elif decision is not None:
-            counts.late += [(decision, ReferenceTrace(trace_id, [group], [span])) for group, span, _ in spans]
+            counts.late += [
+                (decision, ReferenceTrace(trace_id, [group], [span], arrived=now)) for group, span, _ in spans
+            ]
         elif not (self._settings.asks_roots and self._settles(trace_id, spans, counts)):
             self._add(trace_id, spans, now)
 
@@ -158,7 +161,7 @@ class ReferenceStore:
         is_new = trace_id not in self._waiting
         if is_new:
             self._schedule.arrivals(now).append(trace_id)
-        entry = self._waiting.setdefault(trace_id, [])
+        entry = self._waiting.setdefault(trace_id, [now])
         size = 0
         for group, span, _ in spans:
             entry += (group, span)
@@ -196,17 +199,17 @@ class ReferenceStore:
 
     def _size_of(self, trace_id: bytes) -> int:
         large = self._large.get(trace_id)
-        return large.size if large is not None else sum(map(len, self._waiting[trace_id][1::2]))
+        return large.size if large is not None else sum(map(len, self._waiting[trace_id][2::2]))
 
     def _touch(self, trace_id: bytes, size: int) -> None:
         """Note that a trace has grown, and of a large one how much it takes: to add that up each time would be quadratic."""
         self._touched[trace_id] = None
         entry = self._waiting[trace_id]
-        if len(entry) <= 2 * SMALL_TRACE:
+        if len(entry) // 2 <= SMALL_TRACE:
             return
         large = self._large.get(trace_id)
         if large is None:
-            self._large[trace_id] = _Large(sum(map(len, entry[1::2])))
+            self._large[trace_id] = _Large(sum(map(len, entry[2::2])))
         else:
             large.size += size
 
@@ -237,7 +240,8 @@ class ReferenceStore:
 
     def _trace(self, trace_id: bytes) -> ReferenceTrace:
         entry = self._waiting[trace_id]
-        return ReferenceTrace(trace_id, entry[::2], entry[1::2], asked=trace_id in self._asked)
+        asked = trace_id in self._asked
+        return ReferenceTrace(trace_id, entry[1::2], entry[2::2], asked=asked, arrived=entry[0])
 
     def _remove(self, trace_id: bytes) -> ReferenceTrace:
         trace = self._trace(trace_id)

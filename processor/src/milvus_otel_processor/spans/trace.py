@@ -37,6 +37,7 @@ class ReferenceTrace:
         "_joined",
         "_span_values",
         "_values",
+        "arrived",
         "asked",
         "groups",
         "id",
@@ -46,10 +47,13 @@ class ReferenceTrace:
         "threshold",
     )
 
-    def __init__(self, trace_id: bytes, groups: list[Group], spans: list[bytes], *, asked: bool = True) -> None:
+    def __init__(
+        self, trace_id: bytes, groups: list[Group], spans: list[bytes], *, asked: bool = True, arrived: float = 0.0
+    ) -> None:
         self.id = trace_id
         self.groups = groups
         self.spans = spans
+        self.arrived = arrived
         self.asked = asked
         self._arrived = spans  # as they came; `spans` becomes a list of its own when something is appended
         self._heads: list[Head] | None = None
@@ -185,7 +189,9 @@ class ReferenceTrace:
         good = [index for index, span in enumerate(self._arrived) if well_formed(span)]
         if len(good) == len(self._arrived):
             return self
-        rest = ReferenceTrace(self.id, [self.groups[index] for index in good], [], asked=self.asked)
+        rest = ReferenceTrace(
+            self.id, [self.groups[index] for index in good], [], asked=self.asked, arrived=self.arrived
+        )
         rest._arrived = [self._arrived[index] for index in good]
         rest.spans = [self.spans[index] for index in good]
         if self._heads is not None:

@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from enum import Enum
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from milvus_otel_processor.telemetry.instruments import Amount, Snapshot
+from milvus_otel_processor.telemetry.instruments import Amount, Histogram, Snapshot
+from milvus_otel_processor.telemetry.reasons import Lost, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Refused(Enum):
-    """Why a span, or a whole request, was not taken in; the sender is told."""
-
-    FAILED = "failed"
-    INVALID_TRACE_ID = "invalid_trace_id"
-    MALFORMED_REQUEST = "malformed_request"
-    MEMORY_LIMIT = "memory_limit"
-    READ_TIMEOUT = "read_timeout"
-    RECOVERING = "recovering"
-    SHUTDOWN = "shutdown"
-    STORAGE_FAILED = "storage_failed"
-    STORAGE_FULL = "storage_full"
-    TOO_LARGE = "too_large"
-    UNAUTHENTICATED = "unauthenticated"
-
-
-class Lost(Enum):
-    """Why a span that was taken in, and not dropped by a rule, did not reach the exporter's peer."""
-
-    FAILED = "failed"
-    MALFORMED = "malformed"
-    REJECTED = "rejected"
-    RETRIES_EXHAUSTED = "retries_exhausted"
-    SHUTDOWN = "shutdown"
 
 
 class Telemetry(Snapshot):
@@ -49,7 +23,7 @@ class Telemetry(Snapshot):
     def __init__(self) -> None:
         super().__init__()
         self._lock = Lock()
-        self._watched: dict[str, Callable[[], int]] = {}
+        self._watched: dict[str, Callable[[], Any]] = {}
 
     def tally(self, decision: str, policy: str = "") -> Amount:
         """Return the counts of this decision by this policy, to be added to; the policy is empty where none decided."""
@@ -87,12 +61,17 @@ class Telemetry(Snapshot):
             if queued:
                 self.queued_spans -= spans
 
+    def sent_in(self, seconds: float) -> None:
+        """Count how long a request took, whatever came of it."""
+        with self._lock:
+            self.send_duration.observe(seconds)
+
     def retried(self) -> None:
         """Count a request that is sent again."""
         with self._lock:
             self.retries += 1
 
-    def watch(self, **values: Callable[[], int]) -> None:
+    def watch(self, **values: Callable[[], Any]) -> None:
         """Have snapshots ask these for the fields of their names."""
         self._watched.update(values)
 
@@ -105,6 +84,8 @@ class Telemetry(Snapshot):
 
 
 def _copied(counted: Any) -> Any:
+    if isinstance(counted, Histogram):
+        return counted.copy()
     if not isinstance(counted, dict):
         return counted
     items = list(counted.items())
@@ -112,4 +93,4 @@ def _copied(counted: Any) -> Any:
     return type(counted)(amounts)
 
 
-__all__ = ["Amount", "Lost", "Refused", "Snapshot", "Telemetry"]
+__all__ = ["Amount", "Histogram", "Lost", "Refused", "Snapshot", "Telemetry"]

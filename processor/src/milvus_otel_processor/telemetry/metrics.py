@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from pydantic import Field
 
 from milvus_otel_processor.settings import Settings
-from milvus_otel_processor.telemetry.counters import Lost, Refused
-from milvus_otel_processor.telemetry.instruments import COUNTER, GAUGE, METRICS, PREFIX
+from milvus_otel_processor.telemetry.instruments import COUNTER, GAUGE, HISTOGRAM, METRICS, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client.core import Metric
 
     from milvus_otel_processor.telemetry.counters import Snapshot
-
-    Values = Mapping[tuple[str, ...], float]
+    from milvus_otel_processor.telemetry.instruments import Metric as Instrument
 
 
 class PrometheusSettings(Settings):
@@ -69,13 +68,6 @@ _PACKAGE = "milvus-otel-processor"
 _FAMILIES = {COUNTER: CounterMetricFamily, GAUGE: GaugeMetricFamily}
 
 
-_KNOWN = {
-    "lost_spans": [(reason.value,) for reason in Lost],
-    "receiver_refused_spans": [(Refused.INVALID_TRACE_ID.value,)],
-    "receiver_refused_requests": [(reason.value,) for reason in Refused if reason is not Refused.INVALID_TRACE_ID],
-}
-
-
 class _Snapshots(Collector):
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._snapshot = snapshot
@@ -87,12 +79,21 @@ class _Snapshots(Collector):
 
 def _families(now: Snapshot) -> Iterator[Metric]:
     for metric in METRICS:
+        if metric.kind == HISTOGRAM:
+            yield _histogram(metric, now)
+            continue
         family = _FAMILIES[metric.kind](PREFIX + metric.name, metric.text, labels=metric.labels)
-        # What has not happened yet is 0, not missing: `increase()` sees the first time.
-        values = {**dict.fromkeys(_KNOWN.get(metric.name, ()), 0.0), **metric.values(now)}
-        for labels, value in values.items():
+        for labels, value in {**dict.fromkeys(metric.known(now), 0.0), **metric.values(now)}.items():
             family.add_metric(labels, value)
         yield family
+
+
+def _histogram(metric: Instrument, now: Snapshot) -> Metric:
+    family = HistogramMetricFamily(PREFIX + metric.name, metric.text, labels=metric.labels)
+    for labels, histogram in metric.values(now).items():
+        bounds = (*map(str, histogram.bounds), "+Inf")
+        family.add_metric(labels, list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)
+    return family
 
 
 def registry(snapshot: Callable[[], Snapshot]) -> CollectorRegistry:
@@ -108,8 +109,8 @@ def registry(snapshot: Callable[[], Snapshot]) -> CollectorRegistry:
 def reference() -> str:
     """Return docs/metrics.md."""
     rows = [
-        f"| `{PREFIX}{metric.name}{'_total' if metric.kind == COUNTER else ''}` | "
-        f"{', '.join(f'`{label}`' for label in metric.labels)} | {metric.text} |\n"
+        f"| `{PREFIX}{metric.name}{'_total' if metric.kind == COUNTER else ''}` | {metric.kind} | "
+        f"{', '.join(f'`{label}`' for label in metric.labels)} | {metric.text} | {', '.join(metric.alerts)} |\n"
         for metric in METRICS
     ]
     return _HEAD + "".join(rows)
@@ -160,10 +161,12 @@ The reasons for which requests are refused whole. For those marked *again* the a
 | `unauthenticated` | | no token, or a wrong one | see that sender and receiver have the same |
 
 Beside these there are Prometheus' own metrics of a process (`process_resident_memory_bytes`, `process_cpu_seconds_total`,
-`process_start_time_seconds`, …), and `milvus_otel_build_info` with the version. What to be woken up by: docs/reliability.md.
+`process_start_time_seconds`, …), and `milvus_otel_build_info` with the version. Label values that are known before anything
+happened start at 0. What to be woken up by is in [compose/prometheus/alerts.yaml](../compose/prometheus/alerts.yaml); the last
+column names the alerts that look at a metric, and [operations.md](operations.md) says what to do about each.
 
-| metric | labels | what it counts |
-| --- | --- | --- |
+| metric | kind | labels | what it counts | alert |
+| --- | --- | --- | --- | --- |
 """
 
 if __name__ == "__main__":

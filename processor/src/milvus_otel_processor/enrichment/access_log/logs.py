@@ -54,7 +54,7 @@ class AccessLog:
 
     `changed` is told the database and collection of each request that makes, changes or drops a collection, a part of it or an
     alias, or loads or releases it; `wrote` those of each that changes what is in it. Lines of the catalogue's own requests, by
-    their trace id `own`, are left out.
+    their trace id `own`, are left out. `on_lines` is called when lines came.
     """
 
     def __init__(
@@ -65,12 +65,14 @@ class AccessLog:
         own: bytes,
         changed: Callable[[str | None, str | None], None],
         wrote: Callable[[str | None, str | None], None] = lambda _database, _collection: None,
+        on_lines: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
         self._counts = counts
         self._own = own
         self._changed = changed
         self._wrote = wrote
+        self._on_lines = on_lines
         self._warned: set[str] = set()
 
     def memory(self) -> int:
@@ -96,6 +98,8 @@ class AccessLog:
                     elif line.facts.operation in _WRITES:
                         self._wrote(line.facts.namespace, line.facts.collection)
         self._store.add(lines)
+        if lines:
+            self._on_lines()
 
     def _refuse(self, text: str) -> None:
         if not text:

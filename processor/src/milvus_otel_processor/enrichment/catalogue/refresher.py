@@ -63,8 +63,9 @@ class Refresher:
         random: Random,
         counts: Counter[str],
         on_read: Callable[[], object] = lambda: None,
+        on_listed: Callable[[], object] = lambda: None,
     ) -> None:
-        """Make it; `on_read` is called in its thread when all that a listing named has been read."""
+        """Make it; `on_listed` is called in its thread after a listing, `on_read` when all that it named has been read."""
         self._settings = settings
         self._catalogue = catalogue
         self._connect = connect
@@ -72,6 +73,7 @@ class Refresher:
         self._random = random
         self._counts = counts
         self._on_read = on_read
+        self._on_listed = on_listed
         self._is_read = True
         self._source: Source | None = None
         self._listed: dict[int, tuple[str, str]] = {}
@@ -145,6 +147,7 @@ class Refresher:
         self._confirmed_at = self._clock()
         self._next_listing = self._confirmed_at + self._spread(self._settings.interval)
         self._counts[REFRESHED] += 1
+        self._on_listed()
         self._is_read = False
 
     def _read_what_is_asked_for(self, source: Source) -> None:

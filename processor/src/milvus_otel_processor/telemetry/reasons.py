@@ -1,0 +1,52 @@
+"""The reasons for which spans are refused and lost, and other words that stand in the labels of metrics."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Refused(Enum):
+    """Why a span, or a whole request, was not taken in; the sender is told."""
+
+    FAILED = "failed"
+    INVALID_TRACE_ID = "invalid_trace_id"
+    MALFORMED_REQUEST = "malformed_request"
+    MEMORY_LIMIT = "memory_limit"
+    READ_TIMEOUT = "read_timeout"
+    RECOVERING = "recovering"
+    SHUTDOWN = "shutdown"
+    STORAGE_FAILED = "storage_failed"
+    STORAGE_FULL = "storage_full"
+    TOO_LARGE = "too_large"
+    UNAUTHENTICATED = "unauthenticated"
+
+
+class Lost(Enum):
+    """Why a span that was taken in, and not dropped by a rule, did not reach the exporter's peer."""
+
+    FAILED = "failed"
+    MALFORMED = "malformed"
+    REJECTED = "rejected"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    SHUTDOWN = "shutdown"
+
+
+REFUSED_REQUESTS = [reason.value for reason in Refused if reason is not Refused.INVALID_TRACE_ID]
+"""Of requests that are refused whole."""
+REFUSED_SPANS = [Refused.INVALID_TRACE_ID.value]
+"""Of single spans."""
+HANDSHAKES = ("CERTIFICATE_VERIFY_FAILED", "HTTP_REQUEST", "PEER_DID_NOT_RETURN_A_CERTIFICATE", "WRONG_VERSION_NUMBER")
+"""What BoringSSL calls the usual reasons for which a handshake fails."""
+LOST = [reason.value for reason in Lost]
+EARLY = ("max_memory_mib", "maximum_trace_size_bytes", "memory_limit", "num_traces", "sample_on_first_match")
+"""Why traces are decided before their time (`pipeline.early`)."""
+SOURCES = ("access_log", "channel", "client")
+"""What enrichment knows requests from."""
+FOUND = (*SOURCES, "ambiguous", "no_collection", "unknown")
+"""What became of looking for a request's collection."""
+LINES = ("doubled", "evicted", "foreign", "malformed", "received")
+"""What became of lines of the access log."""
+RECOVERED = ("kept", "sent", "taken_in")
+LATE = ("not_sampled", "sampled")
+DROPPED, NOT_SAMPLED, SAMPLED = "dropped", "not_sampled", "sampled"
+"""The decisions."""
