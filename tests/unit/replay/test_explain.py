@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import main
 
 from tests.support.recorded import FOLDER
+from tests.support.recordings import DATA
 from tests.unit.replay.recordings import request, sized, span, spans_in
 
 if TYPE_CHECKING:
@@ -51,7 +52,14 @@ def test_the_decision_comes_with_the_reason_of_each_policy(explain: Explain) -> 
     result = explain(1)
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[:2] == [f"trace {1:032x}: sampled by errors", "1 spans, 1.00 ms"]
+    assert lines[:6] == [
+        f"trace {1:032x}: sampled by errors",
+        "1 span, 1.00 ms",
+        "decided 30.5 s after its first span: its time was over (decision_wait)",
+        "its root and all parents were there",
+        "no source told a collection",
+        "order: drop policies first, then the others as they stand; the first that matches decides",
+    ]
     assert "heartbeats (drop) not sampled: not sampled by span_name" in lines
     assert "  span_name not sampled: no root span matches: a" in lines
     assert "errors (status_code) sampled: span `a` (app) has ERROR" in lines
@@ -75,6 +83,9 @@ def test_programs_get_json(explain: Explain) -> None:
         ("errors", "sampled"),
         ("slow", "not_sampled"),
     ]
+    assert document["order"] == ["heartbeats", "errors", "slow"]
+    assert (document["trigger"], document["trigger_setting"]) == ("time", "decision_wait")
+    assert [(one["name"], one["depth"], one["error"]) for one in document["waterfall"]] == [("a", 0, True)]
     assert document["policies"][1]["reason"] == "span `a` (app) has ERROR"
     assert document["policies"][0]["policies"][0]["verdict"] == "not_sampled"
     assert document["has_root"]
@@ -105,3 +116,55 @@ def test_what_a_replay_keeps_is_explained_as_kept(tmp_path: Path) -> None:
         document = json.loads(CliRunner().invoke(main, ["explain", trace_id, traces, "--format", "json"]).stdout)
         assert (document["decision"], document["policy"]) == ("sampled", policy)
         assert all(one["reason"] for one in document["policies"])
+
+
+LATER = request(span(8, end=5)), request(span(9, end=60))
+TRIGGERS = [
+    ("decision_wait: 10s", ("time", "decision_wait"), 10.2),
+    ("decision_wait_after_root_received: 2s", ("root", "decision_wait_after_root_received"), 2.0),
+    ("decision_wait_after_complete: 3s", ("complete", "decision_wait_after_complete"), 3.0),
+    ("num_traces: 1", ("limit", "num_traces"), 0.0),
+    ("maximum_trace_size_bytes: 10", ("limit", "maximum_trace_size_bytes"), 0.0),
+    ("sample_on_first_match: true", ("first_match", "sample_on_first_match"), 0.0),
+]
+
+
+@pytest.mark.parametrize(("setting", "trigger", "waited"), TRIGGERS, ids=[case[0] for case in TRIGGERS])
+def test_what_made_the_trace_due_is_told_with_its_setting(
+    explain: Explain, setting: str, trigger: tuple[str, str], waited: float
+) -> None:
+    slow = "policies: [{name: all, type: latency, latency: {threshold_ms: 0}}]"
+    explain.rules.write_text(f"{setting}\n{slow}\n")
+    explain.traces.write_bytes(sized(request(span(1), span(2)), *LATER))
+    document = json.loads(explain(1, "--format", "json").stdout)
+    assert (document["trigger"], document["trigger_setting"]) == trigger
+    assert document["waited_seconds"] == pytest.approx(waited, abs=0.6)
+    assert trigger[1] in explain(1).stdout
+
+
+def test_a_root_that_settles_it_at_once_is_told_as_the_trigger(explain: Explain) -> None:
+    document = json.loads(explain(3, "--format", "json").stdout)
+    assert (document["trigger"], document["decision"]) == ("root", "dropped")
+
+
+def test_a_trace_without_its_root_or_a_parent_is_told_so(explain: Explain) -> None:
+    explain.traces.write_bytes(sized(request(span(1, own=2, parent=9), span(2), span(2, own=3, parent=9))))
+    assert "its root span had not arrived" in explain(1).stdout
+    assert "the parent of a span had not arrived" in explain(2).stdout
+    document = json.loads(explain(1, "--format", "json").stdout)
+    assert (document["has_root"], document["complete"]) == (False, True)
+
+
+def test_enrichment_is_told_with_its_source() -> None:
+    """Of a request that the access log named."""
+    folder = DATA / "milvus-2.6.16"
+    arguments = [str(folder / "pymilvus.binpb.xz"), "--access-log", str(folder / "pymilvus.access.log.xz")]
+    every = "processors.tail_sampling.policies=[{name: products, type: collection, collection: {names: ['*']}}]"
+    rules = str(DATA.parents[1] / "compose" / "sampling.yaml")
+    replay = ["replay", *arguments, "--set", every, "--format", "json", "--against", rules]
+    gained = json.loads(CliRunner().invoke(main, replay).stdout)["against"]["gained"]
+    named = next(one for one in gained["by_collection"] if one["collection"])
+    explained = CliRunner().invoke(main, ["explain", named["examples"][0], *arguments, "--format", "json"])
+    enrichment = json.loads(explained.stdout)["enrichment"]
+    assert named["collection"] in {one["collection"] for one in enrichment}
+    assert {one["source"] for one in enrichment} <= {"access_log", "channel"}

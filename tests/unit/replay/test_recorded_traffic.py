@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,9 @@ def test_every_trace_and_every_span_of_it_is_counted() -> None:
     )
 
 
-@pytest.mark.parametrize("form", [as_json_lines, as_compressed_messages, gzip.compress, zstandard.compress])
+@pytest.mark.parametrize(
+    "form", [as_json_lines, as_compressed_messages, gzip.compress, zstandard.compress, lzma.compress]
+)
 def test_every_form_of_a_recording_gives_the_same_figures(tmp_path: Path, form: Callable[[bytes], bytes]) -> None:
     file = tmp_path / "recording"
     file.write_bytes(form(RECORDING.read_bytes()))

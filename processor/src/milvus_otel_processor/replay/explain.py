@@ -1,4 +1,4 @@
-"""The decision over one recorded trace, explained: as text for people, as JSON for programs."""
+"""The decision over one trace, explained: as text for people, as JSON for programs."""
 
 from __future__ import annotations
 
@@ -7,39 +7,72 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from milvus_otel_processor.demo.waterfall import waterfall
+from milvus_otel_processor.demo.waterfall import in_tree_order, waterfall
+from milvus_otel_processor.pipeline.decider import SHUTDOWN
+from milvus_otel_processor.replay.watch import COMPLETE, FIRST, LIMIT, ROOT, TIME
+from milvus_otel_processor.sampling.explanation import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
+    from milvus_otel_processor.demo.sink import KeptSpan
     from milvus_otel_processor.replay.watch import Explained
-    from milvus_otel_processor.sampling.explanation import Explanation
+    from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation
 
 _STYLES = {"sampled": "green", "dropped": "red", "not_sampled": "dim", None: "dim"}
-_SOURCE = "milvus.enrichment"
+_SOURCE, _COLLECTION, _DATABASE, _OPERATION = (
+    "milvus.enrichment",
+    "db.collection.name",
+    "db.namespace",
+    "db.operation.name",
+)
 _NOT_ASKED = "not_asked"
+_DROP = "drop"
+_SPANS_SHOWN = 40
+_TRIGGERS = {
+    TIME: "its time was over",
+    ROOT: "its root span had arrived",
+    COMPLETE: "it was complete and quiet",
+    FIRST: "a policy samples it, whatever else arrives",
+    LIMIT: "a limit was reached",
+    SHUTDOWN: "the processor stopped",
+}
 
 
-def to_json(trace_id: str, found: Explained) -> str:
-    """Return it as a JSON document."""
-    verdict = found.explanation.verdict
-    document = {
+def document(trace_id: str, found: Explained) -> dict[str, Any]:
+    """Return it as JSON has it."""
+    verdict, policies = found.explanation.verdict, found.explanation.policies
+    return {
         "trace_id": trace_id,
         "decision": verdict.decision.value,
         "policy": verdict.policy,
+        "trigger": found.trigger.kind,
+        "trigger_setting": found.trigger.setting or None,
+        "waited_seconds": round(found.waited, 3) if found.waited is not None else None,
         "spans": len(found.spans),
         "duration_ms": found.milliseconds,
         "has_root": found.has_root,
         "complete": found.complete,
-        "enrichment": sources(found),
+        "enrichment": list(_requests(found.spans)),
+        "order": [one.name for one in in_order(policies)],
         "policies": [
-            {"name": one.name, "type": one.type, "mode": one.mode, **_as_dict(one.explanation)}
-            for one in found.explanation.policies
+            {"name": one.name, "type": one.type, "mode": one.mode, **_as_dict(one.explanation)} for one in policies
         ],
+        "waterfall": list(_waterfall(found.spans)),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def to_json(trace_id: str, found: Explained) -> str:
+    """Return it as a JSON document."""
+    return json.dumps(document(trace_id, found), indent=2, ensure_ascii=False)
+
+
+def in_order(policies: Sequence[PolicyExplanation]) -> list[PolicyExplanation]:
+    """Return the policies in the order in which they count: `drop` first, shadows never."""
+    active = [one for one in policies if one.mode is None]
+    return sorted(active, key=lambda one: one.type != _DROP)
 
 
 def _as_dict(explanation: Explanation) -> dict[str, Any]:
@@ -52,9 +85,28 @@ def _as_dict(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def sources(found: Explained) -> list[str]:
-    """Return the sources of enrichment that told something about a request of the trace."""
-    return sorted({str(span.attributes[_SOURCE]) for span in found.spans if _SOURCE in span.attributes})
+def _requests(spans: Sequence[KeptSpan]) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each collection that is touched, and which source of enrichment told it."""
+    seen = set()
+    for span in spans:
+        known = tuple(span.attributes.get(key) for key in (_SOURCE, _COLLECTION, _DATABASE, _OPERATION))
+        if (known[0] is not None or known[1] is not None) and known not in seen:
+            seen.add(known)
+            yield dict(zip(("source", "collection", "database", "operation"), known, strict=True))
+
+
+def _waterfall(spans: Sequence[KeptSpan]) -> Iterator[dict[str, Any]]:
+    start = min((span.start for span in spans), default=0)
+    for span, depth in in_tree_order(list(spans)):
+        yield {
+            "name": span.name,
+            "service": span.service,
+            "depth": depth,
+            "start_ms": (span.start - start) / 1e6,
+            "duration_ms": (span.end - span.start) / 1e6,
+            "error": span.is_error,
+            "collection": span.attributes.get(_COLLECTION),
+        }
 
 
 def show(trace_id: str, found: Explained, console: Console) -> None:
@@ -69,17 +121,32 @@ def show(trace_id: str, found: Explained, console: Console) -> None:
         shadow = " (shadow)" if one.mode else ""
         _show(f"{one.name}{shadow}", one.type, one.explanation, console, depth=0)
     console.print()
-    console.print(waterfall(found.spans, console, 40))
+    console.print(waterfall(found.spans, console, _SPANS_SHOWN))
 
 
 def _facts(found: Explained) -> Iterator[str]:
-    yield f"{len(found.spans):,} spans, {found.milliseconds:,.2f} ms"
+    yield f"{amount(len(found.spans), 'span')}, {found.milliseconds:,.2f} ms"
+    trigger = found.trigger
+    by = f" ({trigger.setting})" if trigger.setting else ""
+    after = f" {found.waited:,.1f} s after its first span" if found.waited is not None else ""
+    yield f"decided{after}: {_TRIGGERS[trigger.kind]}{by}"
     if not found.has_root:
         yield "its root span had not arrived"
     elif not found.complete:
         yield "the parent of a span had not arrived"
-    told = sources(found)
-    yield f"collections told by: {', '.join(told)}" if told else "no source told a collection"
+    else:
+        yield "its root and all parents were there"
+    told = list(_requests(found.spans))
+    for one in told:
+        where = f" in {one['database']}" if one["database"] else ""
+        yield f"collection {one['collection'] or '-'}{where}: told by {one['source'] or 'the span itself'}"
+    if not told:
+        yield "no source told a collection"
+    drops = [one.name for one in found.explanation.policies if one.type == _DROP and one.mode is None]
+    if drops:
+        yield "order: drop policies first, then the others as they stand; the first that matches decides"
+    else:
+        yield "order: as they stand; the first that samples decides"
 
 
 def _show(name: str, type_: str, explanation: Explanation, console: Console, *, depth: int) -> None:

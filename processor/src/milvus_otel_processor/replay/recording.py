@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 from io import BufferedReader
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -23,6 +24,7 @@ _SIZE_BYTES = 4
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 _LARGEST_MESSAGE = 1 << 30  # a greater size is a sign of another format: no Collector writes a request of a gibibyte
 _GZIP_MAGIC = b"\x1f\x8b"
+_XZ_MAGIC = b"\xfd7zXZ\x00"
 _EXPECTED = "expected what the Collector's file exporter writes with format proto or json"
 
 
@@ -52,13 +54,13 @@ def read(path: Path, left_out: LeftOut | None = None) -> Iterator[Message]:
 
     Which of the file exporter's formats it is can be seen: `json` begins with a brace, `proto` with a size. With `compression:
     zstd` each message, of either format, is compressed behind its size; with the gate `exporter.file.nativeCompression` the
-    file as a whole is, as it also is when `zstd` or `gzip` was used by hand. What is not yielded is counted in `left_out`: the
-    last message of a file that is still being written, and requests of other signals.
+    file as a whole is, as it also is when `zstd`, `gzip` or `xz` was used by hand. What is not yielded is counted in `left_out`:
+    the last message of a file that is still being written, and requests of other signals.
     """
     left_out = left_out if left_out is not None else LeftOut()
     try:
         with path.open("rb") as file:
-            content = _inflated(file)
+            content = inflated(file)
             is_json = content.peek(1).lstrip()[:1] == b"{"
             for data, place in _lines(content, path) if is_json else _sized(content, path):
                 message = _message(data, place, path, left_out)
@@ -68,17 +70,20 @@ def read(path: Path, left_out: LeftOut | None = None) -> Iterator[Message]:
         left_out.cut_short[str(path)] = str(error)
     except EOFError:
         left_out.cut_short[str(path)] = "the compressed file ends in the middle"
-    except (OSError, ZstdError) as error:
+    except (OSError, ZstdError, lzma.LZMAError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise RecordingError(f"{path}: cannot be read: {reason}") from None
 
 
-def _inflated(file: BufferedReader) -> BufferedReader:
+def inflated(file: BufferedReader) -> BufferedReader:
+    """Return what the file holds, decompressed where it is compressed."""
     start = file.peek(len(ZSTD_MAGIC))
     if start.startswith(_GZIP_MAGIC):
         return BufferedReader(cast("RawIOBase", gzip.open(file)))
     if start.startswith(ZSTD_MAGIC):
         return BufferedReader(ZstdFrames(file))
+    if start.startswith(_XZ_MAGIC):
+        return BufferedReader(cast("RawIOBase", lzma.open(file)))
     return file
 
 

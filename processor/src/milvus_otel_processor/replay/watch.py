@@ -36,6 +36,12 @@ class Trigger(NamedTuple):
     """The key of the `tail_sampling` block that says so; empty where none does."""
 
 
+def not_by_the_store(trigger: str) -> Trigger:
+    """Return what made a trace due, where that was not the store but one of the others in `pipeline.decider`."""
+    kind = {FIRST_MATCH: FIRST, SHUTDOWN: SHUTDOWN}.get(trigger, LIMIT)
+    return Trigger(kind, "" if kind == SHUTDOWN else trigger)
+
+
 class Explained(NamedTuple):
     """One trace at its decision."""
 
@@ -45,8 +51,8 @@ class Explained(NamedTuple):
     milliseconds: float
     has_root: bool
     complete: bool
-    waited: float
-    """Seconds from its first span to the decision, on the recording's clock."""
+    waited: float | None
+    """Seconds from its first span to the decision, on the recording's clock; None where that is not known."""
     trigger: Trigger
 
 
@@ -91,6 +97,7 @@ class ExplainedRules(WatchedRules):
         super().replace(settings)
         self._settings = settings
         self.asks_roots = False
+        self.reads_enrichment = True  # what is known of the trace is part of the explanation
 
     def before(self, request: bytes) -> None:
         """Note when spans of the wanted trace arrive."""
@@ -125,8 +132,7 @@ class ExplainedRules(WatchedRules):
         if self._settled:
             return Trigger(ROOT, "")
         if self.trigger != DUE:
-            kind = {FIRST_MATCH: FIRST, SHUTDOWN: SHUTDOWN}.get(self.trigger, LIMIT)
-            return Trigger(kind, "" if kind == SHUTDOWN else self.trigger)
+            return not_by_the_store(self.trigger)
         now, after_root = self._now(), settings.decision_wait_after_root_received
         if self._first is None or now - self._first >= settings.decision_wait:
             return Trigger(TIME, "decision_wait")
