@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from milvus_otel_processor.enrichment.pairing.alignment import probabilities
 from milvus_otel_processor.enrichment.pairing.likelihood import LONGEST_SURPLUS, fit
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.benchmarks.coverage import measure
 from tests.support.enrichment import (
@@ -141,6 +142,17 @@ def test_an_exception_on_its_spans_tells_which_of_two_lines_is_the_call_s() -> N
     task.events.add(name="exception").attributes.add(key="exception.message").value.string_value = message
     failed = with_span(failed, task)
     assert named(bench, failed, good)[0] == "missing"
+
+
+def test_an_exception_of_the_application_around_it_says_nothing_of_a_call() -> None:
+    bench = Bench()
+    bench.log(search("products"))
+    trace = call(1)
+    around = span(201, "app: checkout", trace_id=(1).to_bytes(16, "big"))
+    around.events.add(name="exception").attributes.add(
+        key="exception.message"
+    ).value.string_value = "collection not found[database=default][collection=missing]"
+    assert named(bench, trace_of(around, *map(Span.FromString, trace.spans))) == ["products"]
 
 
 def test_a_channel_of_another_collection_rules_a_line_out() -> None:

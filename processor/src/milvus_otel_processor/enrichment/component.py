@@ -12,10 +12,11 @@ from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
 from milvus_otel_processor.enrichment.catalogue.milvus import TRACE_ID, Connection, Reader
 from milvus_otel_processor.enrichment.catalogue.refresher import Refresher
 from milvus_otel_processor.enrichment.enricher import Enricher
+from milvus_otel_processor.enrichment.grpc_status import grpc_may_have_failed
 from milvus_otel_processor.enrichment.sources.access_log import AccessLogSource
 from milvus_otel_processor.enrichment.sources.channel import ChannelSource
 from milvus_otel_processor.enrichment.sources.client import ClientSource
-from milvus_otel_processor.enrichment.sources.custom import load
+from milvus_otel_processor.enrichment.sources.custom import CustomSource, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
-    from milvus_otel_processor.enrichment.sources.base import KnownSource
+    from milvus_otel_processor.enrichment.sources.base import Source
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.telemetry.counters import Telemetry
@@ -71,7 +72,7 @@ class Enrichment:
         )
         channels = ChannelSource(self.catalogue)
         lines = AccessLogSource(store, self.catalogue)
-        known: dict[str, KnownSource] = {
+        known: dict[str, Source] = {
             "client": ClientSource(),
             "access_log": lines,
             "channel": channels,
@@ -95,7 +96,7 @@ class Enrichment:
             channels=channels if channels in sources else None,
             resolve=self.catalogue.find,
             doubt=self.catalogue.doubt,
-            calls_of=store.calls_of if lines in sources else lambda _: (),
+            may_fail=_may_fail(sources),
             writer=Writer(_selection(settings.attributes.subtree), _selection(settings.attributes.request)),
             spans=telemetry.enriched_spans,
             requests=telemetry.enriched_requests,
@@ -145,6 +146,14 @@ class Enrichment:
     def stop(self, timeout: float) -> None:
         """Stop reading the catalogue, within about `timeout` seconds."""
         self._refresher.stop(timeout)
+
+
+def _may_fail(sources: Sequence[Source]) -> Callable[[Trace], bool]:
+    """Return what tells whether one of a trace's requests may have failed, as far as these sources know."""
+    if any(isinstance(source, CustomSource) for source in sources):
+        return lambda _: True  # nobody knows what a user's source knows
+    lines = next((source for source in sources if isinstance(source, AccessLogSource)), None)
+    return lines.may_fail if lines is not None else grpc_may_have_failed
 
 
 def _selection(settings: SelectionSettings) -> Selection:

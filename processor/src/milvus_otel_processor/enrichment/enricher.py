@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.attributes import Writer, Written
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.enrichment.sources.base import KnownSource
+    from milvus_otel_processor.enrichment.sources.base import Source
     from milvus_otel_processor.enrichment.sources.channel import ChannelSource
     from milvus_otel_processor.spans.attributes import Encoded
-    from milvus_otel_processor.spans.calls import Call
     from milvus_otel_processor.spans.contract import Trace
 
     Known = tuple[Facts, Collection | None, str]
@@ -41,28 +40,28 @@ class Enricher:
     """Appends attributes to the spans of Milvus requests, one trace at a time; never waits for anything.
 
     `resolve` finds the collection that a database and a name, or alias, stand for; `doubt` is told of one that a request
-    contradicts. `calls_of` returns the calls of a trace, and how they ended, as far as the access log's source has seen them.
+    contradicts. `may_fail` tells whether to enrich a trace may make one of its spans an ERROR; False is a sure no.
     `spans` and `requests` count those that were enriched, by source; of nested requests the outermost counts.
     """
 
     def __init__(
         self,
         *,
-        sources: Sequence[KnownSource],
+        sources: Sequence[Source],
         channels: ChannelSource | None,
         resolve: Callable[[str | None, str], Collection | None],
         doubt: Callable[[Collection], None] = lambda _: None,
-        calls_of: Callable[[bytes], Sequence[Call]] = lambda _: (),
+        may_fail: Callable[[Trace], bool] = grpc_may_have_failed,
         writer: Writer,
         spans: Counter[str],
         requests: Counter[str],
     ) -> None:
         self._sources = sources
-        self._may_fail = [source.may_fail for source in sources if source.may_fail is not None]
         self._channels = channels
         self._resolve = resolve
         self._doubt = doubt
-        self._calls_of = calls_of
+        self.may_fail = may_fail
+        """Tell whether to enrich a trace may make one of its spans an ERROR; False is a sure no."""
         self._writer = writer
         self._spans = spans
         self._requests = requests
@@ -89,15 +88,6 @@ class Enricher:
         """Do the same with a span of a trace that is decided, where it is that of a request, and one may have failed."""
         if may_hold_requests(trace) and self.may_fail(trace):
             self.enrich(trace)
-
-    def may_fail(self, trace: Trace) -> bool:
-        """Tell whether to enrich this trace may make one of its spans an ERROR; False is a sure no."""
-        if not self._calls_of(trace.id) and grpc_may_have_failed(trace):
-            return True
-        for may_fail in self._may_fail:  # noqa: SIM110 - for every trace; a generator would cost as much as the answers
-            if may_fail(trace):
-                return True
-        return False
 
     def _common(self, trace: Trace, requests: Sequence[Request], written: Sequence[Written | None]) -> Encoded | None:
         first = written[0]
@@ -157,17 +147,15 @@ class Enricher:
     def _write(self, trace: Trace, request: Request, known: Known, written: Written) -> None:
         own, names = request.span, written.subtree
         for_own = written.own if request.parent is None else names
-        has = trace.attributes(own).keys() if for_own.may_be_in(trace.span(own)) else ()
-        at_own = for_own.without(has)
-        below = [index for index in request.spans if index != own]
+        below = request.spans.copy()
+        below.remove(own)
         # Milvus gives its own spans no such attributes; where something else does, it gives them to the request's span as well.
-        free = names.without(has) is names.all
-        if free and request.only_milvus:
+        if request.only_milvus and not names.may_be_in(trace.span(own)):
             trace.append(below, names.all)
             unchanged = 0
         else:
-            unchanged = trace.append_missing(below, names) + (not at_own)
-        trace.append((own,), at_own)
+            unchanged = trace.append_missing(below, names)
+        unchanged += trace.append_missing((own,), for_own)
         if known[2]:
             self._spans[known[2]] += len(request.spans) - unchanged
         if known[0].error_type is not None and request.server is not None:
@@ -181,7 +169,7 @@ class Enricher:
     def _enrich_detached(self, trace: Trace) -> Encoded | None:
         """Enrich Milvus' work outside of requests, whose spans name the channel that it is for."""
         assert self._channels is not None
-        facts = self._channels.of_spans(trace, range(len(trace)))
+        facts = self._channels.of_spans(trace, trace.holding(MARK))
         if facts is None or facts.collection is None:
             return None
         collection = self._resolve(facts.namespace, facts.collection)

@@ -48,6 +48,13 @@ class Request:
         self.only_milvus = False
         """Whether all of `spans` but its own are known to be of Milvus itself."""
 
+    def spans_holding(self, trace: Trace, text: bytes) -> Sequence[int]:
+        """Return the places of those of its spans in whose bytes these occur."""
+        # The trace finds them quicker, but to ask it of all its spans for each of many requests would be quadratic.
+        if len(self.spans) == len(trace):
+            return trace.holding(text)
+        return [place for place in self.spans if text in trace.span(place)]
+
     @property
     def span(self) -> int:
         """The place of the request's own span: the caller's if there is one, else Milvus'."""

@@ -19,6 +19,7 @@ _SPAN_ATTRIBUTES_TAG = b"\x4a"  # field 9, length-delimited
 _TRACE_STATE_TAG = b"\x1a"  # field 3, length-delimited
 _KEY_TAG, _VALUE_TAG, _STRING_TAG, _ARRAY_TAG = b"\x0a", b"\x12", b"\x0a", b"\x2a"
 _BOOL_TAG, _INT_TAG, _DOUBLE_TAG = b"\x10", b"\x18", b"\x21"
+_SHORT = tuple(bytes((number,)) for number in range(0x80))
 
 
 def span_attribute(key: str, value: Value | Sequence[Value]) -> bytes:
@@ -67,6 +68,8 @@ def _delimited(tag: bytes, payload: bytes) -> bytes:
 
 
 def _varint(number: int) -> bytes:
+    if number <= 0x7F:  # nearly always
+        return _SHORT[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -94,7 +97,10 @@ class Encoded:
 
     def may_be_in(self, span: bytes) -> bool:
         """Tell whether a serialized span holds the bytes of one of the keys: False is a sure no."""
-        return any(key in span for key in self._keys)
+        for key in self._keys:  # noqa: SIM110 - for every request; a generator would cost as much as the answers
+            if key in span:
+                return True
+        return False
 
     def without(self, keys: Collection[bytes]) -> bytes:
         """Return the attributes less those with one of these keys."""

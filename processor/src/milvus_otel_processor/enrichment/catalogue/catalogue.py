@@ -111,7 +111,8 @@ class Catalogue:
         """Tell that a request has made, changed or dropped a collection or an alias; `name` is the collection, if it is known."""
         self._changes.append((namespace, name))
         found = self._by_name.get((namespace or _DEFAULT, name)) if name is not None else None
-        if found is not None:
+        # What stays the same object has its bytes remembered.
+        if found is not None and (found.row_count, found.load_state, found.replica_count) != (None, None, None):
             self.put(replace(found, row_count=None, load_state=None, replica_count=None))
 
     def take_changes(self) -> bool:

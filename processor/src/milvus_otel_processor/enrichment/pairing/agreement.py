@@ -70,13 +70,12 @@ class Evidence(NamedTuple):
         ids: set[int] = set()
         messages: set[str] = set()
         if len(catalogue) and trace.may_hold(_CHANNEL_MARK):
-            ids = {int(one) for place in request.spans for one in _channel(trace.span(place))}
+            ids = {
+                int(one) for place in request.spans_holding(trace, _CHANNEL_MARK) for one in _channel(trace.span(place))
+            }
         if trace.may_hold(_EXCEPTION):
             messages = {
-                message
-                for place in request.spans
-                if _EXCEPTION in trace.span(place)
-                for message in _messages(trace, place)
+                message for place in request.spans_holding(trace, _EXCEPTION) for message in _messages(trace, place)
             }
         missing = {found for message in messages for found in _not_found(message)}
         return cls(frozenset(ids), frozenset(missing), frozenset(messages), len(request.spans) < _WITH_TASK, catalogue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.access_log.store import may_be_made_up
+from milvus_otel_processor.enrichment.grpc_status import grpc_may_have_failed
 from milvus_otel_processor.enrichment.pairing.agreement import Evidence, agreed
 from milvus_otel_processor.enrichment.pairing.connection import Candidate
 from milvus_otel_processor.enrichment.requests import SERVICE
@@ -48,7 +49,7 @@ class AccessLogSource:
                 self._store.add_calls(calls)
 
     def may_fail(self, trace: Trace) -> bool:
-        """Tell whether a line of the trace says so, or one that may be of one of its calls, or gRPC of a call."""
+        """Tell whether gRPC may have ended one of the trace's calls with an error, or a line says so that may be of one of them."""
         store, trace_id = self._store, trace.id
         if may_be_made_up(trace_id):
             for line in store.of_trace(trace_id):
@@ -59,6 +60,8 @@ class AccessLogSource:
         for call in calls:
             if call.status:
                 return True
+        if not calls and grpc_may_have_failed(trace):
+            return True
         if not store.holds_open_failures():
             return False
         if not calls:

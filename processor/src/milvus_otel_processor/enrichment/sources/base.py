@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
@@ -28,15 +28,4 @@ class Source(Protocol):
 
         Sources that come earlier in the list go first: of a later one only counts what they did not know. May raise DecodeError
         at a malformed span; must not change the trace.
-        """
-
-
-class KnownSource(Source, Protocol):
-    """A source as the enricher sees it: one of ours, or the wrapper of a user's."""
-
-    @property
-    def may_fail(self) -> Callable[[Trace], bool] | None:
-        """Tells whether this source may know of a request in a trace that failed: False is a sure no.
-
-        None where it knows nothing of failures.
         """

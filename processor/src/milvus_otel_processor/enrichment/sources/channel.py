@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.enrichment.facts import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.requests import Request
@@ -24,7 +24,6 @@ class ChannelSource:
     """Finds channels in names and events, and asks the catalogue whose they are."""
 
     name = "channel"
-    may_fail = None
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -35,14 +34,13 @@ class ChannelSource:
             return {}
         found = {}
         for place, request in enumerate(requests):
-            facts = self.of_spans(trace, request.spans)
+            facts = self.of_spans(trace, request.spans_holding(trace, MARK))
             if facts is not None:
                 found[place] = facts
         return found
 
-    def of_spans(self, trace: Trace, places: Collection[int]) -> Facts | None:
+    def of_spans(self, trace: Trace, places: Sequence[int]) -> Facts | None:
         """Return the collection whose channels the spans at these places name, if it is one alone and the catalogue knows it."""
-        marked = [trace.span(index) for index in trace.holding(MARK) if index in places]
-        ids = {int(match) for span in marked for match in _CHANNEL.findall(span)}
+        ids = {int(match) for index in places for match in _CHANNEL.findall(trace.span(index))}
         collection = self._catalogue.by_id(ids.pop()) if len(ids) == 1 else None
         return Facts(collection.name, collection.namespace) if collection is not None else None

@@ -27,7 +27,6 @@ class ClientSource:
     """Reads the attributes of the operations' spans, and of those of their calls that name a collection."""
 
     name = "client"
-    may_fail = None
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what each caller's span says."""

@@ -31,10 +31,6 @@ class CustomSource:
         self._path = path
         self._failures = failures
 
-    def may_fail(self, trace: Trace) -> bool:  # noqa: ARG002
-        """Return True: nobody knows what a user's source knows."""
-        return True
-
     def facts(self, trace: Trace, requests: Sequence[Request]) -> Mapping[int, Facts]:
         """Return what the user's source returns, or nothing where it raises."""
         try:
