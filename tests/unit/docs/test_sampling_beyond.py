@@ -21,7 +21,7 @@ EXAMPLES = [
     for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     if "policies" in (example := YAML(typ="safe", pure=True).load(text))
 ]
-OURS = {"collection", "dynamic", "milvus_error", "span_name"}
+OURS = {"collection", "dynamic", "milvus_error", "milvus_latency", "milvus_result", "span_name"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["policies"][0]["name"])

@@ -69,7 +69,7 @@ def sorted_rules(sampler: Sampler, settings: Any) -> list[Any]:
 SEARCH = span(
     name="Search", start_ms=1000, end_ms=1412, status=2, attributes={"tier": "vip", "n": 5, "debug": True, "ratio": 0.5}
 )
-MILVUS = span(number=2, parent=1, name="query", start_ms=1000, end_ms=1001, attributes={"db.system.name": "milvus", "db.collection.name": "products", "db.namespace": "shop", "db.response.status_code": "100"})  # fmt: skip
+MILVUS = span(number=2, parent=1, name="query", start_ms=1000, end_ms=1001, attributes={"db.system.name": "milvus", "db.operation.name": "query", "db.collection.name": "products", "db.namespace": "shop", "db.response.status_code": "100"})  # fmt: skip
 SAMPLED, NOT_SAMPLED, DROPPED = "sampled", "not_sampled", "dropped"
 
 CASES = [
@@ -106,6 +106,10 @@ CASES = [
     ("collection: {names: [other]}", NOT_SAMPLED, "requests are on `products` in `shop`"),
     ("milvus_error: {codes: [100]}", SAMPLED, "a Milvus request failed with 100"),
     ("milvus_error: {codes: [8]}", NOT_SAMPLED, "Milvus requests failed with other codes: 100"),
+    ("milvus_latency: {threshold_ms: 0}", SAMPLED, "the request query on `products` took 1 ms, above 0 ms"),
+    ("milvus_latency: {threshold_ms: 300}", NOT_SAMPLED, "the request query on `products` took 1 ms, not above 300 ms"),
+    ("milvus_latency: {threshold_ms: 0, operations: [search]}", NOT_SAMPLED, "none of 1 Milvus request counts by its operation or collection: query"),
+    ("milvus_result: {}", NOT_SAMPLED, "no span of a client says how many rows a Milvus request returned"),
     ("dynamic: {traces_per_second: 5, keys: [db.collection.name, root.name]}", SAMPLED, "key products, Search: traces of it are sampled with 100 %"),
     ("ottl_condition: {span: ['kind == 9', 'name == \"Search\"']}", SAMPLED, 'span `Search` (shop): name == "Search"'),
     ("ottl_condition: {span: ['kind == 9']}", NOT_SAMPLED, "no condition holds for 2 spans"),

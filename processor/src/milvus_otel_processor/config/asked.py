@@ -56,7 +56,7 @@ def remarks_on_attributes(rules: TailSamplingSettings, milvus: MilvusSettings | 
     """
     for path, policy in located(rules.policies, "policies"):
         type_ = str(getattr(policy, "type", ""))
-        if milvus is None and type_ in ("collection", "milvus_error"):
+        if milvus is None and (type_ in ("collection", "milvus_error") or any(policy.asked_collections())):
             yield (
                 f"{path}.type: {type_} asks for what the milvus processor writes, and that is not in the pipeline; only spans of "
                 f"clients that write it themselves can match"

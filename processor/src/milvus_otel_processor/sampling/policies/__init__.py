@@ -17,6 +17,8 @@ from milvus_otel_processor.sampling.policies.drop import DropPolicy, DropSetting
 from milvus_otel_processor.sampling.policies.dynamic import DynamicPolicy
 from milvus_otel_processor.sampling.policies.latency import LatencyPolicy
 from milvus_otel_processor.sampling.policies.milvus_error import MilvusErrorPolicy
+from milvus_otel_processor.sampling.policies.milvus_latency import MilvusLatencyPolicy
+from milvus_otel_processor.sampling.policies.milvus_result import MilvusResultPolicy
 from milvus_otel_processor.sampling.policies.not_ import NotPolicy, NotSettings
 from milvus_otel_processor.sampling.policies.numeric_attribute import NumericAttributePolicy
 from milvus_otel_processor.sampling.policies.ottl_condition import OttlConditionPolicy
@@ -39,6 +41,8 @@ _NoDrop = (
     | DynamicPolicy
     | LatencyPolicy
     | MilvusErrorPolicy
+    | MilvusLatencyPolicy
+    | MilvusResultPolicy
     | NotPolicy
     | NumericAttributePolicy
     | OttlConditionPolicy

@@ -31,6 +31,8 @@ BLOCKS = frozenset(
         "dynamic",
         "latency",
         "milvus_error",
+        "milvus_latency",
+        "milvus_result",
         "not",
         "numeric_attribute",
         "ottl_condition",

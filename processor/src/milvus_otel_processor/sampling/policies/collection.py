@@ -41,6 +41,27 @@ class CollectionSettings(Settings):
     )
 
 
+class Named:
+    """Tells whether a request is on one of the collections, in one of the databases; with no collection named, on any."""
+
+    def __init__(self, names: Sequence[str], database: str | None) -> None:
+        self._named = wildcards(names) if names else None
+        self._in_database = wildcards([database]) if database is not None else None
+        self.is_everything = self._named is None and self._in_database is None
+        """Whether every request is meant."""
+
+    def matches(self, attributes: dict[bytes, bytes]) -> bool:
+        """Tell whether the span of a request with these attributes is meant; one whose database is not known is in none."""
+        if self._named is not None:
+            names = [attributes[key] for key in (COLLECTION, ALIAS) if key in attributes]
+            if not any(map(self._named, names)):
+                return False
+        if self._in_database is None:
+            return True
+        database = attributes.get(NAMESPACE)
+        return database is not None and self._in_database(database)
+
+
 class Collection(Evaluator):
     """Samples traces with a Milvus request on one of the collections.
 
@@ -49,20 +70,15 @@ class Collection(Evaluator):
     """
 
     def __init__(self, settings: CollectionSettings) -> None:
-        self._named = wildcards(settings.names)
-        self._in_database = wildcards([settings.database]) if settings.database is not None else None
+        self._named = Named(settings.names, settings.database)
         self._found, self._not_found = answers(invert_match=settings.invert_match)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a request is on one of the collections, or with `invert_match` where none is."""
         for attributes in milvus_spans(trace, COLLECTION):
-            is_named = self._named(attributes[COLLECTION]) or (ALIAS in attributes and self._named(attributes[ALIAS]))
-            if is_named and self._is_in_database(attributes.get(NAMESPACE)):
+            if self._named.matches(attributes):
                 return self._found
         return self._not_found
-
-    def _is_in_database(self, name: bytes | None) -> bool:
-        return self._in_database is None or (name is not None and self._in_database(name))
 
     def why(self, trace: Trace, decision: Decision) -> str:  # noqa: ARG002
         """Return the reason."""
@@ -74,8 +90,7 @@ class Collection(Evaluator):
                 f" in `{database.decode('utf-8', 'replace')}`" if database else " in an unknown database"
             )
             names.append(where)
-            is_named = self._named(attributes[COLLECTION]) or (ALIAS in attributes and self._named(attributes[ALIAS]))
-            if is_named and self._is_in_database(database):
+            if self._named.matches(attributes):
                 return f"a request is on the collection {where}"
         return f"requests are on {listed(names)}" if names else "no span names a collection of a Milvus request"
 
@@ -92,6 +107,18 @@ def _expression(pattern: str) -> str:
     return rf"(?s)\A{''.join(parts)}\z"
 
 
+def remarks_on_names(names: Sequence[str], database: str | None, path: str, block: str) -> Iterator[str]:
+    """Yield what is to be said of the names of collections at this path, and of the `database` of the block: never a match."""
+    named = [(f"{path}[{index}]", name) for index, name in enumerate(names)]
+    named += [(f"{block}.database", database)] if database is not None else []
+    for where, name in named:
+        if not name:
+            yield f"{where}: is empty, and matches nothing"
+        elif _LIKE_AN_EXPRESSION.search(name):
+            yield f"{where}: {name!r} is not a regular expression; * stands for any text and ? for any one character"
+    yield from remarks.of_doubles([name for name in names if name], path)
+
+
 class CollectionPolicy(PolicySettings):
     """Traces by the Milvus collection that a request in them is on."""
 
@@ -100,15 +127,7 @@ class CollectionPolicy(PolicySettings):
 
     def remarks(self) -> Iterator[str]:
         """Yield names that match nothing, or that are regular expressions, which these are not."""
-        collection = self.collection
-        named = [(f"collection.names[{index}]", name) for index, name in enumerate(collection.names)]
-        named += [("collection.database", collection.database)] if collection.database is not None else []
-        for where, name in named:
-            if not name:
-                yield f"{where}: is empty, and matches nothing"
-            elif _LIKE_AN_EXPRESSION.search(name):
-                yield f"{where}: {name!r} is not a regular expression; * stands for any text and ? for any one character"
-        yield from remarks.of_doubles([name for name in collection.names if name], "collection.names")
+        yield from remarks_on_names(self.collection.names, self.collection.database, "collection.names", "collection")
 
     def constant(self) -> bool | None:
         """Return what follows where no name can match."""

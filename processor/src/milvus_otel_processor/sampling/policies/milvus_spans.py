@@ -24,9 +24,14 @@ def milvus_spans(trace: Trace, key: bytes) -> Iterator[dict[bytes, bytes]]:
     Numbers are given as text, what is neither text nor number as an empty one. Raises DecodeError at a malformed span.
     """
     for index in trace.holding(key):
-        texts = {name: _text(value) for name, value in trace.attributes(index).items()}
+        texts = texts_of(trace.attributes(index))
         if key in texts and texts.get(_SYSTEM, texts.get(_OLDER_SYSTEM)) == _MILVUS:
             yield texts
+
+
+def texts_of(attributes: dict[bytes, AnyValue]) -> dict[bytes, bytes]:
+    """Return attributes as texts: numbers as such, what is neither text nor number as an empty one."""
+    return {name: _text(value) for name, value in attributes.items()}
 
 
 def _text(value: AnyValue) -> bytes:
