@@ -37,6 +37,7 @@ class Configuration:
     memory_limiter: MemoryLimiterSettings = field(default_factory=MemoryLimiterSettings)
     file_storage: FileStorageSettings | None = None
     authenticator: BearerTokenSettings | None = None
+    exporter_authenticator: BearerTokenSettings | None = None
     store: StoreKind = field(default_factory=stores.kind)
 
     @property

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNIT_SECONDS = {
     "ns": Decimal("1e-9"),
@@ -22,6 +22,10 @@ _TERM = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _DURATION = re.compile(rf"[+-]?(?:{_TERM.pattern})+")
 
 
+ComponentId = Annotated[str, "component id"]
+"""The id of a component, `type` or `type/name`. A list of these is never a text: the Collector splits none at commas."""
+
+
 class Settings(BaseModel):
     """Settings of one component: typed, immutable, and closed to keys that nobody knows."""
 
@@ -30,6 +34,14 @@ class Settings(BaseModel):
     def notes(self) -> list[str]:
         """Return what means nothing here, or can never matter: for each the path of a value, a colon and what is to be said."""
         return []
+
+
+class AuthSettings(Settings):
+    """Who may send, or how we show who we are."""
+
+    authenticator: ComponentId = Field(
+        description="The id of a `bearertokenauth` extension: the token that senders have to show, or that we show."
+    )
 
 
 def parse_duration(text: object) -> float:
@@ -56,9 +68,6 @@ def _not_negative(value: object) -> float:
 
 Duration = Annotated[float, BeforeValidator(_not_negative)]
 """Seconds as a float; in YAML a string with a unit, as the Collector writes it."""
-
-ComponentId = Annotated[str, "component id"]
-"""The id of a component, `type` or `type/name`. A list of these is never a text: the Collector splits none at commas."""
 
 _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\s:/\[\]]+):(\d{1,5})")
 _SCHEME = re.compile(r"https?://|dns:///")

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from milvus_otel_processor.certificates import pem
+from milvus_otel_processor.certificates import check_pair, pem
 from milvus_otel_processor.settings import Settings
 
 
@@ -38,8 +38,19 @@ class ClientTlsSettings(Settings):
         return self
 
     def certificates(self) -> ClientCertificates:
-        """Read the files. Raises CertificateError where one cannot be read, or is not a PEM file."""
-        return ClientCertificates(_content(self.ca_file), _content(self.cert_file), _content(self.key_file))
+        """Read the files.
+
+        Raises CertificateError where one cannot be read, is not a PEM file, or where the key is not that of the certificate.
+        """
+        found = ClientCertificates(_content(self.ca_file), _content(self.cert_file), _content(self.key_file))
+        if self.cert_file is not None and self.key_file is not None:
+            check_pair(Path(self.cert_file), Path(self.key_file))
+        return found
+
+    def named(self) -> dict[str, str]:
+        """Return the files with certificates, by the names of their settings."""
+        files = {"cert_file": self.cert_file, "ca_file": self.ca_file}
+        return {setting: file for setting, file in files.items() if file is not None}
 
 
 class ServerTlsSettings(Settings):
@@ -51,6 +62,11 @@ class ServerTlsSettings(Settings):
         default=None,
         description="PEM file of the authority whose certificates senders have to show; without it none is asked for.",
     )
+
+    def named(self) -> dict[str, str]:
+        """Return the files with certificates, by the names of their settings."""
+        files = {"cert_file": self.cert_file, "client_ca_file": self.client_ca_file}
+        return {setting: file for setting, file in files.items() if file is not None}
 
 
 def _content(file: str | None) -> bytes | None:

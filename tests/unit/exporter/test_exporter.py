@@ -12,6 +12,7 @@ import grpc
 import pytest
 from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
+from milvus_otel_processor.extensions.bearer_token import BearerToken, BearerTokenSettings
 from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.trace import ReferenceTrace
 from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
@@ -342,6 +343,30 @@ class TestTheConnection:
             wait_until(lambda: len(server.requests) == 2, "the span to go over a new connection", interval=0.05)
             assert monotonic() - began < 20
             assert out.settled().exported_spans == 2
+
+    def test_the_token_of_a_file_is_shown_and_the_new_one_when_it_changes(self, tmp_path: Path) -> None:
+        file = tmp_path / "token"
+        file.write_text("first\n", encoding="ascii")
+        token = BearerToken(BearerTokenSettings(filename=str(file)))
+        with peer() as server:
+            exporter = OtlpExporter(exporter_settings(server.endpoint), Telemetry(), token=token.header)
+            exporter.start()
+            exporter.put(trace([SPAN]))
+            wait_until(lambda: len(server.requests) == 1, "the first request")
+            file.write_text("second\n", encoding="ascii")
+            assert token.renew()
+            exporter.put(trace([SPAN]))
+            exporter.stop(GRACE)
+        assert [one["authorization"] for one in server.metadata] == ["Bearer first", "Bearer second"]
+
+    def test_headers_that_are_replaced_go_with_the_next_request(self) -> None:
+        with peer() as server, exporting(server.endpoint, headers={"X-Tenant": "shop"}) as out:
+            out.put()
+            out.settled()
+            out.exporter.replace_headers({"X-Tenant": "farm"})
+            out.put()
+            out.stop()
+        assert [one["x-tenant"] for one in server.metadata] == ["shop", "farm"]
 
     def test_headers_go_with_each_request_in_lower_case(self) -> None:
         with peer() as server, exporting(server.endpoint, headers={"X-Tenant": "shop"}) as out:

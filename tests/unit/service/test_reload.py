@@ -29,7 +29,17 @@ class Watched(ConfigFolder):
         files = WatchedFiles()
         load = partial(load_config, path / "config.yaml", environ={}, on_read=files.note)
         self.files = files
-        self.reloader = Reloader(load().config, files, load, self.replaced.append)
+        self.renewed: list[list[str]] = []
+        """What the next looks at certificates and tokens find changed."""
+        self.headers: list[dict[str, str]] = []
+        self.reloader = Reloader(
+            load().config,
+            files,
+            load,
+            self.replaced.append,
+            replace_headers=lambda headers: self.headers.append(dict(headers)),
+            renew=lambda: self.renewed.pop() if self.renewed else [],
+        )
 
     def looks(self, times: int = 3) -> None:
         for _ in range(times):
@@ -212,6 +222,28 @@ def test_the_values_that_changed_are_not_logged(watched: Watched, caplog: pytest
     watched.looks()
     assert caplog.records
     assert not any("secret" in str(record.__dict__) for record in caplog.records)
+
+
+def test_asked_to_it_reads_certificates_again_and_says_which_have_changed(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched.renewed.append(["exporters.otlp.tls"])
+    watched.reloader.reload()
+    assert messages(caplog) == ["certificates or tokens have changed, new connections use them"]
+    assert caplog.records[0].__dict__["keys"] == ["exporters.otlp.tls"]
+
+
+def test_headers_of_the_exporter_that_have_changed_take_effect_without_a_restart(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched.write("config.yaml", CONFIG.replace("jaeger:4317", "jaeger:4317\n    headers: {x-token: '${file:token}'}"))
+    watched.write("token", "one")
+    watched.looks()
+    watched.write("token", "two")
+    watched.looks()
+    assert watched.headers == [{"x-token": "one"}, {"x-token": "two"}]
+    assert messages(caplog) == ["the exporter's headers have changed"] * 2
+    assert not any("one" in str(record.__dict__["keys"]) for record in caplog.records)
 
 
 def test_asked_to_it_loads_anew_though_nothing_has_changed(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 from functools import partial
 from threading import Event, Thread, Timer
+from time import time
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -49,7 +50,7 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     signals = Signals(on_hangup=asked.set, on_impatience=_ended_at_once)
     logs = loaded.config.service.telemetry.logs
     log_to_stderr(logs.level, logs.encoding)
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *loaded.problems_with_files(time())[1]):
         logger.warning("%s", warning)
     tune_allocator()
     try:
@@ -61,7 +62,15 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     tune_garbage_collection()
     _log_start(service.endpoint, path, loaded.config)
     load = partial(load_config, path, overrides=overrides, environ=os.environ, on_read=files.note)
-    reloader = Reloader(loaded.config, files, load, service.replace_rules, service.reloaded)
+    reloader = Reloader(
+        loaded.config,
+        files,
+        load,
+        service.replace_rules,
+        service.reloaded,
+        replace_headers=service.replace_headers,
+        renew=service.renew,
+    )
     Thread(target=reloader.run, args=[asked], name="reload", daemon=True).start()
     signals.wait()
     _stop(service, loaded.config.service.shutdown_timeout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from time import time
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -31,16 +32,28 @@ _ESCAPES_OF_PROPERTIES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
     show_default=True,
     help="How to say it: for people, for programs, or as annotations of GitHub Actions.",
 )
-def command(path: Path | None, overrides: tuple[str, ...], form: Literal["text", "json", "github"]) -> None:
+@click.option(
+    "--files/--no-files",
+    "reads_files",
+    default=True,
+    show_default=True,
+    help="Whether to read the certificates, keys and tokens that it names.",
+)
+def command(
+    path: Path | None, overrides: tuple[str, ...], form: Literal["text", "json", "github"], *, reads_files: bool
+) -> None:
     """Check a configuration, and what it includes, without running it.
 
     Says all that is wrong, each with file and line, and ends with status 1 if anything is. Warnings leave it valid. The file
-    may also hold rules alone, as sampling.yaml does.
+    may also hold rules alone, as sampling.yaml does. Certificates, keys and tokens in files are read: whether they are there, a
+    key is that of its certificate, and a certificate has not ended.
     """
     errors: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()
     try:
-        warnings = load_config(path, overrides=overrides, environ=os.environ, rules_alone=True).warnings
+        loaded = load_config(path, overrides=overrides, environ=os.environ, rules_alone=True)
+        errors, on_files = loaded.problems_with_files(time()) if reads_files else ((), [])
+        warnings = [*loaded.warnings, *on_files]
     except ConfigError as error:
         errors = error.problems
     found = [*((_ERROR, problem) for problem in errors), *((_WARNING, problem) for problem in warnings)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.components import SECTIONS, component, types
 from milvus_otel_processor.config.builtin import default_config_path
 from milvus_otel_processor.config.model import Config, ServiceSettings
+from milvus_otel_processor.config.named_files import remarks_on_files
 from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain
-from milvus_otel_processor.config.notes import notes
+from milvus_otel_processor.config.notes import notes, place_of
 from milvus_otel_processor.config.overrides import override, read_override
 from milvus_otel_processor.config.pipeline import (
     check_pipeline,
@@ -20,7 +21,7 @@ from milvus_otel_processor.config.pipeline import (
     unused_components,
 )
 from milvus_otel_processor.config.policy_overrides import override_policy
-from milvus_otel_processor.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
+from milvus_otel_processor.config.problems import ConfigError, Place, Problem, did_you_mean, one_of, shown
 from milvus_otel_processor.config.rules_alone import refused, rules_of, with_rules
 from milvus_otel_processor.config.substitution import Substitution
 from milvus_otel_processor.config.validation import validate
@@ -44,6 +45,15 @@ class LoadedConfig:
 
     config: Config
     warnings: tuple[Problem, ...]
+    root: Node = field(default=Mapping({}, Place("")), repr=False)
+
+    def problems_with_files(self, now: float) -> tuple[list[Problem], list[Problem]]:
+        """Read the certificates, keys and tokens that settings name; return errors and warnings. `now` is seconds since 1970."""
+        found: tuple[list[Problem], list[Problem]] = ([], [])
+        for remark in remarks_on_files(self.config, now):
+            problem = Problem(place_of(self.root, remark.path), remark.path, remark.message)
+            found[not remark.is_error].append(problem)
+        return found
 
 
 def load_config(
@@ -88,7 +98,7 @@ def load_config(
     warnings: list[Problem] = []
     config = _checked(root, warnings)
     found = (*substitution.warnings, *warnings, *unused_components(root), *notes(root, config))
-    return LoadedConfig(config, tuple(dict.fromkeys(found)))
+    return LoadedConfig(config, tuple(dict.fromkeys(found)), root)
 
 
 def _no_mapping(root: Node) -> str:

@@ -13,7 +13,7 @@ from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.settings import ComponentId, Duration, Settings
+from milvus_otel_processor.settings import AuthSettings, ComponentId, Duration, Settings
 from milvus_otel_processor.spans.stores import StoreKind
 from milvus_otel_processor.storage.settings import FileStorageSettings
 from milvus_otel_processor.telemetry.metrics import MetricsSettings
@@ -130,9 +130,12 @@ class Config(Settings):
     @property
     def authenticator(self) -> BearerTokenSettings | None:
         """The token that senders have to show: the extension that the receiver names as its `auth.authenticator`, if it does."""
-        auth = self.receiver.protocols.grpc.auth
-        found = self.extensions.get(auth.authenticator) if auth is not None else None
-        return found if isinstance(found, BearerTokenSettings) else None
+        return self._token(self.receiver.protocols.grpc.auth)
+
+    @property
+    def exporter_authenticator(self) -> BearerTokenSettings | None:
+        """The token that the exporter shows, likewise."""
+        return self._token(self.exporter.auth)
 
     @property
     def file_storage(self) -> FileStorageSettings | None:
@@ -152,6 +155,10 @@ class Config(Settings):
             else:
                 stages.append(StageSettings(name, settings, before))
         return stages
+
+    def _token(self, auth: AuthSettings | None) -> BearerTokenSettings | None:
+        found = self.extensions.get(auth.authenticator) if auth is not None else None
+        return found if isinstance(found, BearerTokenSettings) else None
 
     def _used_processors(self) -> list[Settings]:
         return [self.processors[name] for name in self.service.pipelines.traces.processors]

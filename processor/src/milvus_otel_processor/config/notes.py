@@ -35,7 +35,7 @@ def notes(root: Mapping, config: Config) -> Iterator[Problem]:
             found += _beside_sampling(settings)
         for note in found:
             path, _, message = note.partition(": ")
-            yield Problem(_place(node, path), f"{'.'.join(where)}.{path}", message)
+            yield Problem(place_of(node, path), f"{'.'.join(where)}.{path}", message)
 
 
 def _blocks(config: Config) -> Iterator[tuple[tuple[str, ...], Settings]]:
@@ -57,7 +57,8 @@ def _beside_sampling(settings: MilvusSettings) -> Iterator[str]:
         yield "wait_duration: means nothing beside tail_sampling, whose decision_wait is how long traces wait"
 
 
-def _place(node: Node, path: str) -> Place:
+def place_of(node: Node, path: str) -> Place:
+    """Return where the setting at a dotted path is written; of one that is not, where the block around it begins."""
     place = node.place
     for step in _STEP.finditer(path):
         index, key = step.group(1), step.group()

@@ -22,6 +22,13 @@ _LISTED_AT = {
 """Where the components of a section are listed that take part."""
 
 
+_AUTHENTICATOR_AT = {
+    "receivers": ("protocols", "grpc", "auth", "authenticator"),
+    "exporters": ("auth", "authenticator"),
+}
+"""Where in a component's settings its authenticator is named."""
+
+
 def component_type(component_id: str) -> str:
     """Return the `type` of an id, which is `type` or `type/name`."""
     return component_id.partition("/")[0]
@@ -105,15 +112,18 @@ def _check_tail_storage(root: Mapping) -> Iterator[Problem]:
 def _check_authenticators(root: Mapping) -> Iterator[Problem]:
     listed = [str(item.value) for item in _listed(root, "extensions")]
     known = [name for name in listed if component_type(name) == "bearertokenauth"]
-    receivers = root.get("receivers")
-    for name, entry in receivers.entries.items() if isinstance(receivers, Mapping) else ():
-        node: Node | None = entry.node
-        for key in ("protocols", "grpc", "auth", "authenticator"):
-            node = node.get(key) if isinstance(node, Mapping) else None
-        if isinstance(node, Scalar) and node.value not in known:
-            expected = one_of(known) if known else "expected a bearertokenauth extension, which has to be listed there"
-            what = f"{shown(node.value)} is no bearertokenauth extension in service.extensions, {expected}"
-            yield Problem(node.place, f"receivers.{name}.protocols.grpc.auth.authenticator", what)
+    for section, keys in _AUTHENTICATOR_AT.items():
+        components = root.get(section)
+        for name, entry in components.entries.items() if isinstance(components, Mapping) else ():
+            node: Node | None = entry.node
+            for key in keys:
+                node = node.get(key) if isinstance(node, Mapping) else None
+            if isinstance(node, Scalar) and node.value not in known:
+                expected = (
+                    one_of(known) if known else "expected a bearertokenauth extension, which has to be listed there"
+                )
+                what = f"{shown(node.value)} is no bearertokenauth extension in service.extensions, {expected}"
+                yield Problem(node.place, ".".join((section, name, *keys)), what)
 
 
 def _check_order(listed: list[Scalar]) -> Iterator[Problem]:

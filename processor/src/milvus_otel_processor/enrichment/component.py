@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from time import time_ns
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.enrichment.access_log.logs import AccessLog
 from milvus_otel_processor.enrichment.access_log.store import Store
 from milvus_otel_processor.enrichment.attributes import Selection, Writer
@@ -17,6 +19,7 @@ from milvus_otel_processor.enrichment.sources.access_log import AccessLogSource
 from milvus_otel_processor.enrichment.sources.channel import ChannelSource
 from milvus_otel_processor.enrichment.sources.client import ClientSource
 from milvus_otel_processor.enrichment.sources.custom import CustomSource, load
+from milvus_otel_processor.telemetry.paced import PacedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.telemetry.counters import Telemetry
+    from milvus_otel_processor.tls import ClientCertificates
 
+_log = logging.getLogger(__name__)
 
 _NANOSECONDS = 1e9
 _NEVER = 0.0
@@ -101,17 +106,19 @@ class Enrichment:
             spans=telemetry.enriched_spans,
             requests=telemetry.enriched_requests,
         )
-        connection = _connection(settings)
+        self._settings = settings
+        self._certificates = settings.tls.certificates()
         self._refresher = Refresher(
             settings.catalogue,
             self.catalogue,
-            lambda: Reader(connection),
+            lambda: Reader(_connection(settings, self._certificates)),
             clock=clock,
             random=random,
             counts=telemetry.catalogue_refreshes,
             on_read=lambda: on_catalogue(self.catalogue.all()),
             on_listed=lambda: setattr(telemetry, "catalogue_last_read", time_ns() / _NANOSECONDS),
         )
+        self._paced = PacedLog(_log, clock)
         self._reads = settings.catalogue.enabled
         if self._reads:
             telemetry.catalogue_last_read = _NEVER
@@ -143,6 +150,19 @@ class Enrichment:
         if self._reads:
             self._refresher.start()
 
+    def renew(self) -> bool:
+        """Read Milvus' certificates again, and connect anew where they have changed; tell whether they have."""
+        try:
+            certificates = self._settings.tls.certificates()
+        except CertificateError as error:
+            self._paced.tell(logging.ERROR, "a certificate cannot be read again, the one before stays: %s", error)
+            return False
+        if certificates == self._certificates:
+            return False
+        self._certificates = certificates
+        self._refresher.reconnect()
+        return True
+
     def stop(self, timeout: float) -> None:
         """Stop reading the catalogue, within about `timeout` seconds."""
         self._refresher.stop(timeout)
@@ -160,9 +180,8 @@ def _selection(settings: SelectionSettings) -> Selection:
     return Selection(settings.include, settings.exclude)
 
 
-def _connection(settings: MilvusSettings) -> Connection:
+def _connection(settings: MilvusSettings, certificates: ClientCertificates) -> Connection:
     scheme, _, target = settings.uri.rstrip("/").partition("://")
-    certificates = settings.tls.certificates()
     password = settings.password.get_secret_value()
     return Connection(
         target=target if ":" in target.rpartition("]")[2] else f"{target}:19530",

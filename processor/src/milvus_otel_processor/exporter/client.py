@@ -10,6 +10,8 @@ import grpc
 from milvus_otel_processor.spans.schema import DecodeError, ResponseView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from milvus_otel_processor.exporter.settings import ExporterSettings, KeepaliveSettings
     from milvus_otel_processor.spans.schema import PartialSuccess
     from milvus_otel_processor.tls import ClientCertificates
@@ -22,12 +24,14 @@ _COMPRESSION = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression
 class Client:
     """Sends serialized ExportTraceServiceRequests to one endpoint.
 
-    Raises CertificateError where a file of the TLS settings cannot be read.
+    `token` returns the header with the token that is to be shown, if any. Raises CertificateError where a file of the TLS settings
+    cannot be read.
     """
 
-    def __init__(self, settings: ExporterSettings) -> None:
+    def __init__(self, settings: ExporterSettings, token: Callable[[], tuple[str, str]] | None = None) -> None:
         self._timeout = settings.timeout or None
-        self._metadata = tuple((key.lower(), value) for key, value in settings.headers.items())
+        self._token = token
+        self.replace_headers(settings.headers)
         self._settings = settings
         self._lock = Lock()
         self._certificates = settings.tls.certificates()
@@ -36,10 +40,15 @@ class Client:
 
     def send(self, request: bytes) -> PartialSuccess | None:
         """Send a request and return what the peer rejected of it, if anything. Raises grpc.RpcError where it failed."""
-        return _partial_success(self._export(request, timeout=self._timeout, metadata=self._metadata))
+        metadata = self._headers if self._token is None else (*self._headers, self._token())
+        return _partial_success(self._export(request, timeout=self._timeout, metadata=metadata))
+
+    def replace_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with each request from now on."""
+        self._headers = tuple((key.lower(), value) for key, value in headers.items())
 
     def renew(self) -> bool:
-        """Make a new connection if a certificate's file has changed, to be called after a failure; tell whether it was made.
+        """Make a new connection if a certificate's file has changed; tell whether it was made.
 
         Raises CertificateError where a file cannot be read now; the connection then stays.
         """

@@ -23,7 +23,7 @@ from milvus_otel_processor.telemetry.faults import FaultLog
 from milvus_otel_processor.telemetry.paced import PacedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from milvus_otel_processor.exporter.part import Part
     from milvus_otel_processor.exporter.settings import ExporterSettings
@@ -49,7 +49,7 @@ class OtlpExporter:
 
     `join_traces` makes one request of several traces: the store's own way, where it has a faster one. `outbox` is where
     batches go that cannot be sent soon, and where those are that an earlier process left. `on_out` is told of traces that are
-    sent, lost and counted, or in the outbox.
+    sent, lost and counted, or in the outbox. `token` returns the header with the token that is to be shown.
 
     Raises CertificateError where a file of the TLS settings cannot be read.
     """
@@ -64,6 +64,7 @@ class OtlpExporter:
         join_traces: Callable[[Sequence[Trace]], bytes] = join_traces,
         outbox: Outbox | None = None,
         on_out: Callable[[Sequence[Trace]], None] = lambda _: None,
+        token: Callable[[], tuple[str, str]] | None = None,
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
@@ -78,7 +79,7 @@ class OtlpExporter:
             self._retry = self._retry.model_copy(
                 update={"max_elapsed_time": 0.0}
             )  # what gives up is the disk, not the clock
-        self._client = Client(settings)
+        self._client = Client(settings, token)
         self._largest = settings.sending_queue.batch.max_size_mib * _MIB
         self._giving_up = Event()
         self._faults = FaultLog(_log, clock)
@@ -121,6 +122,21 @@ class OtlpExporter:
                 self._settings.sending_queue.queue_size,
             )
         return self._queue.wait_for_room(timeout)
+
+    def renew(self) -> bool:
+        """Follow certificates that have changed, which may be why something failed; tell whether they have."""
+        try:
+            renewed = self._client.renew()
+        except CertificateError as error:
+            self._paced.tell(logging.ERROR, "a certificate cannot be read again, the one before stays: %s", error)
+            return False
+        if renewed:
+            _log.info("certificates have changed, connecting anew: endpoint=%s", self._settings.endpoint)
+        return renewed
+
+    def replace_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with each request from now on."""
+        self._client.replace_headers(headers)
 
     def memory(self) -> int:
         """Return about how much memory the spans take that wait to be sent, and requests under way; bytes."""
@@ -259,7 +275,7 @@ class OtlpExporter:
                     self._lose(count, Lost.RETRIES_EXHAUSTED, error)
                     return None
                 self._failed(error)
-                self._renew()
+                self.renew()
                 if self._giving_up.wait(max(pause, requested_pause(error, self._retry.max_interval))):
                     raise _GivenUpError from None
                 self._telemetry.retried()
@@ -293,14 +309,6 @@ class OtlpExporter:
         if not self._failing:
             self._failing = True
             _log.warning("exporting failed, trying again: endpoint=%s %s", self._settings.endpoint, _reason(error))
-
-    def _renew(self) -> None:
-        """Follow certificates that have changed, which may be why it failed."""
-        try:
-            if self._client.renew():
-                _log.info("certificates have changed, connecting anew: endpoint=%s", self._settings.endpoint)
-        except CertificateError as error:
-            self._paced.tell(logging.ERROR, "a certificate cannot be read again, the one before stays: %s", error)
 
     def _lose(self, count: int, reason: Lost, error: grpc.RpcError) -> None:
         self._telemetry.lost(reason, count)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from milvus_otel_processor.settings import Duration, Settings, Target
+from milvus_otel_processor.settings import AuthSettings, Duration, Settings, Target
 from milvus_otel_processor.tls import ClientTlsSettings
 
 if TYPE_CHECKING:
@@ -86,7 +86,12 @@ class ExporterSettings(Settings):
 
     endpoint: Target = Field(description="host:port of an OTLP/gRPC receiver, such as Jaeger's port 4317.")
     tls: TlsSettings = Field(default=TlsSettings(), description="How the connection is secured.")
-    headers: dict[str, str] = Field(default={}, description="Metadata sent with each request.")
+    headers: dict[str, str] = Field(
+        default={}, description="Metadata sent with each request; changes take effect at a reload."
+    )
+    auth: AuthSettings | None = Field(
+        default=None, description="Show a token with each request; its file is read again when it changes."
+    )
     compression: Literal["none", "gzip"] = Field(
         default="none",
         description="Of requests; the Collector's default is gzip, which costs more than it saves on one host.",

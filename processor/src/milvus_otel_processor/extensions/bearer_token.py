@@ -69,15 +69,22 @@ class BearerToken:
         """Return the header that shows it."""
         return self._header, self._current()[0].decode()
 
+    def renew(self) -> bool:
+        """Read the file again; tell whether the tokens have changed."""
+        with self._lock:
+            self._next_look = self._clock() + _SECONDS_BETWEEN_LOOKS
+            try:
+                values = self._read()
+            except (OSError, ValueError) as error:
+                message = "the token cannot be read again, the one before stays: %s: %s"
+                self._paced.tell(logging.ERROR, message, self._settings.filename, _reason(error))
+                return False
+            changed, self._values = values != self._values, values
+        return changed
+
     def _current(self) -> list[bytes]:
         if self._settings.filename is not None and self._clock() >= self._next_look:
-            with self._lock:
-                self._next_look = self._clock() + _SECONDS_BETWEEN_LOOKS
-                try:
-                    self._values = self._read()
-                except (OSError, ValueError) as error:
-                    message = "the token cannot be read again, the one before stays: %s: %s"
-                    self._paced.tell(logging.ERROR, message, self._settings.filename, _reason(error))
+            self.renew()
         return self._values
 
     def _read(self) -> list[bytes]:

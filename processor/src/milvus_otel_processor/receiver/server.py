@@ -13,7 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from milvus_otel_processor.receiver.exports import Exports
 from milvus_otel_processor.receiver.options import server_options
-from milvus_otel_processor.receiver.tls import TlsError, server_credentials
+from milvus_otel_processor.receiver.tls import ServerCertificates, TlsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -62,6 +62,7 @@ class Receiver:
         self._exports = Exports(self._settings, telemetry, admission, self._workers)
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._run, name="receiver", daemon=True)
+        self._certificates: ServerCertificates | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._endpoint = ""
 
@@ -83,6 +84,10 @@ class Receiver:
         endpoint = self._endpoint or self.listen()
         self._in_loop(self._serve())
         return endpoint
+
+    def renew(self) -> bool:
+        """Read the certificates again; tell whether they have changed."""
+        return self._certificates is not None and self._certificates.renew()
 
     def stop(self, grace: float) -> None:
         """Take no new requests, and wait up to `grace` seconds for those under way; does nothing where it does not listen."""
@@ -137,7 +142,8 @@ class Receiver:
     def _bind(self) -> int:
         if self._settings.tls is None:
             return int(self._server.add_insecure_port(self._settings.endpoint))
-        return int(self._server.add_secure_port(self._settings.endpoint, server_credentials(self._settings.tls)))
+        self._certificates = ServerCertificates(self._settings.tls)
+        return int(self._server.add_secure_port(self._settings.endpoint, self._certificates.credentials()))
 
     async def _discard_server(self) -> None:
         # A server of grpc.aio that was never started is not shut down by `stop` alone, and crashes the program when it is freed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from milvus_otel_processor.settings import Address, ComponentId, Duration, Settings
+from milvus_otel_processor.settings import Address, AuthSettings, Duration, Settings
 from milvus_otel_processor.tls import ServerTlsSettings
 
 
@@ -40,14 +40,6 @@ class ServerKeepaliveSettings(Settings):
     )
     enforcement_policy: EnforcementPolicySettings = Field(
         default=EnforcementPolicySettings(), description="How often clients may ping."
-    )
-
-
-class AuthSettings(Settings):
-    """Who may send."""
-
-    authenticator: ComponentId = Field(
-        description="The id of a `bearertokenauth` extension whose token senders have to show."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -26,45 +27,58 @@ class TlsError(Exception):
     """A file of the TLS settings is not what it should be; the message begins with the name of the setting."""
 
 
-def server_credentials(tls: ServerTlsSettings, clock: Callable[[], float] = monotonic) -> grpc.ServerCredentials:
-    """Return credentials that follow the files: a connection that is made after a change gets the new certificate.
+class ServerCertificates:
+    """The certificate, key and authority as they are in their files: a connection that is made after a change gets the new ones.
 
-    Raises TlsError where a file is not what it should be now. Later such a change is logged, and the certificate stays.
+    Raises TlsError where a file is not what it should be now. Later such a change is logged, and what was there stays.
     """
-    followed = _Followed(tls, clock)
-    return grpc.dynamic_ssl_server_credentials(
-        followed.configuration(), followed.changed, require_client_authentication=tls.client_ca_file is not None
-    )
 
-
-class _Followed:
-    def __init__(self, tls: ServerTlsSettings, clock: Callable[[], float]) -> None:
+    def __init__(self, tls: ServerTlsSettings, clock: Callable[[], float] = monotonic) -> None:
         self._tls = tls
         self._clock = clock
         self._next_look = clock() + _SECONDS_BETWEEN_LOOKS
-        self._content = _content(tls)
+        self._content = self._given = _content(tls)
+        self._lock = Lock()
         self._paced = PacedLog(_log, clock)
 
-    def configuration(self) -> grpc.ServerCertificateConfiguration:
+    def credentials(self) -> grpc.ServerCredentials:
+        """Return credentials that follow the files."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(),
+            self._changed,
+            require_client_authentication=self._tls.client_ca_file is not None,
+        )
+
+    def renew(self) -> bool:
+        """Read the files again; tell whether something has changed since the last time."""
+        with self._lock:
+            self._next_look = self._clock() + _SECONDS_BETWEEN_LOOKS
+            try:
+                content = _content(self._tls)
+            except TlsError as error:
+                message = (
+                    "a certificate cannot be read again, the one before stays: receivers.otlp.protocols.grpc.tls.%s"
+                )
+                self._paced.tell(logging.ERROR, message, error)
+                return False
+            if content == self._content:
+                return False
+            self._content = content
+        _log.info("the receiver's certificate has changed: new connections get the new one")
+        return True
+
+    def _changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """Return what is to be used from now on, None where nothing has changed; gRPC asks at each handshake."""
+        if self._clock() >= self._next_look:
+            self.renew()
+        if self._content == self._given:
+            return None
+        self._given = self._content
+        return self._configuration()
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
         key, certificate, authority = self._content
         return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)
-
-    def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Return what is to be used from now on, None where nothing has changed; gRPC asks at each handshake."""
-        if self._clock() < self._next_look:
-            return None
-        self._next_look = self._clock() + _SECONDS_BETWEEN_LOOKS
-        try:
-            content = _content(self._tls)
-        except TlsError as error:
-            message = "a certificate cannot be read again, the one before stays: receivers.otlp.protocols.grpc.tls.%s"
-            self._paced.tell(logging.ERROR, message, error)
-            return None
-        if content == self._content:
-            return None
-        self._content = content
-        _log.info("the receiver's certificate has changed: new connections get the new one")
-        return self.configuration()
 
 
 def _content(tls: ServerTlsSettings) -> tuple[bytes, bytes, bytes | None]:

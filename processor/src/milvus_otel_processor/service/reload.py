@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import logging
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.config import ConfigError
 from milvus_otel_processor.config.files import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from threading import Event
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 0.5  # a change is taken at the second look that sees it, so within a second
+_LOOKS_FOR_CREDENTIALS = 20  # every ten seconds
 _STAYS = "the rules stay as they are"
 
 
@@ -60,7 +62,9 @@ class WatchedFiles:
 class Reloader:
     """Loads the configuration anew when a file of it changes, or when asked to, and hands its rules on.
 
-    A configuration that is broken changes nothing. What differs outside of the rules is logged as needing a restart.
+    A configuration that is broken changes nothing. What differs outside of the rules, and of the exporter's headers, is logged as
+    needing a restart. Certificates, keys and token files are read again at a reload, and every ten seconds: by `renew`, which
+    returns the settings that name those which have changed.
     """
 
     def __init__(
@@ -70,6 +74,9 @@ class Reloader:
         load: Callable[[], LoadedConfig],
         replace_rules: Callable[[TailSamplingSettings], None],
         told: Callable[[int], None] | None = None,
+        *,
+        replace_headers: Callable[[Mapping[str, str]], None] = lambda _: None,
+        renew: Callable[[], list[str]] = list,
     ) -> None:
         self._config = config
         self._files = files
@@ -77,10 +84,13 @@ class Reloader:
         self._replace_rules = replace_rules
         self._rules = config.tail_sampling
         self._told = told or (lambda _: None)
+        self._headers = config.exporter.headers
+        self._replace_headers = replace_headers
+        self._renew = renew
 
     def run(self, asked: Event) -> None:
         """Follow the files until the program ends, and load anew whenever `asked` is set."""
-        while True:
+        for look in count(1):
             was_asked = asked.wait(_SECONDS_BETWEEN_LOOKS)
             if was_asked:
                 asked.clear()
@@ -89,11 +99,16 @@ class Reloader:
                     self.reload()
                     # The rules before, and what loading leaves behind, hold themselves in cycles; Python may be told not to look.
                     gc.collect()
+                elif look % _LOOKS_FOR_CREDENTIALS == 0:
+                    self._renew()
             except Exception:  # noqa: BLE001 - a fault in one try must not end all later ones
                 _log.exception("reloading failed, %s", _STAYS)
 
     def reload(self) -> None:
         """Load the configuration anew and put its rules into effect; say what came of it."""
+        renewed = self._renew()
+        if renewed:
+            _log.info("certificates or tokens have changed, new connections use them", extra={"keys": renewed})
         self._files.begin()
         try:
             loaded = self._load()
@@ -106,16 +121,21 @@ class Reloader:
         self._files.keep_noted()
         for warning in loaded.warnings:
             _log.warning("%s", warning)
-        self._apply(loaded.config)
+        self._apply(loaded.config, renewed=bool(renewed))
 
-    def _apply(self, config: Config) -> None:
+    def _apply(self, config: Config, *, renewed: bool = False) -> None:
         elsewhere = sorted(changes(_without_rules(self._config), _without_rules(config)))
         rules = config.tail_sampling
+        if config.exporter.headers != self._headers:
+            self._headers = config.exporter.headers
+            self._replace_headers(self._headers)
+            _log.info("the exporter's headers have changed", extra={"keys": sorted(self._headers)})
+            renewed = True
         if rules is not None and self._rules is not None and rules != self._rules:
             self._replace_rules(rules)
             self._rules = rules
             _log.info("rules reloaded", extra={"rules": [policy.name for policy in rules.policies]})
-        elif not elsewhere:
+        elif not elsewhere and not renewed:
             _log.info("reloaded, nothing has changed")
         if elsewhere:
             _log.warning("changed, but needs a restart to take effect", extra={"keys": elsewhere})
@@ -124,6 +144,7 @@ class Reloader:
 def _without_rules(config: Config) -> dict[str, Any]:
     """Return all settings but those that a reload can change; whether there are rules at all is not one of these."""
     settings = config.model_dump(by_alias=True)
+    del settings["exporters"][config.service.pipelines.traces.exporters[0]]["headers"]
     if config.tail_sampling is not None:
         name = next(name for name, settings in config.processors.items() if settings is config.tail_sampling)
         settings["processors"][name] = {}

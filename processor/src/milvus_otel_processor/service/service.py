@@ -23,6 +23,7 @@ from milvus_otel_processor.sampling.policies.drop import DropPolicy
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.service.admission import Admission
 from milvus_otel_processor.service.assemble import Assembled, Processors, assemble
+from milvus_otel_processor.service.credentials import Credentials, Followed, roles
 from milvus_otel_processor.service.durable import Durable
 from milvus_otel_processor.spans.stores import StoreError, joiner
 from milvus_otel_processor.storage.folder import StorageError
@@ -33,10 +34,11 @@ from milvus_otel_processor.web.metrics import metrics_routes
 from milvus_otel_processor.web.server import HttpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.exporter.settings import ExporterSettings
-    from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings, Headers
+    from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
     from milvus_otel_processor.receiver.settings import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
@@ -80,6 +82,10 @@ class Configuration(Processors, Protocol):
         """The token that senders have to show, if any."""
 
     @property
+    def exporter_authenticator(self) -> BearerTokenSettings | None:
+        """The token that the exporter shows, if any."""
+
+    @property
     def file_storage(self) -> FileStorageSettings | None:
         """What it keeps on disk, if anything."""
 
@@ -103,8 +109,9 @@ class Service:
         self.endpoint = config.receiver.protocols.grpc.endpoint
         """Where spans are received, as `host:port`; once started, with the port that was bound."""
         storage = _storage(config.file_storage, clock)
+        self._own_token = _token(config.exporter_authenticator)
         try:
-            self._exporter = _exporter(config, self.telemetry, clock, storage)
+            self._exporter = _exporter(config, self.telemetry, clock, storage, self._own_token)
         except StoreError as error:
             raise StartError(str(error)) from None
         except CertificateError as error:
@@ -116,7 +123,8 @@ class Service:
         if access_log is not None:
             parts.append(access_log.memory)
         self._limiter = MemoryLimiter(config.memory_limiter.limit(), parts)
-        self._admission = Admission(self._limiter, clock, authenticates=_authenticates(config.authenticator))
+        shown = _token(config.authenticator)
+        self._admission = Admission(self._limiter, clock, authenticates=shown.is_shown if shown is not None else None)
         self._durable = None
         if storage is not None:
             self._durable = Durable(storage, self._pipeline, self._exporter, self.telemetry, self._limiter)
@@ -127,6 +135,7 @@ class Service:
         self._receiver = Receiver(
             config.receiver, services, self.telemetry, admission=self._admission, ready=lambda: self._admission.ready
         )
+        self._credentials = Credentials(self._followed(shown, enrichment), _certificates(config), clock)
         self.reloaded(1)
         self._tell_rules(config.tail_sampling)
         self.telemetry.watch(
@@ -136,6 +145,7 @@ class Service:
             queue_capacity=lambda: config.exporter.sending_queue.queue_size,
             queue_capacity_bytes=lambda: self._limiter.budget,
             ready=lambda: int(self._admission.ready),
+            certificates=lambda: self._credentials.expiries,
         )
         if storage is not None:
             self.telemetry.watch(
@@ -192,6 +202,24 @@ class Service:
         self._assembled.replace_rules(sampling)
         self._drops_pending = sampling.drop_pending_traces_on_shutdown
         self._tell_rules(sampling)
+
+    def replace_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with each request to the exporter's peer from now on."""
+        self._exporter.replace_headers(headers)
+
+    def renew(self) -> list[str]:
+        """Read certificates, keys and token files again; return the settings that name those which have changed."""
+        return self._credentials.renew()
+
+    def _followed(self, shown: BearerToken | None, enrichment: Enrichment | None) -> list[Followed]:
+        followed = [
+            Followed("receivers.otlp.protocols.grpc.tls", self._receiver.renew),
+            Followed("exporters.otlp.tls", self._exporter.renew),
+        ]
+        if enrichment is not None:
+            followed.append(Followed("processors.milvus.tls", enrichment.renew))
+        tokens = [token for token in (shown, self._own_token) if token is not None]
+        return followed + [Followed("extensions.bearertokenauth.filename", token.renew) for token in tokens]
 
     def reloaded(self, successful: int) -> None:
         """Say in metrics whether the rules that were read last could be put into effect; 1 or 0."""
@@ -258,24 +286,40 @@ class Service:
             self._pipeline.decide_oldest(lambda: self._limiter.used > self._limiter.budget * _RELIEVED)
 
 
-def _authenticates(settings: BearerTokenSettings | None) -> Callable[[Headers], bool] | None:
+def _token(settings: BearerTokenSettings | None) -> BearerToken | None:
     if settings is None:
         return None
     try:
-        return BearerToken(settings).is_shown
+        return BearerToken(settings)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise StartError(f"extensions.bearertokenauth.filename: cannot read {settings.filename}: {reason}") from None
 
 
+def _certificates(config: Configuration) -> dict[str, str]:
+    tls, milvus = config.receiver.protocols.grpc.tls, config.milvus
+    return {
+        **(roles("receiver", tls.named()) if tls is not None else {}),
+        **roles("exporter", config.exporter.tls.named()),
+        **(roles("milvus", milvus.tls.named()) if milvus is not None else {}),
+    }
+
+
 def _exporter(
-    config: Configuration, telemetry: Telemetry, clock: Callable[[], float], storage: Storage | None
+    config: Configuration,
+    telemetry: Telemetry,
+    clock: Callable[[], float],
+    storage: Storage | None,
+    token: BearerToken | None,
 ) -> OtlpExporter:
-    join = joiner(config.store)
-    if storage is None:
-        return OtlpExporter(config.exporter, telemetry, clock=clock, join_traces=join)
     return OtlpExporter(
-        config.exporter, telemetry, clock=clock, join_traces=join, outbox=storage.outbox, on_out=storage.sent.add
+        config.exporter,
+        telemetry,
+        clock=clock,
+        join_traces=joiner(config.store),
+        outbox=storage.outbox if storage is not None else None,
+        on_out=storage.sent.add if storage is not None else lambda _: None,
+        token=token.header if token is not None else None,
     )
 
 

@@ -84,6 +84,7 @@ class Refresher:
         self._failing: str | None = None
         self._retry = _FIRST_RETRY
         self._stopping = Event()
+        self._reconnects = Event()
         self._thread = Thread(target=self._run, name="catalogue", daemon=True)
 
     def start(self) -> None:
@@ -96,9 +97,17 @@ class Refresher:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def reconnect(self) -> None:
+        """Make a new connection before the next call; may be called from any thread."""
+        self._reconnects.set()
+
     def step(self) -> float:
         """Do what is due, and return for how many seconds to do nothing."""
         try:
+            if self._reconnects.is_set() and self._source is not None:
+                self._source.close()
+                self._source = None
+            self._reconnects.clear()
             if self._source is None:
                 self._source = self._connect()
             if self._clock() >= self._next_listing:
