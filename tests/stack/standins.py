@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from milvus_otel_processor.demo import wheel
 
-from tests.peers.cache import cache_dir
+from tests.peers.cache import cache_dir, fingerprint
 from tests.peers.collector import collector_binary
 from tests.peers.debian import CA_BUNDLE, debian_root
 from tests.peers.jaeger import jaeger_binary
@@ -47,10 +47,14 @@ def build_standins(docker: Docker) -> None:
             docker("build", "--tag", tag, "--build-arg", f"PYTHON_IMAGE={python}", folders[name], timeout=600)
 
 
+LAGGING_MIRROR = {"etc/apt/apt.conf.d/lagging-mirror": 'Acquire::Check-Valid-Until "false";\n'}
+"""A mirror of Debian's testing may lag behind the date until which its lists are valid."""
+
+
 def import_python(docker: Docker, tag: str) -> None:
     """Make the Debian root the image `tag`, once: a second import would be a new image, and nothing cached on it."""
     root = debian_root()
-    label = f"root={root.parent.name}"
+    label = f"root={root.parent.name}-{fingerprint(*LAGGING_MIRROR.values())}"
     if docker("images", "--quiet", "--filter", f"label={label}", tag).strip():
         return
     certificates = f"SSL_CERT_FILE={CA_BUNDLE} PIP_CERT={CA_BUNDLE} GRPC_DEFAULT_SSL_ROOTS_FILE_PATH={CA_BUNDLE}"
@@ -60,8 +64,13 @@ def import_python(docker: Docker, tag: str) -> None:
         'CMD ["python3"]',
     ]
     arguments = [argument for change in changes for argument in ("--change", change)]
-    with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as tar:
-        docker("import", *arguments, "-", tag, stdin=tar.stdout, timeout=600)
+    with TemporaryDirectory() as more:
+        for name, text in LAGGING_MIRROR.items():
+            (Path(more) / name).parent.mkdir(parents=True)
+            (Path(more) / name).write_text(text, encoding="utf-8")
+        both = ["-C", str(root), ".", "-C", more, *LAGGING_MIRROR]
+        with subprocess.Popen(["tar", "-c", *both], stdout=subprocess.PIPE) as tar:
+            docker("import", *arguments, "-", tag, stdin=tar.stdout, timeout=600)
     if tar.returncode:
         raise RuntimeError(f"tar of {root} exited with {tar.returncode}")
 
