@@ -218,13 +218,28 @@ def fuzz(requests: int, seed: int, thorough: int) -> tuple[Counter[str], bytes |
     return comparison.counts, None, "no difference"
 
 
+def write_corpus(folder: Path) -> None:
+    """Write the recorded spans as what `cargo fuzz` begins with: see processor/core/spans/tests/drive."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, piece in enumerate(pieces()):
+        data = _request(piece)
+        settings, ingest = number % 256, 0
+        (folder / f"recorded-{number}").write_bytes(bytes((settings, ingest)) + len(data).to_bytes(2, "little") + data)
+
+
 def main() -> int:
     """Fuzz, and say what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     parser.add_argument("--thorough", type=int, default=10, metavar="N", help="all is compared of one in N requests")
+    parser.add_argument(
+        "--corpus", type=Path, metavar="FOLDER", help="write the recorded spans there for `cargo fuzz` instead"
+    )
     options = parser.parse_args()
+    if options.corpus is not None:
+        write_corpus(options.corpus)
+        return 0
     began = time.process_time()
     counts, data, found = fuzz(options.requests, options.seed, options.thorough)
     told = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))

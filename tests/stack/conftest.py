@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.chmod(0o755)
     for name in PROJECT:
         if (ROOT / name).is_dir():
-            leftovers = shutil.ignore_patterns("__pycache__", "certificates", ".*")
+            leftovers = shutil.ignore_patterns("__pycache__", "certificates", "target", "fuzz", ".*")
             shutil.copytree(ROOT / name, folder / name, ignore=leftovers)
         else:
             shutil.copy(ROOT / name, folder)

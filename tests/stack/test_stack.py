@@ -101,6 +101,15 @@ def test_the_processors_log_of_a_fresh_start_has_no_warning(stack: Stack):
     assert [line for line in lines if " info " not in line] == []
 
 
+def test_the_processors_image_has_the_native_store(stack: Stack):
+    (started,) = [
+        line
+        for line in stack.compose("logs", "--no-color", "--no-log-prefix", "processor").splitlines()
+        if "started" in line
+    ]
+    assert "store=native" in started
+
+
 def test_the_idle_processor_costs_below_two_percent_of_a_core_and_100_mib(stack: Stack):
     usage = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || awk '/usage_usec/ {print $2 * 1000}' /sys/fs/cgroup/cpu.stat"
     memory = "cat /sys/fs/cgroup/memory/memory.usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.current"

@@ -58,10 +58,13 @@ def test_a_trace_id_is_16_bytes_that_are_not_all_zero(text: bytes) -> None:
     [
         (b"", True),
         (delimited(2, b"1234567"), False),
+        (delimited(2, b"1234567") + delimited(2, b"12345678"), False),
+        (delimited(1, b"short") + delimited(1, TRACE), False),
         (delimited(4, b"12345678"), True),
         (delimited(4, b"1"), False),
         (delimited(13, delimited(1, TRACE) + delimited(2, b"12345678")), True),
         (delimited(13, delimited(1, b"short")), False),
+        (delimited(13, delimited(2, b"1") + delimited(2, b"12345678")), False),
         (delimited(9, delimited(2, b"\x0a\x7f")), False),
         (delimited(11, b"\xff"), False),
         (b"\xf8\x07\x01", True),

@@ -178,7 +178,7 @@ fn inside(message: Message, tag: u32) -> Inside {
         (AnyValue, tag::VALUE_ARRAY) => Array,
         (AnyValue, tag::VALUE_KEY_VALUES) => KeyValues,
         (Span, tag::SPAN_ID | tag::PARENT_SPAN_ID) | (Link, tag::LINK_SPAN_ID) => return Inside::Id(8),
-        (Link, tag::LINK_TRACE_ID) => return Inside::Id(16),
+        (Span, tag::TRACE_ID) | (Link, tag::LINK_TRACE_ID) => return Inside::Id(16),
         _ => return Inside::Opaque,
     })
 }
@@ -303,6 +303,8 @@ mod tests {
         assert!(is_valid(b"\x12\x08abcdefgh", Message::Span));
         assert!(is_valid(b"\x12\x00", Message::Span));
         assert!(!is_valid(b"\x12\x07abcdefg", Message::Span));
+        assert!(!is_valid(b"\x12\x07abcdefg\x12\x08abcdefgh", Message::Span));
+        assert!(!is_valid(b"\x0a\x01a", Message::Span));
     }
 
     #[test]

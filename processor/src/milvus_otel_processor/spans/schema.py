@@ -98,6 +98,16 @@ if TYPE_CHECKING:
         links: Sequence[Link]
         dropped_links_count: int
 
+    class LinkIds(_Message, Protocol):
+        trace_id: Sequence[bytes]
+        span_id: Sequence[bytes]
+
+    class CheckedSpan(_Message, Protocol):
+        trace_id: Sequence[bytes]
+        span_id: Sequence[bytes]
+        parent_span_id: Sequence[bytes]
+        links: Sequence[LinkIds]
+
     class ScopeBody(Attributes, Protocol):
         name: bytes
         version: bytes
@@ -215,6 +225,16 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
         ("status", 15, "Status"),
         ("flags", 16, "fixed32"),
     ],
+    "LinkIds": [("trace_id", 1, "bytes*"), ("span_id", 2, "bytes*"), ("attributes", 4, "KeyValue*")],
+    "CheckedSpan": [
+        ("trace_id", 1, "bytes*"),
+        ("span_id", 2, "bytes*"),
+        ("parent_span_id", 4, "bytes*"),
+        ("attributes", 9, "KeyValue*"),
+        ("events", 11, "Event*"),
+        ("links", 13, "LinkIds*"),
+        ("status", 15, "Status"),
+    ],
     "ResourceAttributes": [("attributes", 1, "KeyValue*"), ("dropped_attributes_count", 2, "uint32")],
     "ResourceHeader": [("resource", 1, "ResourceAttributes"), ("schema_url", 3, "bytes")],
     "ScopeBody": [
@@ -274,7 +294,9 @@ HeadView = cast("type[Head]", _view("Head"))
 AttributesView = cast("type[Attributes]", _view("Attributes9"))
 """A Span of which only the attributes are looked at."""
 SpanView = cast("type[Span]", _view("Span"))
-"""A whole Span, decoded to the bottom: what proves that it is well formed."""
+"""A whole Span."""
+CheckedSpanView = cast("type[CheckedSpan]", _view("CheckedSpan"))
+"""A Span decoded to the bottom, with each of its ids as often as it stands there: what proves that it is well formed."""
 EventsView = cast("type[Events]", _view("Events"))
 """A Span of which only the events are looked at."""
 ResourceHeaderView = cast("type[ResourceHeader]", _view("ResourceHeader"))
@@ -305,6 +327,7 @@ def events_of(span: bytes) -> Sequence[Event]:
 __all__ = [
     "AnyValueView",
     "AttributesView",
+    "CheckedSpanView",
     "DecodeError",
     "EventsView",
     "HeadView",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-from milvus_otel_processor.spans.schema import DecodeError, HeadView, SpanView
+from milvus_otel_processor.spans.schema import CheckedSpanView, DecodeError, HeadView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NO_PARENT = (b"", bytes(8))
 """What the parent of a root span is: nothing, or zeros, which the Collector reads as nothing."""
@@ -45,15 +49,25 @@ def is_root(parent_span_id: bytes) -> bool:
 def well_formed(span: bytes) -> bool:
     """Tell whether the span is valid protobuf down to the last attribute, and its ids have their lengths.
 
-    The Collector's pdata, and with it Jaeger, refuses a whole request for one span that has not.
+    The Collector's pdata, and with it Jaeger, refuses a whole request for one span that has not; where an id stands twice it looks
+    at both.
     """
     try:
-        whole = SpanView.FromString(span)
+        whole = CheckedSpanView.FromString(span)
     except DecodeError:
         return False
-    if len(whole.span_id) not in _SPAN_ID_SIZES or len(whole.parent_span_id) not in _SPAN_ID_SIZES:
+    if not _have_sizes(whole.trace_id, _TRACE_ID_SIZES):
         return False
-    return all(len(link.trace_id) in _TRACE_ID_SIZES and len(link.span_id) in _SPAN_ID_SIZES for link in whole.links)
+    if not (_have_sizes(whole.span_id, _SPAN_ID_SIZES) and _have_sizes(whole.parent_span_id, _SPAN_ID_SIZES)):
+        return False
+    return all(
+        _have_sizes(link.trace_id, _TRACE_ID_SIZES) and _have_sizes(link.span_id, _SPAN_ID_SIZES)
+        for link in whole.links
+    )
+
+
+def _have_sizes(ids: Iterable[bytes], sizes: tuple[int, int]) -> bool:
+    return all(len(one) in sizes for one in ids)
 
 
 def span_key(span: bytes) -> bytes | None:
