@@ -49,6 +49,8 @@ wrong with a file, each with its line and the nearest valid name.
 - `--set key.path=value` changes one value of the file; `::` may stand for `.`. The value is YAML. A mapping is joined with the
   one that is there; any other value, also a list, replaces it. `--set` also reaches what `${file:}` brought in. (The
   Collector's does not.)
+- Editors complete keys and show mistakes as you type when the first line names the JSON Schema, as that of `milvus-otel config`
+  does: `milvus-otel schema config > config.schema.json`, and `milvus-otel schema rules` for a file of rules alone.
 - "required in `block`" means: required when that block is there.
 """
 
