@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 import grpc
 from google.rpc import code_pb2
@@ -19,6 +19,14 @@ Answer = Callable[[grpc.ServicerContext], bytes]
 
 
 def accept(_: grpc.ServicerContext) -> bytes:
+    return b""
+
+
+def hang(context: grpc.ServicerContext) -> bytes:
+    """Give no answer, until the client goes away."""
+    gone = Event()
+    if context.add_callback(gone.set):
+        gone.wait(60)
     return b""
 
 

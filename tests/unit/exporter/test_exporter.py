@@ -28,6 +28,7 @@ from tests.support.peer import (
     accept,
     ask_for_pause,
     fail,
+    hang,
     peer,
     reject,
 )
@@ -367,6 +368,24 @@ class TestTheConnection:
             out.put()
             out.stop()
         assert [one["x-tenant"] for one in server.metadata] == ["shop", "farm"]
+
+    def test_by_default_it_is_left_at_the_first_request_without_an_answer_which_then_goes_again_at_once(self) -> None:
+        with peer() as server, counting_proxy(server.endpoint) as proxy, exporting(proxy.endpoint, timeout=1.5) as out:
+            out.put()
+            out.settled()
+            proxy.go_silent()
+            began = monotonic()
+            out.put()
+            wait_until(lambda: len(server.requests) == 2, "the span to go over a new connection", interval=0.05)
+            assert monotonic() - began < 10
+            assert out.settled().exported_spans == 2
+            assert out.pauses.pauses == [0.0]
+
+    def test_a_peer_that_answers_nobody_is_pressed_once_alone(self) -> None:
+        with peer(hang) as server, exporting(server.endpoint, timeout=1.1) as out:
+            out.put()
+            wait_until(lambda: len(out.pauses.pauses) == 3, "three tries", interval=0.05)
+            assert out.pauses.pauses == [0.0, *[5.0 * 1.5**number for number in (1, 2)]]
 
     def test_headers_go_with_each_request_in_lower_case(self) -> None:
         with peer() as server, exporting(server.endpoint, headers={"X-Tenant": "shop"}) as out:

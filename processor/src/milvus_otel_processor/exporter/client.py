@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import grpc
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
+_SAID_BY_THE_PEER = frozenset(grpc.StatusCode) - {
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNAVAILABLE,
+}
+"""What a request ends with when there was an answer; the others may be gRPC's own, of a peer that said nothing."""
+
 _COMPRESSION = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip}
 
 
@@ -28,7 +36,15 @@ class Client:
     cannot be read.
     """
 
-    def __init__(self, settings: ExporterSettings, token: Callable[[], tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        settings: ExporterSettings,
+        token: Callable[[], tuple[str, str]] | None = None,
+        *,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._clock = clock
+        self._heard_at = self._connected_at = clock()
         self._timeout = settings.timeout or None
         self._token = token
         self.replace_headers(settings.headers)
@@ -41,7 +57,23 @@ class Client:
     def send(self, request: bytes) -> PartialSuccess | None:
         """Send a request and return what the peer rejected of it, if anything. Raises grpc.RpcError where it failed."""
         metadata = self._headers if self._token is None else (*self._headers, self._token())
-        return _partial_success(self._export(request, timeout=self._timeout, metadata=metadata))
+        try:
+            answer = self._export(request, timeout=self._timeout, metadata=metadata)
+        except grpc.RpcError as error:
+            if error.code() in _SAID_BY_THE_PEER:
+                self._heard_at = self._clock()
+            raise
+        self._heard_at = self._clock()
+        return _partial_success(answer)
+
+    def leave_silent(self, since: float) -> bool:
+        """Make a new connection if no request got an answer since then; tell whether requests go over another one than then."""
+        with self._lock:
+            if self._heard_at > since:
+                return False
+            if self._connected_at <= since:
+                self._connect()
+            return True
 
     def replace_headers(self, headers: Mapping[str, str]) -> None:
         """Send these headers with each request from now on."""
@@ -72,6 +104,7 @@ class Client:
             channel.close()
         self._channels = [*self._channels[-1:], _channel(self._settings, self._certificates)]
         self._export = self._channels[-1].unary_unary(EXPORT_METHOD)
+        self._connected_at = self._clock()
 
 
 def _partial_success(response: bytes) -> PartialSuccess | None:
@@ -85,6 +118,8 @@ def _partial_success(response: bytes) -> PartialSuccess | None:
 def _channel(settings: ExporterSettings, certificates: ClientCertificates) -> grpc.Channel:
     options: list[tuple[str, str | int]] = [
         ("grpc.max_receive_message_length", -1),
+        # Else a new channel would go on with the connection of the one before, which has gone silent.
+        ("grpc.use_local_subchannel_pool", 1),
         # Back-off between requests is ours; gRPC's own, up to two minutes, would let a peer that is back wait unseen.
         ("grpc.initial_reconnect_backoff_ms", 500),
         ("grpc.max_reconnect_backoff_ms", 5_000),

@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 _SECONDS_IN_MEMORY = 2.0  # after which a batch that was not sent is written down, if there is where
+_SILENT_SECONDS = 1.0
+"""Without any answer, after which a request that fails blames the connection too."""
 _COPIES_UNDER_WAY = 2  # of a batch's bytes: the request, and what gRPC makes of it
 _REFUSALS_LOOKED_INTO = 64  # of one batch: enough to find four or five bad spans among thousands
 
@@ -79,7 +81,7 @@ class OtlpExporter:
             self._retry = self._retry.model_copy(
                 update={"max_elapsed_time": 0.0}
             )  # what gives up is the disk, not the clock
-        self._client = Client(settings, token)
+        self._client = Client(settings, token, clock=clock)
         self._largest = settings.sending_queue.batch.max_size_mib * _MIB
         self._giving_up = Event()
         self._faults = FaultLog(_log, clock)
@@ -260,7 +262,9 @@ class OtlpExporter:
         Raises _GivenUpError where the processor stops before that.
         """
         tries = pauses(self._retry, self._clock, self._random)
+        left_silent = False
         while True:
+            began = self._clock()
             try:
                 answer = self._send(request)
             except ValueError:  # the channel is closed
@@ -276,6 +280,9 @@ class OtlpExporter:
                     return None
                 self._failed(error)
                 self.renew()
+                if self._clock() - began >= _SILENT_SECONDS and self._client.leave_silent(began) and not left_silent:
+                    # Once: then the peer is what does not answer, and is not to be pressed.
+                    left_silent, pause = True, 0.0
                 if self._giving_up.wait(max(pause, requested_pause(error, self._retry.max_interval))):
                     raise _GivenUpError from None
                 self._telemetry.retried()

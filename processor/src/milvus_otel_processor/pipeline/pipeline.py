@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.rules import Rules
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Store, StoreSettings
-    from milvus_otel_processor.telemetry.counters import Telemetry
+    from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
 
 _TRACES_PER_TURN = 64  # decided before the lock is given back, so that a request never waits long for it
 
@@ -116,6 +116,11 @@ class Pipeline:
     def memory(self) -> int:
         """Return about how much memory the waiting traces take; bytes. May be called from any thread."""
         return self._early.memory()
+
+    def snapshot(self) -> Snapshot:
+        """Return all counts as they are between two requests or decisions, so that they add up. May be called from any thread."""
+        with self._lock:
+            return self._telemetry.snapshot()
 
     def decide_oldest(self, is_short: Callable[[], bool]) -> None:
         """Decide the oldest traces early, as long as `is_short` says that memory is short, and there is room for them."""

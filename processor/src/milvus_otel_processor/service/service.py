@@ -12,6 +12,7 @@ from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.extensions.bearer_token import BearerToken
+from milvus_otel_processor.memory.decisions import decision_memory
 from milvus_otel_processor.memory.limiter import MemoryLimiter
 from milvus_otel_processor.pipeline.own import OwnProcessorError
 from milvus_otel_processor.receiver.server import PortError, Receiver
@@ -119,7 +120,8 @@ class Service:
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
         access_log = enrichment.access_log if enrichment is not None else None
-        parts = [self._pipeline.memory, self._exporter.memory]
+        self._sampling = config.tail_sampling
+        parts = [self._pipeline.memory, self._exporter.memory, self._decision_memory]
         if access_log is not None:
             parts.append(access_log.memory)
         self._limiter = MemoryLimiter(config.memory_limiter.limit(), parts)
@@ -153,7 +155,6 @@ class Service:
                 storage_limit=lambda: storage.limit,
                 storage_damaged=lambda: storage.damaged_bytes,
             )
-        self._drops_pending = config.tail_sampling is not None and config.tail_sampling.drop_pending_traces_on_shutdown
         self._metrics = config.metrics
         self._http = HttpServer(clock)
         self._stopping = Event()
@@ -188,7 +189,7 @@ class Service:
 
     def _listen_http(self) -> None:
         for endpoint in self._metrics.endpoints:
-            routes = [*health_routes(self._admission.obstacle), *metrics_routes(self.telemetry.snapshot)]
+            routes = [*health_routes(self._admission.obstacle), *metrics_routes(self._pipeline.snapshot)]
             try:
                 self._http.listen(endpoint.host, endpoint.port, routes)
             except OSError as error:
@@ -200,7 +201,7 @@ class Service:
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
         self._assembled.replace_rules(sampling)
-        self._drops_pending = sampling.drop_pending_traces_on_shutdown
+        self._sampling = sampling
         self._tell_rules(sampling)
 
     def replace_headers(self, headers: Mapping[str, str]) -> None:
@@ -235,6 +236,17 @@ class Service:
                 for policy in sampling.policies
                 if policy.mode != SHADOW
             }
+
+    def _decision_memory(self) -> int:
+        return (
+            decision_memory(self.telemetry.decisions, self._sampling.decision_cache)
+            if self._sampling is not None
+            else 0
+        )
+
+    @property
+    def _drops_pending(self) -> bool:
+        return self._sampling is not None and self._sampling.drop_pending_traces_on_shutdown
 
     def stop(self, grace_seconds: float) -> None:
         """Stop receiving, decide what waits, send what is kept; within `grace_seconds`, or what is left is lost if not on disk."""
