@@ -68,6 +68,9 @@ class Program:
         self.signal(signal.SIGKILL)
         self.wait()
 
+    def lives(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def signal(self, which: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(which)
