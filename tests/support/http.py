@@ -37,10 +37,10 @@ def served(routes: Sequence[BaseRoute]) -> Iterator[str]:
         server.stop()
 
 
-def ask(url: str, body: bytes | None = None, method: str | None = None, **headers: str) -> Answer:
+def ask(url: str, body: bytes | None = None, **headers: str) -> Answer:
     """Ask for a URL; `header_name` is sent as `header-name`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(url, data=body, headers=named, method=method)
+    request = urllib.request.Request(url, data=body, headers=named)
     try:
         with urllib.request.urlopen(request, timeout=CALL_SECONDS) as answer:
             return Answer(answer.status, dict(answer.headers), answer.read())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 from milvus_otel_processor.components import StageSettings
@@ -10,6 +11,7 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
+from milvus_otel_processor.page.settings import PageSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service.service import Service
@@ -38,6 +40,8 @@ class Configuration:
     file_storage: FileStorageSettings | None = None
     authenticator: BearerTokenSettings | None = None
     exporter_authenticator: BearerTokenSettings | None = None
+    page: PageSettings | None = None
+    page_authenticator: BearerTokenSettings | None = None
     store: StoreKind = field(default_factory=stores.kind)
 
     @property
@@ -79,9 +83,9 @@ class Running:
 
 
 @contextmanager
-def running_processor(configuration: Configuration) -> Iterator[Running]:
+def running_processor(configuration: Configuration, source: Path | None = None) -> Iterator[Running]:
     """A processor that is stopped in the end, if the test has not done it."""
-    service = Service(configuration)
+    service = Service(configuration, source=source)
     service.start()
     with grpc.insecure_channel(service.endpoint, options=[("grpc.max_receive_message_length", -1)]) as channel:
         running = Running(service, channel)

@@ -54,7 +54,7 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
         logger.warning("%s", warning)
     tune_allocator()
     try:
-        service = Service(loaded.config)
+        service = Service(loaded.config, source=path)
         service.start()
     except StartError as error:
         logger.error("cannot start: %s", error)  # noqa: TRY400 - the message says it, a traceback would not help a user

@@ -11,8 +11,8 @@ from milvus_otel_processor.components import SECTIONS, component, types
 from milvus_otel_processor.config.builtin import default_config_path
 from milvus_otel_processor.config.model import Config, ServiceSettings
 from milvus_otel_processor.config.named_files import remarks_on_files
-from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain
-from milvus_otel_processor.config.notes import notes, place_of
+from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain, read_yaml
+from milvus_otel_processor.config.notes import notes, notes_on_rules, place_of
 from milvus_otel_processor.config.overrides import override, read_override
 from milvus_otel_processor.config.pipeline import (
     check_pipeline,
@@ -23,7 +23,7 @@ from milvus_otel_processor.config.pipeline import (
 from milvus_otel_processor.config.policy_overrides import override_policy
 from milvus_otel_processor.config.problems import ConfigError, Place, Problem, did_you_mean, one_of, shown
 from milvus_otel_processor.config.rules_alone import refused, rules_of, with_rules
-from milvus_otel_processor.config.substitution import Substitution
+from milvus_otel_processor.config.substitution import Substitution, without_references
 from milvus_otel_processor.config.validation import validate
 from milvus_otel_processor.pipeline.own import OwnProcessorError
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as EnvironMapping
 
     from pydantic import BaseModel
+
+    from milvus_otel_processor.enrichment.settings import MilvusSettings
 
 _SECTIONS = (*SECTIONS, "service")
 _COMPONENT_ID = re.compile(r"([a-zA-Z][0-9a-zA-Z_]{0,62}|[A-Za-z_][\w.]*:[A-Za-z_]\w*)(/[^\s/]\S{0,1023})?")
@@ -99,6 +101,29 @@ def load_config(
     config = _checked(root, warnings)
     found = (*substitution.warnings, *warnings, *unused_components(root), *notes(root, config))
     return LoadedConfig(config, tuple(dict.fromkeys(found)), root)
+
+
+def load_rules(
+    text: str, source: str, milvus: MilvusSettings | None
+) -> tuple[TailSamplingSettings, tuple[Problem, ...]]:
+    """Return the rules in a text that holds them alone, and warnings; nothing of it is replaced by files or the environment.
+
+    `milvus` is the enrichment that they are to work with, if there is one.
+    Raises ConfigError with every problem there is.
+    """
+    root = read_yaml(text, source)
+    rules = rules_of(root)
+    if rules is None:
+        raise ConfigError([Problem(root.place, "", "expected the block of tail_sampling: decision_wait, policies, …")])
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    rules = without_references(rules, problems)
+    settings = None
+    if not problems:
+        settings = _component(TailSamplingSettings, rules, "tail_sampling", problems, warnings)
+    if problems or not isinstance(settings, TailSamplingSettings):
+        raise ConfigError(sorted(problems, key=_by_place))
+    return settings, tuple(dict.fromkeys((*warnings, *notes_on_rules(rules, settings, milvus))))
 
 
 def _no_mapping(root: Node) -> str:

@@ -11,6 +11,7 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
+from milvus_otel_processor.page.settings import PageSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import AuthSettings, ComponentId, Duration, Settings
@@ -35,6 +36,9 @@ class TelemetrySettings(Settings):
 
     logs: LogsSettings = Field(default=LogsSettings(), description="The log on stderr.")
     metrics: MetricsSettings = Field(default=MetricsSettings(), description="The processor's own metrics.")
+    page: PageSettings | None = Field(
+        default=None, description="The live page and its API; without this block there is none. Not in the Collector."
+    )
 
 
 class PipelineSettings(Settings):
@@ -94,6 +98,18 @@ class Config(Settings):
     def metrics(self) -> MetricsSettings:
         """The processor's own metrics."""
         return self.service.telemetry.metrics
+
+    @property
+    def page(self) -> PageSettings | None:
+        """The live page and its API, if there is one."""
+        return self.service.telemetry.page
+
+    @property
+    def page_authenticator(self) -> BearerTokenSettings | None:
+        """The token that has to be shown to the page's API: the extension that it names as its `auth.authenticator`, if it does."""
+        auth = self.page.auth if self.page is not None else None
+        found = self.extensions.get(auth.authenticator) if auth is not None else None
+        return found if isinstance(found, BearerTokenSettings) else None
 
     @property
     def store(self) -> StoreKind:

@@ -38,6 +38,13 @@ def notes(root: Mapping, config: Config) -> Iterator[Problem]:
             yield Problem(place_of(node, path), f"{'.'.join(where)}.{path}", message)
 
 
+def notes_on_rules(rules: Node, settings: TailSamplingSettings, milvus: MilvusSettings | None) -> Iterator[Problem]:
+    """Likewise for rules alone."""
+    for note in (*settings.notes(), *remarks_on_attributes(settings, milvus)):
+        path, _, message = note.partition(": ")
+        yield Problem(place_of(rules, path), f"tail_sampling.{path}", message)
+
+
 def _blocks(config: Config) -> Iterator[tuple[tuple[str, ...], Settings]]:
     """Yield every block that may have notes, and where in the YAML it is."""
     for section in SECTIONS:

@@ -112,18 +112,18 @@ def _check_tail_storage(root: Mapping) -> Iterator[Problem]:
 def _check_authenticators(root: Mapping) -> Iterator[Problem]:
     listed = [str(item.value) for item in _listed(root, "extensions")]
     known = [name for name in listed if component_type(name) == "bearertokenauth"]
+    paths: list[tuple[str, ...]] = [("service", "telemetry", "page", "auth", "authenticator")]
     for section, keys in _AUTHENTICATOR_AT.items():
         components = root.get(section)
-        for name, entry in components.entries.items() if isinstance(components, Mapping) else ():
-            node: Node | None = entry.node
-            for key in keys:
-                node = node.get(key) if isinstance(node, Mapping) else None
-            if isinstance(node, Scalar) and node.value not in known:
-                expected = (
-                    one_of(known) if known else "expected a bearertokenauth extension, which has to be listed there"
-                )
-                what = f"{shown(node.value)} is no bearertokenauth extension in service.extensions, {expected}"
-                yield Problem(node.place, ".".join((section, name, *keys)), what)
+        paths += [(section, name, *keys) for name in (components.entries if isinstance(components, Mapping) else ())]
+    for path in paths:
+        node: Node | None = root
+        for key in path:
+            node = node.get(key) if isinstance(node, Mapping) else None
+        if isinstance(node, Scalar) and node.value not in known:
+            expected = one_of(known) if known else "expected a bearertokenauth extension, which has to be listed there"
+            what = f"{shown(node.value)} is no bearertokenauth extension in service.extensions, {expected}"
+            yield Problem(node.place, ".".join(path), what)
 
 
 def _check_order(listed: list[Scalar]) -> Iterator[Problem]:

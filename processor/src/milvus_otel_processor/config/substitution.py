@@ -182,6 +182,24 @@ class Substitution:
         return self.tree(content, path.parent, (*files, _identity(path)))
 
 
+def without_references(node: Node, problems: list[Problem]) -> Node:
+    """Return the tree of a text that is not trusted with any reference; each of them is a problem."""
+    if isinstance(node, Mapping):
+        entries = {
+            key: Entry(entry.key_place, without_references(entry.node, problems)) for key, entry in node.entries.items()
+        }
+        return replace(node, entries=entries)
+    if isinstance(node, Sequence):
+        return replace(node, items=tuple(without_references(item, problems) for item in node.items))
+    if not isinstance(node.value, str):
+        return node
+    reference = _first_live(node.value)
+    if reference is not None:
+        message = f"${{{reference[1]}}} is not replaced in rules that come over HTTP; write the value itself"
+        problems.append(Problem(node.place, "", message))
+    return replace(node, value=_unescaped(node.value))
+
+
 def _rules_may_refer(root: Node) -> bool:
     node: Node | None = root
     for key in ("service", "substitution_in_rules"):

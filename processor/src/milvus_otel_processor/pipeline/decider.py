@@ -35,7 +35,7 @@ FAILED = "failed"
 class Decider:
     """Counts what was decided over each trace, has the store remember it, and hands on what is kept.
 
-    Calls are serialized by the caller.
+    Calls are serialized by the caller. `witness` is told of each trace, its verdict and what made it due, when all is done.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Decider:
         outlet: Outlet,
         telemetry: Telemetry,
         clock: Callable[[], float],
+        witness: Callable[[Trace, Verdict, str], None] | None = None,
     ) -> None:
         self._judge = judge
         self._rules = rules
@@ -55,6 +56,7 @@ class Decider:
         self._telemetry = telemetry
         self._clock = clock
         self._faults = FaultLog(_log, clock)
+        self._witness = witness
         self._tallies: dict[int, tuple[Verdict, Amount]] = {}
 
     def forget_verdicts(self) -> None:
@@ -100,12 +102,16 @@ class Decider:
         self._count_shadows(trace, verdict, len(arrived))
         if verdict.decision is not Decision.SAMPLED:
             self._store.remember(trace.id, None)
+            if self._witness is not None:
+                self._witness(trace, verdict, self._rules.trigger)
             return
         if len(trace) < len(arrived):
             self._telemetry.lost(Lost.MALFORMED, len(arrived) - len(trace), queued=False)
         kept = Kept(verdict.policy, common, trace.threshold, now)
         self._store.remember(trace.id, kept)
         self._outlet.put(trace, kept)
+        if self._witness is not None:
+            self._witness(trace, verdict, self._rules.trigger)
 
     def _count_shadows(self, trace: Trace, verdict: Verdict, spans: int) -> None:
         try:

@@ -129,6 +129,11 @@ class Pipeline:
                 self._early.decide_oldest()
                 self._count_waiting()
 
+    def undisturbed(self, act: Callable[[], object]) -> None:
+        """Call `act` while nothing is taken in or decided."""
+        with self._lock:
+            act()
+
     def _turn(self) -> bool:
         with self._lock:
             now = self._clock()

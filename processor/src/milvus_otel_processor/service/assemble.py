@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from milvus_otel_processor.components import StageSettings
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.pipeline.contracts import Exporter
+    from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.contract import Store
+    from milvus_otel_processor.spans.contract import Store, Trace
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Telemetry
 
@@ -80,13 +81,15 @@ def assemble(
     wait_for_room: Callable[[float], bool] = lambda _: True,
     make_rules: type[Rules] = Rules,
     store_kind: StoreKind = "auto",
+    witness: Callable[[Trace, Verdict, str], None] | None = None,
 ) -> Assembled:
     """Return the pipeline that these settings describe, in front of what takes kept spans.
 
     `make_rules` is what makes the rules of their settings. `random` is what refreshes of the catalogue are spread by.
-    `wait_for_room` waits that many seconds at the most until the exporter has room for more, and tells whether it has. Raises
-    SourceError where a source of the user's own cannot be had, OwnProcessorError where a processor of theirs cannot,
-    StoreError where the store is not installed, and CertificateError where a file of the TLS settings cannot be read.
+    `witness` is told of each decision, see `Decider`. `wait_for_room` waits that many seconds at the most until the exporter has
+    room for more, and tells whether it has. Raises SourceError where a source of the user's own cannot be had, OwnProcessorError
+    where a processor of theirs cannot, StoreError where the store is not installed, and CertificateError where a file of the TLS
+    settings cannot be read.
     """
     sampling = config.tail_sampling
     rules = make_rules(sampling, clock, telemetry.evaluation_errors)
@@ -110,6 +113,7 @@ def assemble(
         telemetry=telemetry,
         clock=clock,
         wait_for_room=wait_for_room,
+        witness=witness,
     )
     enrichment = next((stage for _, stage in made if isinstance(stage, Enrichment)), None)
     return Assembled(pipeline, store, stages, enrichment, collections, rules)
@@ -130,6 +134,7 @@ def connect(
     telemetry: Telemetry,
     clock: Clock,
     wait_for_room: Callable[[float], bool] = lambda _: True,
+    witness: Callable[[Trace, Verdict, str], None] | None = None,
 ) -> Pipeline:
     """Return the pipeline of these parts."""
     outlet = Outlet(exporter, telemetry)
@@ -140,6 +145,7 @@ def connect(
         outlet=outlet,
         telemetry=telemetry,
         clock=clock.monotonic,
+        witness=witness,
     )
     return Pipeline(
         store=store,

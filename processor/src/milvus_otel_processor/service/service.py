@@ -14,6 +14,8 @@ from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.extensions.bearer_token import BearerToken
 from milvus_otel_processor.memory.decisions import decision_memory
 from milvus_otel_processor.memory.limiter import MemoryLimiter
+from milvus_otel_processor.page.page import PageError
+from milvus_otel_processor.page.witness import Witness
 from milvus_otel_processor.pipeline.own import OwnProcessorError
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import LOGS_SERVICE, TRACE_SERVICE, logs, traces
@@ -26,6 +28,7 @@ from milvus_otel_processor.service.admission import Admission
 from milvus_otel_processor.service.assemble import Assembled, Processors, assemble
 from milvus_otel_processor.service.credentials import Credentials, Followed, roles
 from milvus_otel_processor.service.durable import Durable
+from milvus_otel_processor.service.page import Parts, make_page
 from milvus_otel_processor.spans.stores import StoreError, joiner
 from milvus_otel_processor.storage.folder import StorageError
 from milvus_otel_processor.storage.storage import Storage
@@ -36,11 +39,14 @@ from milvus_otel_processor.web.server import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
+    from milvus_otel_processor.enrichment.access_log.logs import AccessLog
     from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
+    from milvus_otel_processor.page.settings import PageSettings
     from milvus_otel_processor.receiver.settings import ReceiverSettings
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.stores import StoreKind
@@ -57,6 +63,8 @@ _PATIENCE, _LONGEST_PATIENCE = 2.0, 30.0
 that time."""
 _NANOSECONDS = 1e9
 _RELIEVED = 0.9  # of the memory there is
+_TIGHT = 0.8
+"""Of the memory there is, above which what is only there to be looked at is forgotten."""
 
 
 class Configuration(Processors, Protocol):
@@ -94,18 +102,28 @@ class Configuration(Processors, Protocol):
     def metrics(self) -> MetricsSettings:
         """The processor's own metrics."""
 
+    @property
+    def page(self) -> PageSettings | None:
+        """The live page and its API, if there is one."""
+
+    @property
+    def page_authenticator(self) -> BearerTokenSettings | None:
+        """The token that has to be shown to the page's API, if any."""
+
 
 class StartError(Exception):
     """The service cannot start; the message says why and what can be done."""
 
 
 class Service:
-    """One processor: receiver, pipeline and exporter, from `start` to `stop`.
+    """One processor: receiver, pipeline and exporter, from `start` to `stop`. `source` is the file of its configuration.
 
     Raises StartError where a file that TLS settings name cannot be read, or a source of the user's own cannot be had.
     """
 
-    def __init__(self, config: Configuration, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, config: Configuration, *, clock: Callable[[], float] = monotonic, source: Path | None = None
+    ) -> None:
         self.telemetry = Telemetry()
         self.endpoint = config.receiver.protocols.grpc.endpoint
         """Where spans are received, as `host:port`; once started, with the port that was bound."""
@@ -117,6 +135,9 @@ class Service:
             raise StartError(str(error)) from None
         except CertificateError as error:
             raise StartError(f"exporters.otlp.tls: {error}") from None
+        self._witness = None
+        if config.page is not None:
+            self._witness = Witness(config.page, config.tail_sampling, self.telemetry)
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
         access_log = enrichment.access_log if enrichment is not None else None
@@ -124,6 +145,8 @@ class Service:
         parts = [self._pipeline.memory, self._exporter.memory, self._decision_memory]
         if access_log is not None:
             parts.append(access_log.memory)
+        if self._witness is not None:
+            parts.append(self._witness.memory)
         self._limiter = MemoryLimiter(config.memory_limiter.limit(), parts)
         shown = _token(config.authenticator)
         self._admission = Admission(self._limiter, clock, authenticates=shown.is_shown if shown is not None else None)
@@ -131,9 +154,7 @@ class Service:
         if storage is not None:
             self._durable = Durable(storage, self._pipeline, self._exporter, self.telemetry, self._limiter)
             self._admission.obstacles.append(self._durable.obstacle)
-        services = {TRACE_SERVICE: traces(self._durable.ingest if self._durable is not None else self._pipeline.ingest)}
-        if access_log is not None:
-            services[LOGS_SERVICE] = logs(access_log.ingest)
+        services = self._services(access_log)
         self._receiver = Receiver(
             config.receiver, services, self.telemetry, admission=self._admission, ready=lambda: self._admission.ready
         )
@@ -157,6 +178,10 @@ class Service:
             )
         self._metrics = config.metrics
         self._http = HttpServer(clock)
+        self._page = None
+        if config.page is not None and self._witness is not None:
+            parts_of_service = Parts(self._witness, self._admission, self._pipeline, self._limiter, clock)
+            self._page = make_page(config, config.page, parts_of_service, source, _token(config.page_authenticator))
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
@@ -188,6 +213,11 @@ class Service:
             raise StartError(str(error)) from None
 
     def _listen_http(self) -> None:
+        if self._page is not None:
+            try:
+                self._page.listen(self._http)
+            except PageError as error:
+                raise StartError(str(error)) from None
         for endpoint in self._metrics.endpoints:
             routes = [*health_routes(self._admission.obstacle), *metrics_routes(self._pipeline.snapshot)]
             try:
@@ -198,10 +228,17 @@ class Service:
                     "name another port, or take the reader out"
                 ) from None
 
+    @property
+    def page_url(self) -> str:
+        """Where the page is, once started; empty where there is none."""
+        return self._page.url if self._page is not None else ""
+
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
         self._assembled.replace_rules(sampling)
         self._sampling = sampling
+        if self._witness is not None:
+            self._witness.decided.replace_rules(sampling)
         self._tell_rules(sampling)
 
     def replace_headers(self, headers: Mapping[str, str]) -> None:
@@ -267,6 +304,14 @@ class Service:
         self._stages.stop(lambda: deadline - monotonic())
         self._http.stop()
 
+    def _services(self, access_log: AccessLog | None) -> dict[str, Callable[[bytes], bytes]]:
+        ingest, witness = self._durable.ingest if self._durable is not None else self._pipeline.ingest, self._witness
+        services = {TRACE_SERVICE: traces(witness.traces(ingest) if witness is not None else ingest)}
+        if access_log is not None:
+            take = witness.logs(access_log.ingest) if witness is not None else access_log.ingest
+            services[LOGS_SERVICE] = logs(take)
+        return services
+
     def _assemble(self, config: Configuration, clock: Clock) -> Assembled:
         try:
             return assemble(
@@ -276,6 +321,7 @@ class Service:
                 clock=clock,
                 wait_for_room=self._exporter.wait_for_room,
                 store_kind=config.store,
+                witness=self._witness.decided.add if self._witness is not None else None,
             )
         except (OwnProcessorError, SourceError, StoreError) as error:
             raise StartError(str(error)) from None
@@ -287,12 +333,16 @@ class Service:
             try:
                 self._pipeline.tick()
                 self._relieve()
+                if self._witness is not None:
+                    self._witness.series.sample()
             except Exception:  # noqa: BLE001 - see below
                 # A fault in one decision must not end all later ones.
                 _log.exception("deciding failed, going on with the next traces")
 
     def _relieve(self) -> None:
         """Decide the oldest traces early where senders are refused for memory, and waiting on would not give any back."""
+        if self._witness is not None and self._limiter.used > self._limiter.budget * _TIGHT:
+            self._pipeline.undisturbed(self._witness.give_way)
         patience = min(self._store.wait, _LONGEST_PATIENCE) + _PATIENCE
         if self._admission.seconds_refusing() > patience:
             self._pipeline.decide_oldest(lambda: self._limiter.used > self._limiter.budget * _RELIEVED)

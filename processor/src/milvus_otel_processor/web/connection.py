@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 READ_SECONDS = 5.0
 """In which a client has to say what it wants, from the connection or the last answer on."""
 ANSWER_SECONDS = 60.0
-"""In which an answer has to be made and taken."""
+"""In which what there is of an answer has to be taken."""
 MOST = 256
 """Connections at once; for one more the one goes that has been silent for longest."""
 
@@ -64,6 +64,9 @@ class Connection(H11Protocol):
         self._deadline = self.loop.call_later(seconds, self._give_up)
 
     def _give_up(self) -> None:
+        if self._answers and self.transport.get_write_buffer_size() == 0:
+            self._within(ANSWER_SECONDS)  # it has taken all that there was: the answer is one that goes on
+            return
         self.transport.abort()
 
     def _make_room(self) -> bool:

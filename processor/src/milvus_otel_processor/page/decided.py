@@ -1,0 +1,104 @@
+"""Traces as they were decided, kept or not, for whoever asks why: the latest ones, up to a size."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.spans.trace import ReferenceTrace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_processor.sampling.decision import Verdict
+    from milvus_otel_processor.sampling.settings import TailSamplingSettings
+    from milvus_otel_processor.spans.contract import Trace
+
+_ONE_DROPPED_IN = 16
+"""Of the traces that a `drop` policy dropped, which are most of all and alike."""
+_PER_TRACE, _PER_SPAN = 700, 80
+"""Bytes that either takes beside the bytes of its spans."""
+
+
+class RulesInForce(NamedTuple):
+    """The rules by which a trace was decided."""
+
+    settings: TailSamplingSettings | None
+    since: float
+    """Seconds since 1970."""
+
+
+class Decided(NamedTuple):
+    """One trace at its decision."""
+
+    trace: Trace
+    verdict: Verdict
+    trigger: str
+    """What made it due; see `pipeline.decider`."""
+    at: float
+    """Seconds since 1970."""
+    rules: RulesInForce
+    size: int
+
+
+class DecidedTraces:
+    """The latest decided traces, `limit` bytes of them.
+
+    `add` is called by the pipeline, under its lock, and costs the little that it does in there. All else may be called from any
+    thread. A trace of the native store is another's as well while it waits to be exported, so it is only copied from.
+    """
+
+    def __init__(self, limit: int, clock: Callable[[], float] = time) -> None:
+        self.limit = limit
+        self.rules = RulesInForce(None, clock())
+        self._clock = clock
+        self._held: deque[tuple[Trace, Verdict, str, float, RulesInForce, int]] = deque()
+        self._size = 0
+        self._dropped = 0
+
+    def replace_rules(self, settings: TailSamplingSettings | None) -> None:
+        """Note that traces are decided by these rules from now on."""
+        self.rules = RulesInForce(settings, self._clock())
+
+    def add(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
+        """Remember a trace that was decided."""
+        if verdict.decision is Decision.DROPPED:
+            self._dropped += 1
+            if self._dropped % _ONE_DROPPED_IN != 1:
+                return
+        size = trace.size + _PER_SPAN * len(trace) + _PER_TRACE
+        if size > self.limit:
+            return
+        if verdict.decision is not Decision.SAMPLED:  # what is kept has been released, and waits to be exported
+            trace.release()
+        self._held.append((trace, verdict, trigger, self._clock(), self.rules, size))
+        self._size += size
+        while self._size > self.limit:
+            self._size -= self._held.popleft()[5]
+
+    def memory(self) -> int:
+        """Return about how many bytes they take."""
+        return self._size
+
+    def give_way(self) -> None:
+        """Forget the older half: what has to be decided needs the memory. Not while `add` is called."""
+        for _ in range((len(self._held) + 1) // 2):
+            self._size -= self._held.popleft()[5]
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def latest_first(self) -> list[Decided]:
+        """Return all that are remembered."""
+        return [Decided(*held) for held in reversed(self._held.copy())]
+
+    def find(self, trace_id: bytes) -> Decided | None:
+        """Return the latest decision over the trace with this id, if it is remembered."""
+        return next((Decided(*held) for held in reversed(self._held.copy()) if held[0].id == trace_id), None)
+
+
+def copied(trace: Trace) -> ReferenceTrace:
+    """Return a trace of one's own with the same spans."""
+    return ReferenceTrace(trace.id, list(trace.groups), list(trace.spans))

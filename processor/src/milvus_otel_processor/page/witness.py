@@ -1,0 +1,57 @@
+"""What watches the pipeline for the page: a little at each request and decision, and a few numbers every five seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.page.decided import DecidedTraces
+from milvus_otel_processor.page.recent import RecentRequests
+from milvus_otel_processor.page.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_processor.page.settings import PageSettings
+    from milvus_otel_processor.sampling.settings import TailSamplingSettings
+    from milvus_otel_processor.telemetry.counters import Telemetry
+
+
+class Witness:
+    """Remembers, within bounds, what came in and what was decided."""
+
+    def __init__(self, settings: PageSettings, rules: TailSamplingSettings | None, telemetry: Telemetry) -> None:
+        self.decided = DecidedTraces(settings.decided_traces_mib << 20)
+        self.decided.replace_rules(rules)
+        self.recent = RecentRequests(settings.recent_requests_mib << 20)
+        self.series = Series(telemetry)
+
+    def traces(self, ingest: Callable[[bytes], int]) -> Callable[[bytes], int]:
+        """Return what takes in requests with spans as `ingest` does, and remembers those that it took."""
+        add = self.recent.add
+
+        def take(request: bytes) -> int:
+            refused = ingest(request)
+            add(request, is_access_log=False)
+            return refused
+
+        return take
+
+    def logs(self, ingest: Callable[[bytes], object]) -> Callable[[bytes], object]:
+        """Likewise for lines of the access log."""
+        add = self.recent.add
+
+        def take(request: bytes) -> object:
+            answer = ingest(request)
+            add(request, is_access_log=True)
+            return answer
+
+        return take
+
+    def memory(self) -> int:
+        """Return about how many bytes all of it takes."""
+        return self.decided.memory() + self.recent.memory()
+
+    def give_way(self) -> None:
+        """Forget the older half of it, for the memory; not while traces are decided."""
+        self.decided.give_way()
+        self.recent.give_way()

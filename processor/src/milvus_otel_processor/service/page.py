@@ -1,0 +1,55 @@
+"""Puts the page together with what it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from milvus_otel_processor.page.inside import Inside
+from milvus_otel_processor.page.page import Page
+from milvus_otel_processor.page.rules_text import rules_file
+from milvus_otel_processor.spans.stores import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from milvus_otel_processor.extensions.bearer_token import BearerToken
+    from milvus_otel_processor.memory.limiter import MemoryLimiter
+    from milvus_otel_processor.page.settings import PageSettings
+    from milvus_otel_processor.page.witness import Witness
+    from milvus_otel_processor.pipeline.pipeline import Pipeline
+    from milvus_otel_processor.service.admission import Admission
+    from milvus_otel_processor.service.service import Configuration
+
+
+class Parts(NamedTuple):
+    """The parts of a service that its page looks at."""
+
+    witness: Witness
+    admission: Admission
+    pipeline: Pipeline
+    limiter: MemoryLimiter
+    clock: Callable[[], float]
+
+
+def make_page(
+    config: Configuration, settings: PageSettings, parts: Parts, source: Path | None, token: BearerToken | None
+) -> Page:
+    """Return the page; `source` is the file of the configuration, and `token` what has to be shown, if anything."""
+    inside = Inside(
+        settings=settings,
+        witness=parts.witness,
+        processors=config,
+        snapshot=parts.pipeline.snapshot,
+        obstacle=parts.admission.obstacle,
+        decided_until=lambda: parts.pipeline.decided_until,
+        clock=parts.clock,
+        facts={
+            "exports_to": config.exporter.endpoint,
+            "milvus": config.milvus.uri if config.milvus is not None else "",
+            "store": chosen(config.store),
+        },
+        rules_file=rules_file(source),
+        config_file=source,
+    )
+    return Page(inside, token, lambda: parts.limiter.budget - parts.limiter.used)

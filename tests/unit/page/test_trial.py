@@ -1,0 +1,114 @@
+"""Rules that are tried on what came in, and written where that is allowed."""
+
+from pathlib import Path
+
+import pytest
+from milvus_otel_processor.page.rules_text import rules_file, rules_text
+
+from tests.support.page import RULES, shown
+from tests.support.spans import encoded, span
+from tests.support.stores import every_store
+
+__all__ = ["every_store"]
+
+EVERYTHING = "decision_wait: 10ms\npolicies: [{name: all, type: always_sample}]\n"
+REQUESTS = tuple(
+    encoded(span(number, 1, name=name, end_ms=milliseconds, attributes={"db.collection.name": "shop"}))
+    for number, (name, milliseconds) in enumerate([("Search", 900), ("Query", 10), ("Query", 300), ("Ping", 1)], 1)
+)
+
+
+def test_a_trial_tells_what_would_be_gained() -> None:
+    with shown() as page:
+        page.send(*REQUESTS)
+        result = page.tried(EVERYTHING)
+    assert result["spans"] == 4
+    assert result["now"]["kept"] == {"traces": 1, "spans": 1}
+    assert result["tried"]["kept"] == {"traces": 4, "spans": 4}
+    gained = result["gained"]
+    assert (gained["traces"], gained["by_policy"], gained["by_collection"]) == (3, {"all": 3}, {"shop": 3})
+    assert gained["by_root"] == {"Query": 2, "Ping": 1}
+    assert gained["examples"] == [f"{number:032x}" for number in (2, 3, 4)]
+    assert result["lost"]["traces"] == 0
+    assert result["words"].startswith("would keep 300% more: +")
+
+
+def test_a_trial_tells_what_would_be_lost() -> None:
+    with shown() as page:
+        page.send(*REQUESTS)
+        result = page.tried(RULES.replace("500", "1000"))
+    assert (result["gained"]["traces"], result["lost"]["traces"], result["lost"]["by_policy"]) == (0, 1, {"slow": 1})
+
+
+def test_the_rules_in_force_are_measured() -> None:
+    with shown() as page:
+        page.send(*REQUESTS)
+        policies = {one["name"]: one for one in page.tried("", "/measure")["now"]["policies"]}
+    assert (policies["slow"]["votes"], policies["slow"]["only"], policies["errors"]["votes"]) == (1, 1, 0)
+
+
+def test_a_trial_changes_nothing_that_is_decided() -> None:
+    with shown() as page:
+        page.send(*REQUESTS)
+        before = page.running.service.telemetry.snapshot()
+        page.tried(EVERYTHING)
+        after = page.running.service.telemetry.snapshot()
+        assert (after.received_spans, after.decisions) == (before.received_spans, before.decisions)
+        page.send(encoded(span(9, 1, end_ms=10)))
+        assert page.get(f"/traces/{9:032x}").json()["decision"] == "not_sampled"
+
+
+def test_rules_that_are_wrong_are_not_tried_and_the_messages_are_those_of_validate() -> None:
+    with shown() as page:
+        page.send(*REQUESTS)
+        found = page.post("/try", RULES.replace("latency: {threshold_ms", "latency: {threshold")).json()
+    assert found["state"] == "invalid"
+    assert [(one["line"], one["severity"]) for one in found["problems"]] == [(4, "error")] * len(found["problems"])
+    assert 'did you mean "threshold_ms"?' in found["problems"][0]["message"] + found["problems"][-1]["message"]
+
+
+def test_there_has_to_be_something_to_try_on() -> None:
+    with shown() as page:
+        answer = page.post("/try", EVERYTHING)
+    assert (answer.status, answer.json()["error"]) == (409, "no request with spans is remembered yet")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "processor.yaml"
+    path.write_text("processors:\n  tail_sampling: ${file:sampling.yaml}\n")
+    (tmp_path / "sampling.yaml").write_text(RULES)
+    return path
+
+
+def test_rules_are_written_where_a_setting_allows_it(config: Path) -> None:
+    with shown(source=config, apply_rules=True) as page:
+        rules = page.get("/rules").json()
+        assert (rules["can_apply"], rules["text"]) == (True, RULES)
+        wrong = page.post(f"/apply?hash={rules['hash']}", "policies: []").json()
+        assert not wrong["applied"]
+        applied = page.post(f"/apply?hash={rules['hash']}", EVERYTHING).json()
+        assert applied["applied"]
+        assert "+policies: [{name: all, type: always_sample}]" in applied["diff"]
+        stale = page.post(f"/apply?hash={rules['hash']}", RULES)
+        assert stale.status == 409
+    assert (config.parent / "sampling.yaml").read_text() == EVERYTHING
+    assert sorted(file.name for file in config.parent.iterdir()) == ["processor.yaml", "sampling.yaml"]
+
+
+def test_rules_in_the_configuration_itself_are_shown_and_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "all.yaml"
+    path.write_text(
+        "processors:\n  tail_sampling:\n    decision_wait: 1s\n\n    policies: []\n  milvus: {}\nservice: {}\n"
+    )
+    assert rules_file(path) is None
+    assert rules_text(path) == "decision_wait: 1s\n\npolicies: []\n"
+    with shown(source=path, apply_rules=True) as page:
+        assert "not in a file of their own" in page.get("/rules").json()["why_not_apply"]
+        assert page.post("/apply", EVERYTHING).status == 403
+
+
+def test_the_built_in_rules_have_their_text_and_are_never_written() -> None:
+    assert "milvus-heartbeats" in rules_text(None)
+    with shown(apply_rules=True) as page:
+        assert page.post("/apply", EVERYTHING).status == 403
