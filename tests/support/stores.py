@@ -42,6 +42,14 @@ def every_store(request: pytest.FixtureRequest) -> Iterator[StoreKind]:
         yield request.param
 
 
+@pytest.fixture(autouse=True)
+def any_store() -> None:
+    """In the place of `every_store` where the store has no part in what comes out, and tests take long: a user's alone.
+
+    `from tests.support.stores import any_store as every_store`.
+    """
+
+
 @pytest.fixture(scope="session")
 def native_store_there() -> None:
     """Needed by tests of the native store itself."""

@@ -25,7 +25,7 @@ ELSEWHERE = {
     r"OTEL_.* opentelemetry-instrument ": "tests/stack/test_signals.py",
     r"git clone ": "tests/packaging/test_install.py",
     r"uv run milvus-otel demo$": "tests/demo/test_demo.py",
-    r"uv run milvus-otel run\b": "tests/unit/cli/test_run.py",
+    r"uv run milvus-otel run\b": "tests/integration/test_run.py",
     r"uv run pytest$": "conftest.py",
     r"uv run python -m tests\.benchmarks\.": "tests/benchmarks/load.py",
 }

@@ -28,7 +28,7 @@ def _canonical(groups: list[tuple[bytes, bytes, bytes]], appended: int) -> Count
 
 
 @given(generated.requests)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_valid_request_comes_out_with_the_same_spans_resources_and_scopes(request: bytes) -> None:
     ExportTraceServiceRequest.FromString(request)  # it is valid
     harness = Harness()
@@ -41,7 +41,7 @@ def test_any_valid_request_comes_out_with_the_same_spans_resources_and_scopes(re
 
 
 @given(generated.requests)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_the_exporter_sends_is_a_valid_request(request: bytes) -> None:
     harness = Harness(enrich=True)
     harness.pipeline.ingest(request)

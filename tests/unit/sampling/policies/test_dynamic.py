@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from tests.support.clock import Clock
 from tests.support.policies import samples
 from tests.support.spans import span, trace_of, with_id
+from tests.support.stores import any_store as every_store  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace

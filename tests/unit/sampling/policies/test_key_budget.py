@@ -8,6 +8,7 @@ import pytest
 from milvus_otel_processor.sampling.policies.key_budget import KeyBudget, share_out
 
 from tests.support.clock import Clock
+from tests.support.stores import any_store as every_store  # noqa: F401 - a fixture
 
 INTERVAL = 10.0
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.test_run import Process
 from tests.peers.missing import missing
-from tests.unit.cli.test_run import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
