@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from random import Random
 
 import grpc
 from google.rpc.error_details_pb2 import RetryInfo
@@ -34,12 +35,12 @@ class Requests:
         self.spans = spans
         made = ExportTraceServiceRequest()
         found = made.resource_spans.add().scope_spans.add().spans
-        now = time.time_ns()
+        now, texts = time.time_ns(), Random(0)  # what repeats itself could be held in less memory
         for number in range(spans):
             trace = _MARK + (0 if one_trace else number).to_bytes(8, "big")
             span = found.add(trace_id=trace, span_id=(number + 1).to_bytes(8, "big"), name="request")
             span.start_time_unix_nano, span.end_time_unix_nano = now, now + 1000
-            span.attributes.add(key="text").value.string_value = "x" * text
+            span.attributes.add(key="text").value.string_value = texts.randbytes(text).hex()[:text]
         self._made = bytes(made.SerializeToString())
 
     def numbered(self, number: int) -> bytes:

@@ -9,11 +9,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from milvus_otel_processor.enrichment.settings import MilvusSettings
-from milvus_otel_processor.receiver.exports import FailedRequestError
+from milvus_otel_processor.receiver.exports import FailedRequestError, RefusedForNowError
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import TRACE_SERVICE, traces
 from milvus_otel_processor.service.service import Service, StartError
-from milvus_otel_processor.telemetry.counters import Telemetry
+from milvus_otel_processor.telemetry.counters import Refused, Telemetry
 from milvus_otel_processor.telemetry.faults import FaultLog
 
 from tests.peers.otlp_sink import OtlpSink, otlp_sink
@@ -105,6 +105,15 @@ def test_a_fault_of_the_program_is_told_with_its_traceback(caplog: pytest.LogCap
         take(b"request")
     assert "taking a request in failed, it is lost: bytes=7" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_cannot_be_taken_now_is_no_fault_of_the_program(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(_: bytes) -> int:
+        raise RefusedForNowError(Refused.STORAGE_FAILED, "the disk is full")
+
+    with pytest.raises(RefusedForNowError):
+        traces(refuse)(b"request")
+    assert not caplog.text
 
 
 def test_a_request_above_the_limit_is_refused_as_grpc_does_and_others_are_not(running: Running, sink: OtlpSink) -> None:

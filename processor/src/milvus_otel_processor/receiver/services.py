@@ -6,7 +6,7 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.receiver.exports import FailedRequestError, InvalidRequestError
+from milvus_otel_processor.receiver.exports import FailedRequestError, InvalidRequestError, RefusedForNowError
 from milvus_otel_processor.spans.schema import DecodeError, ResponseView
 from milvus_otel_processor.telemetry.faults import FaultLog
 
@@ -28,6 +28,8 @@ def traces(ingest: Callable[[bytes], int]) -> Callable[[bytes], bytes]:
             refused = ingest(request)
         except DecodeError as error:
             raise InvalidRequestError(f"not a valid ExportTraceServiceRequest: {error}") from None
+        except RefusedForNowError:
+            raise
         except Exception as error:  # noqa: BLE001 - a fault of ours costs this request and no other, is told and counted
             faults.tell(error, "taking a request in failed, it is lost: bytes=%d", len(request))
             raise FailedRequestError("the processor failed at it; its log says more") from None

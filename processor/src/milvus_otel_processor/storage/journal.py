@@ -62,6 +62,7 @@ class Journal:
         self._uses: dict[Segment, _Use] = {segment: _Use() for segment in self.log.segments()}
         self._old = self.log.segments()
         self._failed_at: float | None = None
+        self._failed_bytes = 0
         self._paced = PacedLog(_log, clock)
         self.damaged_bytes = 0
         """What could not be read of older files, beyond the torn ends that a killed process leaves."""
@@ -144,7 +145,7 @@ class Journal:
             try:
                 place = self.log.append(request, self._clock())
             except OSError as error:
-                raise self._failed(error) from None
+                raise self._failed(error, len(request)) from None
             self._uses.setdefault(place.segment, _Use()).under_way += 1
         return place
 
@@ -152,13 +153,14 @@ class Journal:
         try:
             self.log.sync(place)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._failed(error, place.size) from None
         if self._failed_at is not None:
             self._failed_at = None
             _log.info("the storage can be written to again")
 
-    def _failed(self, error: OSError) -> RefusedForNowError:
+    def _failed(self, error: OSError, size: int) -> RefusedForNowError:
         self._failed_at = self._clock()
+        self._failed_bytes = size
         self._paced.tell(logging.ERROR, "the storage cannot be written to, requests are refused: %s", error)
         return RefusedForNowError(Refused.STORAGE_FAILED, "the storage cannot be written to")
 
@@ -167,7 +169,7 @@ class Journal:
         if self._failed_at is None or self._clock() - self._failed_at < _SECONDS_BETWEEN_TRIES:
             return
         try:
-            self.log.probe()
+            self.log.probe(self._failed_bytes)  # what is smaller may find room where that did not
         except OSError:
             self._failed_at = self._clock()
         else:

@@ -93,11 +93,11 @@ class SegmentLog:
                 os.fdatasync(segment.file)
                 segment.synced = written
 
-    def probe(self) -> None:
-        """Raise OSError where a record could not be written now."""
+    def probe(self, size: int = 0) -> None:
+        """Raise OSError where a record of this size, or a small one, could not be written now."""
         with self._lock:
             segment = self._current or self._begin(0.0)
-            self._write(segment, (bytes(_PROBE_BYTES),))
+            self._write(segment, (bytes(max(size, _PROBE_BYTES)),))
             os.ftruncate(segment.file, segment.size)
 
     def roll(self, older_than: float) -> None:
