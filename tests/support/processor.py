@@ -13,6 +13,7 @@ from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.page.settings import PageSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
+from milvus_otel_processor.redaction.settings import RedactionSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service.service import Service
 from milvus_otel_processor.spans.stores import StoreKind
@@ -42,11 +43,13 @@ class Configuration:
     exporter_authenticator: BearerTokenSettings | None = None
     page: PageSettings | None = None
     page_authenticator: BearerTokenSettings | None = None
+    redaction: RedactionSettings | None = None
     store: StoreKind = field(default_factory=stores.kind)
 
     @property
     def stages(self) -> list[StageSettings]:
-        return [StageSettings("milvus", self.milvus)] if self.milvus is not None else []
+        named = {"milvus": self.milvus, "redaction": self.redaction}
+        return [StageSettings(name, settings) for name, settings in named.items() if settings is not None]
 
 
 def receiver_settings(endpoint: str = "127.0.0.1:0", **settings: object) -> ReceiverSettings:

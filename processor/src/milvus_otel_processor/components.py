@@ -13,6 +13,7 @@ from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.pipeline.own import OwnStage, find, is_own
 from milvus_otel_processor.receiver.settings import ReceiverSettings
+from milvus_otel_processor.redaction.settings import RedactionSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.storage.settings import FileStorageSettings
 
@@ -88,6 +89,7 @@ COMPONENTS = (
         "processors", "milvus", MilvusSettings, place=0, make=_enrichment
     ),  # so that rules can ask for what it adds
     Component("processors", "tail_sampling", TailSamplingSettings, place=1),
+    Component("processors", "redaction", RedactionSettings, place=2),
     Component("exporters", "otlp", ExporterSettings),
     Component("exporters", "otlp_grpc", ExporterSettings),
     Component("extensions", "memory_limiter", MemoryLimiterSettings),

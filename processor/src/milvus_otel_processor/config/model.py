@@ -47,8 +47,8 @@ class PipelineSettings(Settings):
     receivers: list[ComponentId] = Field(min_length=1, max_length=1, description="The one receiver.")
     processors: list[ComponentId] = Field(
         default=[],
-        description="Any of `milvus` and `tail_sampling`, in this order, and processors of your own; none passes all "
-        "spans on.",
+        description="Any of `milvus`, `tail_sampling` and `redaction`, in this order, and processors of your own; none passes "
+        "all spans on.",
     )
     exporters: list[ComponentId] = Field(min_length=1, max_length=1, description="The one exporter.")
 

@@ -135,8 +135,12 @@ def _check_order(listed: list[Scalar]) -> Iterator[Problem]:
             yield Problem(
                 later.place,
                 "service.pipelines.traces.processors",
-                f"{what}: rules can only ask for what enrichment has added",
+                f"{what}: rules can only ask for what enrichment has added, and are asked before anything is redacted",
             )
+    for index, item in enumerate(listed[:-1]):
+        if component_type(str(item.value)) == "redaction":
+            what = "redaction is not the last processor; put it behind all others: what they add is redacted, too"
+            yield Problem(item.place, f"service.pipelines.traces.processors[{index}]", what)
 
 
 def _listed(root: Mapping, section: str) -> list[Scalar]:

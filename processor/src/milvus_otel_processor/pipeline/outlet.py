@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.sampling.adjusted_counts import set_threshold
 from milvus_otel_processor.spans.attributes import Encoded
 from milvus_otel_processor.telemetry.counters import Lost
+from milvus_otel_processor.telemetry.faults import FaultLog
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from milvus_otel_processor.pipeline.contracts import Exporter
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.telemetry.counters import Telemetry
+
+_log = logging.getLogger(__name__)
 
 POLICY_KEY = "tailsampling.policy"
 """The attribute that names on each kept span the policy that kept its trace, as the Collector's feature gate does on scopes."""
@@ -34,11 +39,20 @@ class Kept(NamedTuple):
 
 
 class Outlet:
-    """Hands kept spans to the exporter."""
+    """Hands kept spans to the exporter; `redact` returns a trace without what must not leave, and nothing passes it by."""
 
-    def __init__(self, exporter: Exporter, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        exporter: Exporter,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = monotonic,
+        *,
+        redact: Callable[[Trace], Trace] | None = None,
+    ) -> None:
         self._exporter = exporter
         self._telemetry = telemetry
+        self._faults = FaultLog(_log, clock)
+        self._redact = redact
 
     def put(self, trace: Trace, kept: Kept) -> None:
         """Export the spans of a kept trace, or one that came late."""
@@ -53,8 +67,18 @@ class Outlet:
             good.append_missing(range(len(good)), _policy_attribute(kept.policy))
         if kept.threshold is not None:
             self._telemetry.invalid_trace_states += set_threshold(good, kept.threshold)
+        out = good if self._redact is None else self._redacted(good, self._redact)
         good.release()
-        self._exporter.put(good)
+        if out is not None:
+            self._exporter.put(out)
+
+    def _redacted(self, trace: Trace, redact: Callable[[Trace], Trace]) -> Trace | None:
+        try:
+            return redact(trace)
+        except Exception as error:  # noqa: BLE001 - what cannot be redacted must not leave
+            self._faults.tell(error, "redacting failed, the spans are lost: trace_id=%s", trace.id.hex())
+            self._telemetry.lost(Lost.FAILED, len(trace), queued=False)
+            return None
 
 
 @lru_cache(maxsize=1024)

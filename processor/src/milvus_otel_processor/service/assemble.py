@@ -15,6 +15,8 @@ from milvus_otel_processor.pipeline.limits import limits_of
 from milvus_otel_processor.pipeline.outlet import Outlet
 from milvus_otel_processor.pipeline.pipeline import Pipeline
 from milvus_otel_processor.pipeline.stages import Stages
+from milvus_otel_processor.redaction.redaction import Redaction
+from milvus_otel_processor.redaction.settings import RedactionSettings
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.service.rule_collections import RuleCollections
 from milvus_otel_processor.spans import stores
@@ -97,7 +99,8 @@ def assemble(
     store = make_store(store_kind, sampling, rules, gathering_time(config))
     collections = RuleCollections(sampling, telemetry.missing_collections)
     around = Around(telemetry, clock, random or Random(), store, collections.check)  # noqa: S311 - no secret
-    made = [(stage.before_sampling, make_stage(stage, around)) for stage in config.stages]
+    redaction = _redaction(config, telemetry)
+    made = [(stage.before_sampling, make_stage(stage, around)) for stage in _stages(config)]
     stages = Stages(
         [stage for before, stage in made if before],
         [stage for before, stage in made if not before],
@@ -114,6 +117,7 @@ def assemble(
         clock=clock,
         wait_for_room=wait_for_room,
         witness=witness,
+        redact=redaction.redacted if redaction is not None else None,
     )
     enrichment = next((stage for _, stage in made if isinstance(stage, Enrichment)), None)
     return Assembled(pipeline, store, stages, enrichment, collections, rules)
@@ -135,9 +139,10 @@ def connect(
     clock: Clock,
     wait_for_room: Callable[[float], bool] = lambda _: True,
     witness: Callable[[Trace, Verdict, str], None] | None = None,
+    redact: Callable[[Trace], Trace] | None = None,
 ) -> Pipeline:
     """Return the pipeline of these parts."""
-    outlet = Outlet(exporter, telemetry)
+    outlet = Outlet(exporter, telemetry, clock.monotonic, redact=redact)
     decider = Decider(
         judge=Judge(stages, rules),
         rules=rules,
@@ -173,7 +178,25 @@ def gathering_time(config: Processors) -> float:
         return config.tail_sampling.decision_wait
     if config.milvus is not None:
         return config.milvus.wait_duration
-    return _WAIT_OF_OTHERS if config.stages else 0.0
+    return _WAIT_OF_OTHERS if _stages(config) else 0.0
+
+
+def redacts(config: Processors) -> bool:
+    """Tell whether kept spans are redacted; they are no longer the store's own then."""
+    return any(isinstance(stage.settings, RedactionSettings) for stage in config.stages)
+
+
+def _stages(config: Processors) -> list[StageSettings]:
+    return [stage for stage in config.stages if not isinstance(stage.settings, RedactionSettings)]
+
+
+def _redaction(config: Processors, telemetry: Telemetry) -> Redaction | None:
+    found = (
+        Redaction(stage.name, stage.settings, telemetry)
+        for stage in config.stages
+        if isinstance(stage.settings, RedactionSettings)
+    )
+    return next(found, None)
 
 
 def _store_settings(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> StoreSettings:

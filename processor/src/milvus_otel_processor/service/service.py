@@ -25,10 +25,11 @@ from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.policies.drop import DropPolicy
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.service.admission import Admission
-from milvus_otel_processor.service.assemble import Assembled, Processors, assemble
+from milvus_otel_processor.service.assemble import Assembled, Processors, assemble, redacts
 from milvus_otel_processor.service.credentials import Credentials, Followed, roles
 from milvus_otel_processor.service.durable import Durable
 from milvus_otel_processor.service.page import Parts, make_page
+from milvus_otel_processor.spans.groups import join_traces
 from milvus_otel_processor.spans.stores import StoreError, joiner
 from milvus_otel_processor.storage.folder import StorageError
 from milvus_otel_processor.storage.storage import Storage
@@ -378,7 +379,7 @@ def _exporter(
         config.exporter,
         telemetry,
         clock=clock,
-        join_traces=joiner(config.store),
+        join_traces=join_traces if redacts(config) else joiner(config.store),
         outbox=storage.outbox if storage is not None else None,
         on_out=storage.sent.add if storage is not None else lambda _: None,
         token=token.header if token is not None else None,

@@ -185,6 +185,14 @@ class Snapshot:
         make=Counter,
         alerts=("MilvusOtelProcessorFails",),
     )
+    redactions: Counter[str] = by(
+        "action",
+        "processor_redactions",
+        "Attributes, and messages of a status, that the `redaction` processor removed (`redacted`) or masked; those of a resource "
+        "or scope once.",
+        make=Counter,
+        known=reasons.REDACTIONS,
+    )
     decisions: dict[tuple[str, str], Amount] = counted(
         dict,
         Metric(

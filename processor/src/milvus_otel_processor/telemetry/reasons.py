@@ -37,6 +37,8 @@ REFUSED_SPANS = [Refused.INVALID_TRACE_ID.value]
 """Of single spans."""
 HANDSHAKES = ("CERTIFICATE_VERIFY_FAILED", "HTTP_REQUEST", "PEER_DID_NOT_RETURN_A_CERTIFICATE", "WRONG_VERSION_NUMBER")
 """What BoringSSL calls the usual reasons for which a handshake fails."""
+REDACTIONS = ("masked", "redacted")
+"""What redaction does to attributes, in the Collector's words."""
 LOST = [reason.value for reason in Lost]
 EARLY = ("max_memory_mib", "maximum_trace_size_bytes", "memory_limit", "num_traces", "sample_on_first_match")
 """Why traces are decided before their time (`pipeline.early`)."""

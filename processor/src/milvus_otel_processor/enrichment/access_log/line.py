@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from milvus_otel_processor.enrichment.facts import Facts
+from milvus_otel_processor.enrichment.messages import without_client_text
 from milvus_otel_processor.enrichment.rest import operation_of, path_of
 from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.settings import parse_duration
@@ -69,13 +70,6 @@ _CODE = re.compile(r"-?\d+", re.ASCII)
 _NAME = re.compile(
     r"[A-Za-z_][A-Za-z0-9_$]{0,254}"
 )  # what Milvus accepts as a name of a collection, database or partition
-_QUOTES_EXPRESSION = re.compile(
-    r"((?:cannot parse|failed to parse|invalid|unsupported|not a boolean|boolean|parse) (?:filter )?expr(?:ession)?: )"
-)
-"""What stands before a filter that Milvus quotes; from there on the message is the client's, but for its end."""
-_PARSER_SAYS = re.compile(r", error: (?:line \d+:\d+ )?[a-z ]+(?![^\n]*, error: )|, data type: \w+$")
-"""Of what stands behind the filter, the words that are the parser's own: what follows quotes the filter again."""
-_QUOTES_VALUE = re.compile(r"(\bvalue ).*( exceeds\b)", re.DOTALL)
 _LONGEST_TEXT = 1024
 _LONGEST_PEER = 256
 _LONGEST_NAMES = 4096
@@ -161,7 +155,7 @@ def _facts(method: str, texts: str, answer: str) -> tuple[Facts, int] | None:
         user=_text(user),
         status_code=error if error is not None and _CODE.fullmatch(code) else None,
         error_type=error,
-        error_message=_message(message.removeprefix(_MESSAGE_MARK)) if error is not None else None,
+        error_message=_message(message) if error is not None else None,
         exists=exists,
     )
     return facts, facts.size
@@ -218,13 +212,7 @@ def _names(text: str) -> tuple[str, ...] | None:
 
 
 def _message(text: str) -> str | None:
-    """Return a message without what it quotes of the client's own text, which may be anything."""
-    text = _QUOTES_VALUE.sub(r"\1…\2", text)
-    quotes = _QUOTES_EXPRESSION.search(text)
-    if quotes is not None:
-        says = _PARSER_SAYS.search(text, quotes.end())
-        text = f"{text[: quotes.end()]}…{says[0].rstrip() if says is not None else ''}"
-    return text[:_LONGEST_TEXT] or None
+    return without_client_text(text.removeprefix(_MESSAGE_MARK))[:_LONGEST_TEXT] or None
 
 
 def _cost(text: str) -> int | None:

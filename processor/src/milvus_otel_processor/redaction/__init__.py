@@ -1,0 +1,1 @@
+"""The `redaction` processor: takes out of kept spans what must not leave."""
