@@ -13,7 +13,7 @@ from tests.differential.compare import Kept, kept_by_collector, kept_by_us
 from tests.differential.conditions import CONDITIONS, EVENT_CONDITIONS
 from tests.differential.recorded_blocks import FOR_RECORDED
 from tests.differential.traces import requests
-from tests.support import recorded
+from tests.support.recordings import MIXES, of_all_versions
 
 TRACES = 1_500
 SEED = 158
@@ -64,14 +64,15 @@ def test_each_condition_holds_for_the_same_traces_as_in_the_collector(error_mode
 
 @pytest.mark.timeout(600)
 def test_recorded_traces_are_decided_as_the_collector_decides_them(tmp_path: Path) -> None:
-    sent = recorded.requests()
+    """Those of every version of Milvus, in one run of the Collector."""
+    sent = of_all_versions()
     configurations = [
         [{"name": "policy", "type": kind, **({kind: settings} if settings else {})}] for kind, settings in FOR_RECORDED
     ]
     theirs = kept_by_collector(configurations, sent, tmp_path)
     assert not differences(configurations, sent, theirs)
     everything = len(theirs[0])
-    assert everything == recorded.TRACES
+    assert everything == sum(mix.traces for mix in MIXES)
     assert all(0 < len(kept) < everything for kept in theirs[1:]), [len(kept) for kept in theirs]
 
 

@@ -19,9 +19,9 @@ from milvus_otel_processor.telemetry.counters import Snapshot
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from tests.peers.otlp_sink import otlp_sink
-from tests.support import recorded
 from tests.support.harness import assert_accounted, sampling
 from tests.support.processor import Configuration, Running, exporter_settings, receiver_settings, running_processor
+from tests.support.recordings import MIXES, Recording
 from tests.support.spans import attributes_of, encoded, span
 from tests.support.wire import fields, grouped_spans, spans_of
 
@@ -65,67 +65,75 @@ def run(requests: Sequence[bytes], rules: TailSamplingSettings, *, senders: int 
         return Outcome([one for request in sink.received() for one in grouped_spans(request.raw)], counted)
 
 
-def shuffled_requests(seed: int, size: int = 64) -> list[bytes]:
+def shuffled_requests(recording: Recording, seed: int, size: int = 64) -> list[bytes]:
     """All recorded spans in an order of chance, cut into new requests."""
     registry = GroupRegistry()
     pairs = [
-        (group, one) for request in recorded.requests() for group, spans in registry.split(request) for one in spans
+        (group, one) for request in recording.requests for group, spans in registry.split(request) for one in spans
     ]
     Random(seed).shuffle(pairs)
     return [join(pairs[start : start + size]) for start in range(0, len(pairs), size)]
 
 
+@pytest.fixture(scope="module", params=MIXES, ids=str)
+def recording(request: pytest.FixtureRequest) -> Recording:
+    """What each version of Milvus sent."""
+    found: Recording = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def whole() -> Outcome:
+def whole(recording: Recording) -> Outcome:
     """The recording as it came, every trace decided when it was complete."""
-    return run(recorded.requests(), default_rules(LONG))
+    return run(recording.requests, default_rules(LONG))
 
 
-def test_every_span_is_accounted_for(whole: Outcome) -> None:
+def test_every_span_is_accounted_for(recording: Recording, whole: Outcome) -> None:
     counted = whole.counted
-    assert counted.received_spans == recorded.SPANS
+    assert counted.received_spans == recording.spans
     assert (
-        sum(amount.spans for amount in counted.decisions.values()) + sum(counted.late_spans.values()) == recorded.SPANS
+        sum(amount.spans for amount in counted.decisions.values()) + sum(counted.late_spans.values()) == recording.spans
     )
-    assert sum(amount.traces for amount in counted.decisions.values()) == recorded.TRACES
+    assert sum(amount.traces for amount in counted.decisions.values()) == recording.traces
     assert (counted.waiting_traces, counted.waiting_spans, counted.waiting_bytes) == (0, 0, 0)
     assert (counted.refused_spans, counted.lost_spans, counted.queued_spans) == ({}, {}, 0)
     assert counted.exported_spans == len(whole.spans)
     assert_accounted(counted)
 
 
-def test_heartbeats_are_dropped_and_some_traces_are_kept(whole: Outcome) -> None:
+def test_heartbeats_are_dropped_and_some_traces_are_kept(recording: Recording, whole: Outcome) -> None:
     dropped = sum(amount.traces for (decision, _), amount in whole.counted.decisions.items() if decision == "dropped")
-    assert dropped > 700
-    assert len(whole.policies()) > 10
+    assert dropped > 0.6 * recording.traces
+    assert len(whole.policies()) > 2
 
 
-def test_a_kept_span_is_as_it_came_but_for_attributes_behind_it(whole: Outcome) -> None:
-    came = Counter(one for request in recorded.requests() for one in spans_of(request))
+def test_a_kept_span_is_as_it_came_but_for_attributes_behind_it(recording: Recording, whole: Outcome) -> None:
+    came = Counter(one for request in recording.requests for one in spans_of(request))
     by_ids = {one[:28]: one for one in came}
-    assert len(by_ids) == recorded.SPANS
+    assert len(by_ids) == recording.spans
     for _, _, kept in whole.spans:
         original = by_ids.pop(kept[:28])
         assert kept.startswith(original)
         assert {number for number, _, _ in fields(kept[len(original) :])} == {SPAN_ATTRIBUTES}
 
 
-def test_a_kept_span_has_its_own_resource_and_scope(whole: Outcome) -> None:
-    came = {one[:28]: envelopes for request in recorded.requests() for *envelopes, one in grouped_spans(request)}
+def test_a_kept_span_has_its_own_resource_and_scope(recording: Recording, whole: Outcome) -> None:
+    came = {one[:28]: envelopes for request in recording.requests for *envelopes, one in grouped_spans(request)}
     for resource, scope, kept in whole.spans:
         original_resource, original_scope = came[kept[:28]]
         assert ResourceSpans.FromString(resource) == ResourceSpans.FromString(original_resource)
         assert ScopeSpans.FromString(scope) == ScopeSpans.FromString(original_scope)
 
 
-def test_a_kept_trace_is_kept_whole(whole: Outcome) -> None:
-    came = Counter(one[2:18] for request in recorded.requests() for one in spans_of(request))
+def test_a_kept_trace_is_kept_whole(recording: Recording, whole: Outcome) -> None:
+    came = Counter(one[2:18] for request in recording.requests for one in spans_of(request))
     assert all(count == came[trace_id] for trace_id, count in Counter(kept[2:18] for _, _, kept in whole.spans).items())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_in_an_order_of_chance_from_many_senders_the_decisions_are_the_same(whole: Outcome, seed: int) -> None:
-    shuffled = run(shuffled_requests(seed), default_rules(LONG), senders=4)
+def test_in_an_order_of_chance_from_many_senders_the_decisions_are_the_same(
+    recording: Recording, whole: Outcome
+) -> None:
+    shuffled = run(shuffled_requests(recording, 1), default_rules(LONG), senders=4)
     assert shuffled.policies() == whole.policies()
     assert sorted(kept for _, _, kept in shuffled.spans) == sorted(kept for _, _, kept in whole.spans)
     assert traces_by_decision(shuffled) == traces_by_decision(whole)
@@ -136,9 +144,9 @@ def traces_by_decision(outcome: Outcome) -> dict[tuple[str, str], int]:
     return {key: amount.traces for key, amount in outcome.counted.decisions.items()}
 
 
-def test_while_the_clock_decides_and_spans_come_late_all_are_accounted_for() -> None:
-    outcome = run(shuffled_requests(3, size=16), sampling(decision_wait=0.02), senders=4)
-    assert len(outcome.spans) == recorded.SPANS
+def test_while_the_clock_decides_and_spans_come_late_all_are_accounted_for(recording: Recording) -> None:
+    outcome = run(shuffled_requests(recording, 3, size=16), sampling(decision_wait=0.02), senders=4)
+    assert len(outcome.spans) == recording.spans
     assert outcome.counted.late_spans["sampled"] > 0
     assert_accounted(outcome.counted)
 

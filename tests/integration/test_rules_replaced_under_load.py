@@ -8,12 +8,13 @@ from threading import Event
 
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
-from tests.benchmarks.load import recorded, repeated, spans_in
+from tests.benchmarks.load import repeated, spans_in
 from tests.peers.otlp_sink import otlp_sink
 from tests.support.harness import ALWAYS, ERRORS, assert_accounted, drop_roots, sampling
 from tests.support.processor import Configuration, exporter_settings, receiver_settings, running_processor
+from tests.support.recordings import of_all_versions
 
-ROUNDS = 20
+ROUNDS = 6
 EVERYTHING = [
     sampling(ALWAYS, decision_wait="1h"),
     sampling(ERRORS, {**ALWAYS, "name": "the rest"}, decision_wait="50ms"),
@@ -23,7 +24,7 @@ EVERYTHING = [
 
 
 def test_no_span_is_lost_nor_doubled() -> None:
-    requests = list(repeated(recorded(), ROUNDS))
+    requests = list(repeated(list(of_all_versions()), ROUNDS))
     sent = spans_in(requests)
     with (
         otlp_sink() as sink,

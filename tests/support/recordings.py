@@ -1,4 +1,4 @@
-"""Traffic recorded from Milvus 2.5.24, 2.6.16 and 3.0: see `tests/data/README.md`."""
+"""Traffic recorded from Milvus 2.3.5, 2.5.24, 2.6.16 and 3.0: see `tests/data/README.md`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,23 @@ class Recording:
     @property
     def requests(self) -> tuple[bytes, ...]:
         """The serialized ExportTraceServiceRequests, in the order in which they came."""
-        return _requests(self._file("binpb"))
+        return _requests(self.path)
+
+    @property
+    def path(self) -> Path:
+        """The file with the requests: only that of 2.3.5 is not compressed."""
+        compressed = self._file("binpb")
+        return compressed if compressed.exists() else compressed.with_suffix("")
+
+    @property
+    def spans(self) -> int:
+        """How many spans are in the requests."""
+        return len(_trace_ids(self.path))
+
+    @property
+    def traces(self) -> int:
+        """How many traces they are of."""
+        return len(set(_trace_ids(self.path)))
 
     @property
     def logs(self) -> dict[str, tuple[str, ...]]:
@@ -61,6 +79,22 @@ class Recording:
         return f"{self.version} {self.name}"
 
 
+MIXES = (
+    Recording("2.6.16", "databases"),
+    Recording("2.5.24", "databases"),
+    Recording("3.0", "rest"),
+    Recording("2.3.5", "traces"),
+)
+"""One recording of each version, with all that a Milvus sends: requests, failures, heartbeats and work of its own.
+
+The access log of 2.3.5 has another format than the others: see `recorded_enrichment`."""
+
+
+def of_all_versions() -> tuple[bytes, ...]:
+    """The requests of all of them, one recording after the other."""
+    return tuple(request for mix in MIXES for request in mix.requests)
+
+
 def recordings(version: str) -> list[Recording]:
     """All recordings of a version."""
     folder = DATA / f"milvus-{version}"
@@ -79,7 +113,20 @@ def messages(data: bytes) -> Iterator[bytes]:
 
 @cache
 def _requests(path: Path) -> tuple[bytes, ...]:
-    return tuple(messages(lzma.decompress(path.read_bytes())))
+    content = path.read_bytes()
+    return tuple(messages(lzma.decompress(content) if path.suffix == ".xz" else content))
+
+
+@cache
+def _trace_ids(path: Path) -> tuple[bytes, ...]:
+    """The trace id of each span, read by the OpenTelemetry project's own classes."""
+    return tuple(
+        span.trace_id
+        for request in map(ExportTraceServiceRequest.FromString, _requests(path))
+        for resource_spans in request.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+    )
 
 
 @cache

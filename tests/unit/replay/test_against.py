@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import main
 from milvus_otel_processor.replay.compare import read_limit
 
-from tests.support.recorded import FOLDER
+from tests.support.recordings import DATA, MIXES, Recording
 from tests.unit.replay.recordings import request, sized, span
 
 if TYPE_CHECKING:
@@ -88,13 +88,15 @@ def test_people_get_tables(folder: Folder) -> None:
     assert "by collection (none) 1 2 00000000000000000000000000000006" in lines
 
 
-def test_collections_are_those_that_enrichment_told() -> None:
-    recording = str(FOLDER / "traces.binpb")
+@pytest.mark.parametrize("recording", MIXES, ids=str)
+def test_gained_and_lost_of_recorded_traffic_come_with_their_roots(recording: Recording) -> None:
     all_of_it = "processors.tail_sampling.policies=[{name: all, type: always_sample}]"
-    rules = str(FOLDER.parents[2] / "compose" / "sampling.yaml")
-    result = CliRunner().invoke(main, ["replay", recording, "--set", all_of_it, "--against", rules, "--format", "json"])
+    rules = str(DATA.parents[1] / "compose" / "sampling.yaml")
+    result = CliRunner().invoke(
+        main, ["replay", str(recording.path), "--set", all_of_it, "--against", rules, "--format", "json"]
+    )
     gained = json.loads(result.stdout)["against"]["gained"]
-    assert gained["traces"] > 900
+    assert gained["traces"] > 0.6 * recording.traces
     assert sum(one["traces"] for one in gained["by_root"]) == gained["traces"]
     assert all(len(one["examples"]) <= 3 for one in gained["by_root"])
 

@@ -15,15 +15,14 @@ from google.protobuf.json_format import MessageToDict
 from milvus_otel_processor.cli import main
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.support.recorded import FOLDER, SPANS, TRACES
-from tests.unit.replay.recordings import spans_in, unsized
+from tests.support.recordings import MIXES, Recording
+from tests.unit.replay.recordings import sized, spans_in, unsized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-
-RECORDING = FOLDER / "traces.binpb"
+every_version = pytest.mark.parametrize("recording", MIXES, ids=str)
 
 
 def replayed(file: Path, *arguments: str) -> dict[str, Any]:
@@ -54,12 +53,13 @@ def as_compressed_messages(recording: bytes) -> bytes:
     return b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
 
 
-def test_every_trace_and_every_span_of_it_is_counted() -> None:
-    document = replayed(RECORDING)
-    assert document["received"] == {"traces": TRACES, "spans": SPANS}
+@every_version
+def test_every_trace_and_every_span_of_it_is_counted(recording: Recording) -> None:
+    document = replayed(recording.path)
+    assert document["received"] == {"traces": recording.traces, "spans": recording.spans}
     decided = sum(row["spans"] for row in document["policies"])
-    assert decided + sum(document["late_spans"].values()) == SPANS
-    assert sum(row["traces"] for row in document["policies"]) == TRACES
+    assert decided + sum(document["late_spans"].values()) == recording.spans
+    assert sum(row["traces"] for row in document["policies"]) == recording.traces
     assert document["lost_spans"] == document["refused_spans"] == {}
     assert (
         document["kept"]["spans"]
@@ -69,28 +69,39 @@ def test_every_trace_and_every_span_of_it_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [as_json_lines, as_compressed_messages, gzip.compress, zstandard.compress, lzma.compress]
+    ("recording", "form"),
+    [
+        *((mix, as_json_lines) for mix in MIXES),
+        *((MIXES[0], form) for form in (as_compressed_messages, gzip.compress, zstandard.compress, lzma.compress)),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else str(value),
 )
-def test_every_form_of_a_recording_gives_the_same_figures(tmp_path: Path, form: Callable[[bytes], bytes]) -> None:
+def test_every_form_of_a_recording_gives_the_same_figures(
+    tmp_path: Path, recording: Recording, form: Callable[[bytes], bytes]
+) -> None:
     file = tmp_path / "recording"
-    file.write_bytes(form(RECORDING.read_bytes()))
-    assert replayed(file) == replayed(RECORDING)
+    file.write_bytes(form(sized(*recording.requests)))
+    assert replayed(file) == replayed(recording.path)
 
 
-def test_with_a_rule_that_keeps_everything_every_span_is_written_once(tmp_path: Path) -> None:
+@every_version
+def test_with_a_rule_that_keeps_everything_every_span_is_written_once(tmp_path: Path, recording: Recording) -> None:
     kept = tmp_path / "kept"
     rule = "processors.tail_sampling.policies=[{name: all, type: always_sample}]"
-    assert replayed(RECORDING, "--set", rule, "--out", str(kept))["kept"]["spans"] == SPANS
+    assert replayed(recording.path, "--set", rule, "--out", str(kept))["kept"]["spans"] == recording.spans
+    sent = tmp_path / "sent"
+    sent.write_bytes(sized(*recording.requests))
 
     def ids(file: Path) -> list[tuple[bytes, bytes]]:
         return sorted((span.trace_id, span.span_id) for span in spans_in(file))
 
-    assert ids(kept) == ids(RECORDING)
+    assert ids(kept) == ids(sent)
 
 
-def test_what_is_written_is_a_recording_again(tmp_path: Path) -> None:
+@every_version
+def test_what_is_written_is_a_recording_again(tmp_path: Path, recording: Recording) -> None:
     kept = tmp_path / "kept"
-    first = replayed(RECORDING, "--out", str(kept))
+    first = replayed(recording.path, "--out", str(kept))
     again = replayed(kept)
     assert again["received"] == {"traces": first["kept"]["traces"], "spans": first["kept"]["spans"]}
     assert all(

@@ -6,6 +6,7 @@ from milvus_otel_processor.spans.schema import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support import recorded
+from tests.support.recordings import MIXES, Recording
 from tests.support.spans import encoded, request, span
 from tests.support.wire import delimited, grouped_spans, spans_of
 
@@ -66,11 +67,11 @@ def test_joined_spans_stand_together_under_their_own_resource_and_scope() -> Non
     assert found == {"a": [1, 3], "b": [2]}
 
 
-@pytest.mark.parametrize("number", range(len(recorded.requests())))
-def test_recorded_requests_come_out_as_they_went_in(number: int) -> None:
-    original = recorded.requests()[number]
-    pairs = [(group, one) for group, spans in GroupRegistry().split(original) for one in spans]
-    assert sorted(grouped_spans(join(pairs))) == sorted(grouped_spans(original))
+@pytest.mark.parametrize("recording", MIXES, ids=str)
+def test_recorded_requests_come_out_as_they_went_in(recording: Recording) -> None:
+    for original in recording.requests:
+        pairs = [(group, one) for group, spans in GroupRegistry().split(original) for one in spans]
+        assert sorted(grouped_spans(join(pairs))) == sorted(grouped_spans(original))
 
 
 def test_the_recording_is_whole() -> None:
