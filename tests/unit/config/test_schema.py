@@ -24,6 +24,7 @@ SHIPPED = [
     *((ROOT / "processor/src/milvus_otel_processor/config").glob("*.yaml")),
     ROOT / "compose/processor.yaml",
     ROOT / "compose/sampling.yaml",
+    ROOT / "compose/sampling.test.yaml",
 ]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [
@@ -32,7 +33,7 @@ BLOCKS = [
     for index, block in enumerate(
         re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     )
-    if re.search(r"^ *policies:", block, re.MULTILINE)
+    if re.search(r"^ *(policies|tests):", block, re.MULTILINE)
 ]
 
 
@@ -47,16 +48,18 @@ def errors(of: SchemaOf, document: Any) -> list[str]:
 
 
 def of(document: dict[str, Any]) -> SchemaOf:
+    if "tests" in document:
+        return "tests"
     return "config" if "receivers" in document or "processors" in document else "rules"
 
 
-@pytest.mark.parametrize("what", ["config", "rules"])
+@pytest.mark.parametrize("what", ["config", "rules", "tests"])
 def test_the_files_are_current(what: SchemaOf) -> None:
     """Write them anew with `uv run python -m milvus_otel_processor.config.schema`."""
     assert schema_path(what).read_text(encoding="utf-8") == text(what)
 
 
-@pytest.mark.parametrize("what", ["config", "rules"])
+@pytest.mark.parametrize("what", ["config", "rules", "tests"])
 def test_the_command_prints_them(what: SchemaOf) -> None:
     assert CliRunner().invoke(main, ["schema", what]).stdout == text(what)
 

@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "replay": "Run recorded traffic through the rules and say what they keep.",
     "explain": "Say why a recorded trace is kept, or is not.",
     "config": "Print the built-in configuration.",
+    "test": "Check that the rules do with traces what you expect of them.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
     "health": "Ask whether a processor or a Collector is healthy.",
     "demo": "Show it at work, on a real Milvus in a temporary folder.",

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(["config", "rules"]))
+@click.argument("what", type=click.Choice(["config", "rules", "tests"]))
 def command(what: SchemaOf) -> None:
-    r"""Print the JSON Schema of a whole configuration, or of rules alone.
+    r"""Print the JSON Schema of a whole configuration, of rules alone, or of tests of rules.
 
     Editors complete keys and show mistakes as you type when the file's first line names the schema. In VS Code (extension YAML),
     Neovim, Helix and others with yaml-language-server it is the line that `milvus-otel config` begins with.

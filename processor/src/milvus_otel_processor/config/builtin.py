@@ -7,8 +7,8 @@ from pathlib import Path
 from textwrap import indent
 from typing import Literal
 
-SchemaOf = Literal["config", "rules"]
-"""What there is a JSON Schema of: a whole configuration, or the block of `tail_sampling` alone."""
+SchemaOf = Literal["config", "rules", "tests"]
+"""What there is a JSON Schema of: a whole configuration, the block of `tail_sampling` alone, a file for `milvus-otel test`."""
 
 _OWN_SCHEMA = re.compile(r"\A# yaml-language-server: .*\n")
 _INCLUDE = re.compile(r"^( *)(\S+:) \$\{file:([^}]+)\}$", re.MULTILINE)

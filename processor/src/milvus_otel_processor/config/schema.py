@@ -1,4 +1,4 @@
-"""JSON Schema of the configuration and of the rules alone, for editors: `python -m milvus_otel_processor.config.schema`.
+"""JSON Schemas for editors, of the configuration, of rules alone and of tests: `python -m milvus_otel_processor.config.schema`.
 
 It is written from the same models that check a configuration. It accepts what they accept, and leaves the rest, such as which
 policy can never decide, to `milvus-otel validate`.
@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from milvus_otel_processor.components import COMPONENTS, SECTIONS
 from milvus_otel_processor.config.builtin import schema_path
 from milvus_otel_processor.config.model import ServiceSettings
+from milvus_otel_processor.expectations.model import FileSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import Duration
 
@@ -67,7 +68,7 @@ class _Schema(GenerateJsonSchema):
 
 
 def schema(of: SchemaOf) -> dict[str, Any]:
-    """Return the schema of a whole configuration, or of the rules alone."""
+    """Return the schema of a whole configuration, of the rules alone, or of what is expected of them."""
     definitions: dict[str, Any] = {}
     root: dict[str, Any]
     if of == "rules":
@@ -83,6 +84,11 @@ def schema(of: SchemaOf) -> dict[str, Any]:
                     "additionalProperties": False,
                 },
             ],
+        }
+    elif of == "tests":
+        root = {
+            "title": "milvus-otel: what is expected of the rules",
+            "allOf": [_of(FileSettings, definitions)],
         }
     else:
         root = {
@@ -168,7 +174,7 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    names: tuple[SchemaOf, ...] = ("config", "rules")
+    names: tuple[SchemaOf, ...] = ("config", "rules", "tests")
     for name in names:
         schema_path(name).write_text(text(name), encoding="utf-8")
-    sys.stdout.write("written: config.schema.json, rules.schema.json\n")
+    sys.stdout.write("written: config.schema.json, rules.schema.json, tests.schema.json\n")

@@ -1,0 +1,1 @@
+"""`milvus-otel test`: what users expect of their rules, beside the rules."""
