@@ -152,25 +152,19 @@ def _seconds(call: Callable[[], object]) -> float:
 def crowd(folder: Path, *, streams: int, slow: int, connections: int, seconds: float) -> list[Outcome]:
     """Have each of these crowds in turn, and none first."""
     found = []
-    with sink() as peer:
-        program = Program(folder, peer.endpoint, storage=False)
+    with sink() as peer, Program(folder, peer.endpoint, storage=False) as program:
         program.start()
-        try:
-            wait_for_port(program.endpoint)
-            crowds: dict[str, AbstractContextManager[object]] = {
-                "nobody": nullcontext(),
-                f"{streams} silent streams": silent_streams(program.endpoint, streams),
-                f"{slow} clients, a byte at a time": silent_connections(
-                    program.endpoint, slow, _PREFACE + _SETTINGS * 100
-                ),
-                f"{connections} connections": silent_connections(program.endpoint, connections),
-            }
-            for who, crowd_of_them in crowds.items():
-                with crowd_of_them:
-                    time.sleep(min(3.0, seconds / 3))
-                    found.append(crowded(program.endpoint, who, seconds))
-        finally:
-            program.kill()
+        wait_for_port(program.endpoint)
+        crowds: dict[str, AbstractContextManager[object]] = {
+            "nobody": nullcontext(),
+            f"{streams} silent streams": silent_streams(program.endpoint, streams),
+            f"{slow} clients, a byte at a time": silent_connections(program.endpoint, slow, _PREFACE + _SETTINGS * 100),
+            f"{connections} connections": silent_connections(program.endpoint, connections),
+        }
+        for who, crowd_of_them in crowds.items():
+            with crowd_of_them:
+                time.sleep(min(3.0, seconds / 3))
+                found.append(crowded(program.endpoint, who, seconds))
     return found
 
 

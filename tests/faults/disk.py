@@ -63,8 +63,12 @@ class Outcome:
 
 def fill_again_and_again(folder: Path, *, mib: int, times: int, seconds: float) -> Outcome:
     """Fill the disk so often, for so long each time, under load."""
-    with small_disk(folder / "disk", mib) as disk, sink() as peer:
-        program = Program(folder, peer.endpoint, extensions__file_storage__directory=str(disk / "storage"))
+    settings = {"extensions__file_storage__directory": str(folder / "disk" / "storage")}
+    with (
+        small_disk(folder / "disk", mib) as disk,
+        sink() as peer,
+        Program(folder, peer.endpoint, storage=True, **settings) as program,
+    ):
         program.start()
         wait_for_port(program.endpoint)
         load = Load(program.endpoint, Requests(SPANS), pause=0.01)
@@ -90,7 +94,7 @@ def fill_again_and_again(folder: Path, *, mib: int, times: int, seconds: float) 
         storage = disk / "storage"
         with suppress(TimeoutError):
             wait_until(lambda: not list(storage.glob("*-*.binpb")), "the storage to be empty", 60)
-        outcome = Outcome(
+        return Outcome(
             len(load.acknowledged) * SPANS,
             peer.missing(load.acknowledged, SPANS),
             len(load.given_up) * SPANS,
@@ -98,8 +102,6 @@ def fill_again_and_again(folder: Path, *, mib: int, times: int, seconds: float) 
             sum(file.stat().st_size for file in storage.glob("*-*.binpb")),
             program.output(),
         )
-        program.kill()
-    return outcome
 
 
 def main() -> None:

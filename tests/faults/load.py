@@ -29,16 +29,16 @@ _RETRIED = {
 
 
 class Requests:
-    """Requests of so many spans, each a trace of its own or all of one, told apart by their number."""
+    """Requests of so many spans, in traces of `trace` spans each, told apart by their number."""
 
-    def __init__(self, spans: int, *, text: int = 100, one_trace: bool = False) -> None:
+    def __init__(self, spans: int, *, text: int = 100, name: str = "request", trace: int = 10) -> None:
         self.spans = spans
         made = ExportTraceServiceRequest()
         found = made.resource_spans.add().scope_spans.add().spans
         now, texts = time.time_ns(), Random(0)  # what repeats itself could be held in less memory
         for number in range(spans):
-            trace = _MARK + (0 if one_trace else number).to_bytes(8, "big")
-            span = found.add(trace_id=trace, span_id=(number + 1).to_bytes(8, "big"), name="request")
+            trace_id = _MARK + (number // trace).to_bytes(8, "big")
+            span = found.add(trace_id=trace_id, span_id=(number + 1).to_bytes(8, "big"), name=name)
             span.start_time_unix_nano, span.end_time_unix_nano = now, now + 1000
             span.attributes.add(key="text").value.string_value = texts.randbytes(text).hex()[:text]
         self._made = bytes(made.SerializeToString())
@@ -71,6 +71,11 @@ class Sink:
         """How many arrived, each as often as it did."""
         with self._lock:
             return self._arrived.total()
+
+    def arrived(self, number: int) -> int:
+        """How many spans of this request arrived."""
+        with self._lock:
+            return self._arrived[number.to_bytes(8, "big")]
 
     def missing(self, numbers: set[int], spans: int) -> int:
         """How many spans of these requests, of so many each, have not arrived."""
@@ -110,6 +115,8 @@ class Load:
     def __init__(self, endpoint: str, requests: Requests, *, first: int = 1, pause: float = 0.0) -> None:
         self._endpoint = endpoint
         self._requests = requests
+        self.spans = requests.spans
+        """In each request."""
         self._next = first
         self._pause = pause
         self._ended = threading.Event()

@@ -42,8 +42,12 @@ class Outcome:
 def overload(
     folder: Path, *, mib: int, seconds: float, peak: float, wait: str = "2s", storage: bool = True, text: int = 200
 ) -> Outcome:
-    with memory_group(mib) as group, sink() as peer:
-        program = Program(folder, peer.endpoint, storage=storage, processors__tail_sampling__decision_wait=wait)
+    settings = {"processors__tail_sampling__decision_wait": wait}
+    with (
+        memory_group(mib) as group,
+        sink() as peer,
+        Program(folder, peer.endpoint, storage=storage, **settings) as program,
+    ):
         program.start(before=group.enter)
         wait_for_port(program.endpoint)
         requests = Requests(SPANS, text=text)
@@ -58,7 +62,7 @@ def overload(
             print(error, program.output()[-2000:])  # noqa: T201 - a program that prints
         refused = sum((load.refused for load in ten), Counter[str]())
         tries = sum(len(load.acknowledged) for load in ten) + refused.total()
-        outcome = Outcome(
+        return Outcome(
             group.kills,
             group.peak_mib,
             len(acknowledged) * SPANS,
@@ -70,8 +74,6 @@ def overload(
             round(goodput),
             round(tries * SPANS / seconds),
         )
-        program.kill()
-    return outcome
 
 
 def exported_a_second(loads: list[Load], peer: Sink, seconds: float, lives: Callable[[], bool]) -> float:

@@ -1,5 +1,6 @@
 """The processor as a program that is killed and started again, and a sender that keeps to what the Collector does."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import grpc
 from google.rpc.error_details_pb2 import RetryInfo
@@ -54,6 +56,15 @@ class Program:
         self._arguments = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
         self.process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave no process behind, whatever happened."""
+        if self.lives():
+            self.signal(signal.SIGCONT)
+            self.kill()
+
     def start(self, before: Callable[[], None] | None = None) -> None:
         """Start it; `before` is called in the child first."""
         code = "from milvus_otel_processor.cli import main; main()"
@@ -70,6 +81,13 @@ class Program:
 
     def lives(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def resident_mib(self) -> int:
+        """The memory that it takes now."""
+        assert self.process is not None
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * resource.getpagesize() >> 20
 
     def signal(self, which: signal.Signals) -> None:
         assert self.process is not None
