@@ -23,3 +23,41 @@ def test_an_error_about_a_secret_does_not_show_it() -> None:
             password(f"processors.milvus.password={wrong}")
         assert "s3cret" not in str(caught.value)
         assert all("s3cret" not in str(problem) for problem in caught.value.problems)
+
+
+PLACES = {
+    "processors.milvus.password": "{user: root, password: %s}",
+    "processors.milvus.token": "{token: %s}",
+    "processors.redaction.hmac_key": "{hash_function: hmac-sha256, hmac_key: %s}",
+    "extensions.bearertokenauth.token": "{token: %s}",
+    "exporters.otlp.headers": "{endpoint: 'h:1', headers: {x: %s}}",
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{a: s3cret}",
+        "[s3cret]",
+        "{s3cret: 1}",
+        "[[s3cret]]",
+        '"s3cret\\u0007"',
+        "!!binary s3cret",
+        "@s3cret",
+        "'s3cret",
+        "*s3cret",
+        "!!int s3cret",
+    ],
+)
+@pytest.mark.parametrize("place", PLACES)
+def test_no_place_for_a_secret_shows_what_was_written_there(place: str, value: str) -> None:
+    component = place.rpartition(".")[0]
+    if component == "exporters.otlp":
+        overrides = [f"exporters.otlp={PLACES[place] % value}"]
+    else:
+        overrides = [f"{component}={PLACES[place] % value}"]
+    try:
+        said = str(load_config(None, overrides=overrides, environ={}).warnings)
+    except ConfigError as error:
+        said = str(error)
+    assert "s3cret" not in said

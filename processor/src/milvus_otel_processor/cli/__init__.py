@@ -23,6 +23,9 @@ SUBCOMMANDS = {
 """The subcommands and what they are for; they are listed without being imported, so that `--help` is quick."""
 
 
+_RUN = "run"
+
+
 class _Subcommands(click.Group):
     """Imports a subcommand when it is asked for."""
 
@@ -36,8 +39,10 @@ class _Subcommands(click.Group):
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
-        # gRPC writes lines of its own to stderr, of a port that is taken for one; our log says it. It reads this when imported.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        if cmd_name != _RUN:
+            # gRPC writes lines of its own to stderr, of a port that is taken for one; our log says it. It reads this when imported.
+            # `run` reads these lines.
+            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         command = import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command

@@ -19,6 +19,7 @@ from milvus_otel_processor.service.service import Service, StartError, tune_garb
 from milvus_otel_processor.service.signals import Signals
 from milvus_otel_processor.spans.stores import chosen
 from milvus_otel_processor.telemetry.log import flush_log, log_to_stderr
+from milvus_otel_processor.telemetry.native_lines import take_over_stderr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,7 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     tune_allocator()
     try:
         service = Service(loaded.config, source=path)
+        take_over_stderr(service.telemetry.handshake_failed)
         service.start()
     except StartError as error:
         logger.error("cannot start: %s", error)  # noqa: TRY400 - the message says it, a traceback would not help a user

@@ -16,7 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from milvus_otel_processor.config.problems import ConfigError, Place, Problem, shown
+from milvus_otel_processor.config.problems import ConfigError, Place, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +124,12 @@ def _syntax(error: MarkedYAMLError, text: str) -> str:
         hint = "; indent with spaces, YAML allows no tabs there"
     elif line and "${" in line[0] and "flow" in what:
         hint = "; inside { } and [ ] put ${…} in quotes"
+    if _ALIAS in what:  # what is behind the * may be a secret that nobody put into quotes
+        what = f"{what.partition(_ALIAS)[0]}{_ALIAS}; put quotes around text that begins with *"
     return f"not valid YAML: {what}{hint}"
+
+
+_ALIAS = "found undefined alias"
 
 
 @dataclass
@@ -182,7 +187,7 @@ class _Reader:
                 case "str" | "timestamp" | "value" | "merge":
                     return text
         except (ValueError, KeyError, OverflowError):
-            raise self.fail(raw, f"{shown(text)} has the tag !!{kind}, and is not a valid {kind}") from None
+            raise self.fail(raw, f"what has the tag !!{kind} is not a valid {kind}") from None
         raise self.fail(raw, f"unknown tag {raw.tag}; plain YAML values need no tag")
 
     def entries(self, raw: Any) -> dict[str, Entry]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.config.nodes import Entry, Mapping, Node, Sequence, is_null, plain, read_yaml
-from milvus_otel_processor.config.problems import ConfigError, Place, Problem, shown
+from milvus_otel_processor.config.nodes import Entry, Mapping, Node, Sequence, is_null, read_yaml
+from milvus_otel_processor.config.problems import ConfigError, Place, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,8 @@ def read_override(argument: str, substitute: Callable[[Node], Node]) -> tuple[li
     try:
         return keys, substitute(read_yaml(text.strip(), "", at=place))
     except ConfigError as error:
-        hint = f"in {shown(text.strip())}; put quotes around text that is not YAML"
+        # Which it is, the key says; the value may be a secret.
+        hint = "in the value; put quotes around text that is not YAML"
         raise ConfigError(
             [replace(problem, message=f"{problem.message}, {hint}") for problem in error.problems]
         ) from None
@@ -45,7 +46,7 @@ def _joined(below: Node, above: Node, path: list[str]) -> Node:
     if not isinstance(above, Mapping) or is_null(below):
         return above
     if not isinstance(below, Mapping):
-        what = "a list, which --set replaces as a whole" if isinstance(below, Sequence) else f"{shown(plain(below))}"
+        what = "a list, which --set replaces as a whole" if isinstance(below, Sequence) else "a single value"
         message = f"goes into a value that is not a mapping: {below.place} has {what}"
         raise ConfigError([Problem(above.place, ".".join(path), message)])
     entries = dict(below.entries)

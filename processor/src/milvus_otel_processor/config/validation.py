@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from milvus_otel_processor.config.decoding import Decoder
 from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence, plain
 from milvus_otel_processor.config.problems import Place, Problem, did_you_mean, one_of, shown
-from milvus_otel_processor.config.shapes import ModelShape, Step, UnionShape, follow
+from milvus_otel_processor.config.shapes import Kind, ModelShape, Step, UnionShape, ValueShape, follow
 from milvus_otel_processor.sampling.policies.base import BLOCKS, PolicySettings
 
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ def validate(model: type[M], node: Node, path: str, problems: list[Problem], war
         return None
 
 
-_SECRET = re.compile(r"\.(password|token)$|\.headers(\.|$)")
+_HEADERS = re.compile(r"\.headers(\.|$)")
 
 
-def _shown(node: Node, path: str) -> str:
+def _shown(node: Node, step: Step) -> str:
     """Return a value as an error shows it, unless it may be a secret."""
-    return "the value" if _SECRET.search(path) else shown(plain(node))
+    is_secret = step.shape == ValueShape(Kind.SECRET) or _HEADERS.search(step.path)
+    return "the value" if is_secret else shown(plain(node))
 
 
 def _problem(details: ErrorDetails, step: Step) -> Problem:
@@ -77,9 +78,11 @@ def _problem(details: ErrorDetails, step: Step) -> Problem:
     elif kind == "missing":
         place, message = _missing(step, place)
     elif kind in ("too_short", "string_too_short"):
-        message = f"{_shown(node, step.path)} is empty, expected at least one {'entry' if kind == 'too_short' else 'character'}"
+        message = (
+            f"{_shown(node, step)} is empty, expected at least one {'entry' if kind == 'too_short' else 'character'}"
+        )
     elif kind == "too_long":
-        message = f"{_shown(node, step.path)} has {context['actual_length']} entries, expected {context['max_length']}"
+        message = f"{_shown(node, step)} has {context['actual_length']} entries, expected {context['max_length']}"
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         return _unknown_member(step, node)
     elif kind == "value_error":
@@ -92,10 +95,10 @@ def _problem(details: ErrorDetails, step: Step) -> Problem:
         )  # of a text, the part in question
         message = f"{shown(value)} is not known, {one_of(names)}{did_you_mean(value, names)}"
     elif kind in _WANTED:
-        message = f"{_shown(node, step.path)} is {_kind(node)}, expected {_WANTED[kind]}"
+        message = f"{_shown(node, step)} is {_kind(node)}, expected {_WANTED[kind]}"
     else:
         expected = details["msg"].replace("Input should be", "expected a value").replace("should have", "expected")
-        message = f"{_shown(node, step.path)}: {expected[:1].lower()}{expected[1:]}"
+        message = f"{_shown(node, step)}: {expected[:1].lower()}{expected[1:]}"
     return Problem(place, step.path, message)
 
 

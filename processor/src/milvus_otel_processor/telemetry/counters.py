@@ -61,6 +61,11 @@ class Telemetry(Snapshot):
             if queued:
                 self.queued_spans -= spans
 
+    def handshake_failed(self, reason: str) -> None:
+        """Count a TLS handshake that failed, by what BoringSSL calls the reason."""
+        with self._lock:
+            self.failed_handshakes[reason] += 1
+
     def sent_in(self, seconds: float) -> None:
         """Count how long a request took, whatever came of it."""
         with self._lock:

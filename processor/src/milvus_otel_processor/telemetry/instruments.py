@@ -115,7 +115,7 @@ class Snapshot:
         "reason",
         "failed_handshakes",
         "TLS handshakes that failed, with the receiver or with the exporter's peer, by what gRPC's TLS library says; not those "
-        "that the other side only left. With TLS at the receiver.",
+        "that the other side only left.",
         make=Counter,
         known=reasons.HANDSHAKES,
         alerts=("MilvusOtelHandshakesFail",),

@@ -168,7 +168,15 @@ def flush_log(timeout: float = _FLUSH_SECONDS) -> None:
             handler.flush(timeout)
 
 
+_descriptor = [2]
+
+
+def write_to(descriptor: int) -> None:
+    """Write the log to this file descriptor from now on, in the place of stderr's own."""
+    _descriptor[0] = descriptor
+
+
 def _write_to_stderr(lines: bytes) -> None:
     view = memoryview(lines)
     while view:
-        view = view[os.write(2, view) :]
+        view = view[os.write(_descriptor[0], view) :]

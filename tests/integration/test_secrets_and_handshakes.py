@@ -1,0 +1,190 @@
+"""The running program with TLS, and secrets in all places that take one: none shows, and failed handshakes do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from tests.peers.otlp_sink import METHOD
+from tests.peers.process import free_port
+from tests.peers.waiting import wait_until
+from tests.stack.certificates import make_certificates
+from tests.support.peer import fail, peer
+from tests.support.spans import encoded, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECRETS = {
+    "text": "s3cret-word",
+    "digits": "4711471147",
+    "number": "0.12345678901",
+    "date": "2031-07-19",
+    "token": "tok-5eb63bbb",
+    "header": "head-e01eeed0",
+    "key": "hmac-93cb22bb",
+}
+
+CONFIG = """\
+extensions:
+  bearertokenauth: {{token: "{token}"}}
+receivers:
+  otlp:
+    protocols:
+      grpc:
+        endpoint: 127.0.0.1:{port}
+        tls: {{cert_file: "{folder}/processor.crt", key_file: "{folder}/processor.key", client_ca_file: "{folder}/ca.crt"}}
+        auth: {{authenticator: bearertokenauth}}
+processors:
+  milvus: {{uri: "http://127.0.0.1:1", user: root, password: {digits}}}
+  tail_sampling:
+    decision_wait: 100ms
+    policies: [{{name: all, type: always_sample}}]
+  redaction: {{allow_all_keys: true, blocked_values: [x], hash_function: hmac-sha256, hmac_key: {key}}}
+exporters:
+  otlp:
+    endpoint: "{peer}"
+    tls: {{insecure: true}}
+    headers: {{x-key: {header}, x-number: "${{env:NUMBER}}", x-date: "${{env:DATE}}", x-text: "${{env:TEXT}}"}}
+    auth: {{authenticator: bearertokenauth}}
+    retry_on_failure: {{initial_interval: 100ms}}
+service:
+  extensions: [bearertokenauth]
+  telemetry:
+    logs: {{level: debug, encoding: json}}
+    metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics}}}}}}}}}]}}
+  pipelines: {{traces: {{receivers: [otlp], processors: [milvus, tail_sampling, redaction], exporters: [otlp]}}}}
+"""
+ENVIRON = {"NUMBER": SECRETS["number"], "DATE": SECRETS["date"], "TEXT": SECRETS["text"]}
+
+
+class Running:
+    def __init__(self, folder: Path, peer_endpoint: str, certificates: Path) -> None:
+        self.folder, self.certificates = folder, certificates
+        self.port, self.metrics = free_port(), free_port()
+        self.config = folder / "processor.yaml"
+        self.config.write_text(
+            CONFIG.format(folder=certificates, port=self.port, metrics=self.metrics, peer=peer_endpoint, **SECRETS)
+        )
+        self.log = folder / "log"
+
+    def start(self) -> None:
+        code = "from milvus_otel_processor.cli import main; main()"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, "run", "--config", str(self.config)],
+                env={**os.environ, **ENVIRON},
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(lambda: '"started"' in self.log.read_text(), "the start", 60)
+
+    def page(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def export(self, token: str) -> grpc.StatusCode:
+        pem = [(self.certificates / name).read_bytes() for name in ("ca.crt", "collector.key", "collector.crt")]
+        options = [("grpc.ssl_target_name_override", "localhost")]
+        with grpc.secure_channel(f"127.0.0.1:{self.port}", grpc.ssl_channel_credentials(*pem), options) as channel:
+            call = channel.unary_unary(METHOD, response_deserializer=ExportTraceServiceResponse.FromString)
+            try:
+                call(encoded(span()), timeout=20, metadata=[("authorization", f"Bearer {token}")])
+            except grpc.RpcError as error:
+                code: grpc.StatusCode = error.code()
+                return code
+        return grpc.StatusCode.OK
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("secrets")
+    certificates = make_certificates(folder / "certificates")
+    with peer(fail(grpc.StatusCode.UNAUTHENTICATED)) as server:
+        made = Running(folder, server.endpoint, certificates)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+            assert server.requests
+            # They are where they belong, and so what the tests look for is what was sent.
+            assert server.metadata[0]["authorization"] == f"Bearer {SECRETS['token']}"
+            assert server.metadata[0]["x-number"] == SECRETS["number"]
+
+
+def plain_text(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        connection.settimeout(10)
+        with suppress(OSError):
+            connection.recv(1)
+
+
+def without_certificate(port: int, authority: Path) -> None:
+    context = ssl.create_default_context(cafile=str(authority))
+    context.set_alpn_protocols(["h2"])
+    with (
+        suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), 10) as connection,
+        context.wrap_socket(connection, server_hostname="localhost") as wrapped,
+    ):
+        wrapped.settimeout(10)
+        wrapped.recv(1)
+
+
+def test_failed_handshakes_are_counted_by_reason_and_the_log_stays_json(running: Running) -> None:
+    for _ in range(3):
+        plain_text(running.port)
+    without_certificate(running.port, running.certificates / "ca.crt")
+
+    def counted() -> bool:
+        page = running.page()
+        return all(
+            f'milvus_otel_failed_handshakes_total{{reason="{reason}"}} {times}' in page
+            for reason, times in (("HTTP_REQUEST", "3.0"), ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "1.0"))
+        )
+
+    wait_until(counted, "the failed handshakes in the metrics", 30)
+    lines = [json.loads(line) for line in running.log.read_text().splitlines()]
+    told = [line["msg"] for line in lines if "handshake" in line["msg"]]
+    assert told == ["a TLS handshake failed: reason=HTTP_REQUEST; docs/operations.md says what each means"]
+
+
+def test_no_secret_shows_in_the_log_the_metrics_or_an_error_and_who_shows_the_token_gets_in(running: Running) -> None:
+    assert running.export("wrong") is grpc.StatusCode.UNAUTHENTICATED
+    assert running.export(SECRETS["token"]) is grpc.StatusCode.OK
+    wait_until(lambda: "exporting failed" in running.log.read_text(), "the peer's refusal", 30)
+    running.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "nothing has changed" in running.log.read_text(), "the reload", 30)
+    running.config.write_text(running.config.read_text().replace("decision_wait: 100ms", "decision_wait: soon"))
+    wait_until(lambda: "not reloaded" in running.log.read_text(), "the refusal of the broken file", 30)
+    shown = running.log.read_text() + running.page()
+    for command in (["validate"], ["replay", str(running.config)], ["run"]):
+        code = "from milvus_otel_processor.cli import main; main()"
+        arguments = [sys.executable, "-c", code, *command, "--config", str(running.config)]
+        ended = subprocess.run(
+            arguments, env={**os.environ, **ENVIRON}, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ended.returncode != 0
+        shown += ended.stdout + ended.stderr
+    for name, secret in SECRETS.items():
+        assert secret not in shown, name
