@@ -72,7 +72,7 @@ def shown(
     token: BearerTokenSettings | None = None,
     source: Path | None = None,
     milvus: Any = None,
-    **page: object,
+    **page: Any,
 ) -> Iterator[Shown]:
     """A processor with a page; `page` are its settings, and `source` the file that its configuration is from."""
     settings = PageSettings.model_validate({"endpoint": "127.0.0.1:0", **page})

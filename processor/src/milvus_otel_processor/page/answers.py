@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from milvus_otel_processor.doctor.inside import findings
 from milvus_otel_processor.page.asked import ApiError
 from milvus_otel_processor.page.listing import Listing, Wanted
 from milvus_otel_processor.page.now import now
@@ -148,6 +149,13 @@ class Answers:
             raise ApiError(500, f"{file} cannot be written: {error.strerror}") from None
         return {**found, "applied": True, "file": str(file)}
 
+    def doctor(self, _: Asked) -> dict[str, Any]:
+        """Return what can be told from inside of why traces are missing or not joined."""
+        inside = self.inside
+        decided = inside.witness.decided
+        found = findings(inside.snapshot(), decided.latest_first(), decided.rules.settings)
+        return {"findings": [one.as_dict() for one in found]}
+
     def _why_not_applicable(self) -> str | None:
         inside = self.inside
         return why_not_writable(inside.rules_file, inside.config_file, allowed=inside.settings.apply_rules)
@@ -191,5 +199,6 @@ ENDPOINTS = (
     Endpoint("POST", "/try", Answers.attempt),
     Endpoint("GET", "/try", Answers.trial),
     Endpoint("POST", "/apply", Answers.apply),
+    Endpoint("GET", "/doctor", Answers.doctor),
 )
 """All that answers with JSON; `capture` and the files of the page are in `page.api`."""
