@@ -18,7 +18,7 @@ from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.service.service import Service
 from milvus_otel_processor.spans.stores import StoreKind
 from milvus_otel_processor.storage.settings import FileStorageSettings
-from milvus_otel_processor.telemetry.metrics import MetricsSettings
+from milvus_otel_processor.telemetry.settings import MetricsSettings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.peers.otlp_sink import METHOD

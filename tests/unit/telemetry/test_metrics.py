@@ -14,7 +14,7 @@ from milvus_otel_processor.service.service import Service, StartError
 from milvus_otel_processor.telemetry import metrics, reasons
 from milvus_otel_processor.telemetry.counters import Amount, Histogram, Lost, Snapshot, Telemetry
 from milvus_otel_processor.telemetry.instruments import METRICS
-from milvus_otel_processor.telemetry.metrics import MetricsSettings
+from milvus_otel_processor.telemetry.settings import MetricsSettings
 from milvus_otel_processor.web.metrics import metrics_routes
 
 from tests.support.http import ask, served

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, SerializeAsAny
 
 from milvus_otel_processor.components import StageSettings
@@ -17,18 +15,7 @@ from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import AuthSettings, ComponentId, Duration, Settings
 from milvus_otel_processor.spans.stores import StoreKind
 from milvus_otel_processor.storage.settings import FileStorageSettings
-from milvus_otel_processor.telemetry.metrics import MetricsSettings
-
-
-class LogsSettings(Settings):
-    """`service.telemetry.logs`: what the processor says of itself on stderr."""
-
-    level: Literal["debug", "info", "warn", "error"] = Field(
-        default="info", description="The least severe lines to log."
-    )
-    encoding: Literal["console", "json"] = Field(
-        default="console", description="How lines are written: `console`, for people, or `json`, one object on a line."
-    )
+from milvus_otel_processor.telemetry.settings import LogsSettings, MetricsSettings
 
 
 class TelemetrySettings(Settings):

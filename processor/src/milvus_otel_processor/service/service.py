@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.storage.settings import FileStorageSettings
-    from milvus_otel_processor.telemetry.metrics import MetricsSettings
+    from milvus_otel_processor.telemetry.settings import MetricsSettings
 
 _log = logging.getLogger(__name__)
 

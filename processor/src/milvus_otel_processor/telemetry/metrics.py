@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
-from pydantic import Field
 
-from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.telemetry.instruments import COUNTER, GAUGE, HISTOGRAM, METRICS, PREFIX
 
 if TYPE_CHECKING:
@@ -21,47 +19,6 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.telemetry.counters import Snapshot
     from milvus_otel_processor.telemetry.instruments import Metric as Instrument
-
-
-class PrometheusSettings(Settings):
-    """Where Prometheus scrapes."""
-
-    host: str = Field(default="localhost", min_length=1, description="Address to listen on.")
-    port: int = Field(ge=0, le=65535, description="Port to listen on.")
-
-
-class PullExporterSettings(Settings):
-    """The exporter of a pull reader."""
-
-    prometheus: PrometheusSettings = Field(description="Metrics in Prometheus' text format, on `/metrics`.")
-
-
-class PullSettings(Settings):
-    """A reader that waits to be asked."""
-
-    exporter: PullExporterSettings = Field(description="What it answers with.")
-
-
-class ReaderSettings(Settings):
-    """One way to read the metrics."""
-
-    pull: PullSettings = Field(description="Wait to be asked; the only way here.")
-
-
-class MetricsSettings(Settings):
-    """`service.telemetry.metrics`: the Collector's block, with the readers that there are here."""
-
-    level: Literal["none", "basic", "normal", "detailed"] = Field(
-        default="normal", description="`none` turns the metrics off; the others are the same here."
-    )
-    readers: list[ReaderSettings] = Field(
-        default=[], description="Where the metrics can be read; without one, nowhere."
-    )
-
-    @property
-    def endpoints(self) -> list[PrometheusSettings]:
-        """Where to listen."""
-        return [] if self.level == "none" else [reader.pull.exporter.prometheus for reader in self.readers]
 
 
 _PACKAGE = "milvus-otel-processor"
