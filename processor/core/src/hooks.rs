@@ -11,6 +11,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyFrozenSet};
 
 use crate::texts::Texts;
+use crate::wanted::Marks;
 
 const SETS_REMEMBERED: usize = 1024;
 
@@ -28,6 +29,7 @@ pub struct Hooks {
     pub value: Py<PyAny>,
     pub events: Py<PyAny>,
     pub texts: Texts,
+    pub marks: Mutex<Option<Arc<Marks>>>,
     sets: Mutex<HashMap<Vec<u64>, Py<PyFrozenSet>, RandomState>>,
 }
 
@@ -40,6 +42,7 @@ impl Hooks {
             value: hooks.getattr("value")?.unbind(),
             events: hooks.getattr("events")?.unbind(),
             texts: Texts::default(),
+            marks: Mutex::default(),
             sets: Mutex::default(),
         })
     }

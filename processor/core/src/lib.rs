@@ -10,6 +10,7 @@ mod hooks;
 mod store;
 mod texts;
 mod trace;
+mod wanted;
 
 use pyo3::prelude::*;
 
@@ -29,6 +30,7 @@ fn milvus_otel_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(_go_wrong, module)?)?;
     module.add_class::<store::Store>()?;
     module.add_class::<store::Arrived>()?;
+    module.add_class::<store::Taken>()?;
     module.add_class::<trace::Trace>()?;
     module.add_class::<head::Head>()?;
     module.add_class::<head::Heads>()?;

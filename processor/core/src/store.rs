@@ -13,7 +13,7 @@ use milvus_otel_spans::join;
 use milvus_otel_spans::names::OfRoot;
 use milvus_otel_spans::store::{Arrived as Came, Settings, Store as Spans};
 use milvus_otel_spans::times::Waits;
-use milvus_otel_spans::trace::Trace as Taken;
+use milvus_otel_spans::trace::Trace as Spanned;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -22,11 +22,14 @@ use pyo3::types::{PyBytes, PyString};
 use crate::faults::{contained, malformed};
 use crate::hooks::{Hooks, Made};
 use crate::trace::Trace;
+use crate::wanted::Wanted;
 
 /// What the answer is to the name of a root where rules have to be asked.
 const ASK: &str = "ask";
 /// Requests from here on are cut up while other threads run.
 const LARGE: usize = 1 << 14;
+/// Traces that nobody wants, in one call: a request is not to wait long for the store.
+const LOOKED_AT: usize = 2048;
 
 /// What came of a request.
 #[pyclass(frozen, get_all, module = "milvus_otel_core")]
@@ -36,6 +39,15 @@ pub struct Arrived {
     settled: Vec<(Py<PyAny>, usize, usize)>,
     late: Vec<(Py<PyAny>, Py<Trace>)>,
     late_not_sampled: usize,
+}
+
+/// Traces that were taken, and what nobody wanted.
+#[pyclass(frozen, get_all, module = "milvus_otel_core")]
+pub struct Taken {
+    traces: Vec<Py<Trace>>,
+    unwanted_traces: usize,
+    unwanted_spans: usize,
+    unwanted_calls: usize,
 }
 
 struct Inner {
@@ -63,6 +75,7 @@ pub struct Store {
     /// Whether an answer about a root depends on its resource as well.
     tells_resources: AtomicBool,
     inner: Mutex<Inner>,
+    wanted: Mutex<Option<Arc<Wanted>>>,
 }
 
 /// What a request needs to know that was not known: answers for names, and groups.
@@ -94,7 +107,7 @@ impl Store {
         self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn traces(&self, py: Python<'_>, taken: Vec<Taken<Made>>) -> PyResult<Vec<Py<Trace>>> {
+    fn traces(&self, py: Python<'_>, taken: Vec<Spanned<Made>>) -> PyResult<Vec<Py<Trace>>> {
         taken.into_iter().map(|trace| Py::new(py, Trace::new(trace, self.hooks.clone()))).collect()
     }
 
@@ -185,7 +198,13 @@ impl Store {
     fn new(hooks: &Bound<'_, PyAny>, settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Self> {
         let inner = Inner { spans: Spans::new(settings_of(settings, pack_above)?), verdicts: Vec::new() };
         let tells_resources = AtomicBool::new(settings.getattr("tells_resources")?.extract()?);
-        Ok(Store { hooks: Arc::new(Hooks::new(hooks)?), pack_above, tells_resources, inner: Mutex::new(inner) })
+        Ok(Store {
+            hooks: Arc::new(Hooks::new(hooks)?),
+            pack_above,
+            tells_resources,
+            inner: Mutex::new(inner),
+            wanted: Mutex::default(),
+        })
     }
 
     fn ingest(&self, py: Python<'_>, request: &[u8], now: f64) -> PyResult<Arrived> {
@@ -201,6 +220,32 @@ impl Store {
         contained(|| {
             let taken = self.inner(py).spans.take_due(now, limit);
             self.traces(py, taken)
+        })
+    }
+
+    fn take_wanted(&self, now: f64, limit: usize, wanted: &Bound<'_, PyAny>) -> PyResult<Taken> {
+        let py = wanted.py();
+        let wanted = Wanted::of(wanted, &self.wanted)?;
+        contained(|| {
+            let mut found = Taken { traces: Vec::new(), unwanted_traces: 0, unwanted_spans: 0, unwanted_calls: 0 };
+            while found.traces.len() < limit && found.unwanted_traces < LOOKED_AT {
+                let taken = self.inner(py).spans.take_due(now, limit - found.traces.len());
+                if taken.is_empty() {
+                    break;
+                }
+                for trace in taken {
+                    // Where it cannot be told, that comes out when the trace is judged.
+                    let Some(calls) = wanted.unwanted_calls(py, &trace).unwrap_or(None) else {
+                        found.traces.push(Py::new(py, Trace::new(trace, self.hooks.clone()))?);
+                        continue;
+                    };
+                    found.unwanted_traces += 1;
+                    found.unwanted_spans += trace.len();
+                    found.unwanted_calls += calls;
+                    self.inner(py).spans.remember(trace.id, Decision::NotSampled);
+                }
+            }
+            Ok(found)
         })
     }
 

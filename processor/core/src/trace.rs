@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use milvus_otel_spans::Finder;
+use milvus_otel_spans::calls::{Calls, calls};
 use milvus_otel_spans::head::Head as Read;
 use milvus_otel_spans::join;
 use milvus_otel_spans::trace::Trace as Taken;
@@ -17,6 +18,8 @@ use crate::hooks::{Hooks, Made};
 
 /// The tag of an event of a span: one that does not hold it has none.
 const EVENT_TAG: u8 = 0x5a;
+
+type PlainCall<'py> = (Option<usize>, usize, Bound<'py, PyBytes>, Vec<usize>);
 
 /// All spans of one trace id that have arrived.
 #[pyclass(module = "milvus_otel_core")]
@@ -250,6 +253,24 @@ impl Trace {
         contained(|| {
             let found = self.taken.values_behind(&finder);
             found.map(|values| PyFrozenSet::new(py, values.iter().map(|value| PyBytes::new(py, value)))).transpose()
+        })
+    }
+
+    /// The calls of a service, as pairs of places, a name and places beside them; None where they are not plain.
+    fn plain_calls<'py>(&self, marks: &Bound<'py, PyAny>) -> PyResult<Option<Vec<PlainCall<'py>>>> {
+        let py = marks.py();
+        let marks = self.hooks.marks(marks)?;
+        let own = marks.own(py, &self.taken)?;
+        contained(|| {
+            let name = |place: usize| -> PyResult<_> {
+                let span = self.taken.span(place);
+                Ok(PyBytes::new(py, Read::read(span).ok_or_else(|| malformed("a span"))?.name.of(span)))
+            };
+            Ok(match calls(&self.taken, &marks.marks, &own) {
+                Calls::Unclear => None,
+                Calls::None => Some(Vec::new()),
+                Calls::One(call) => Some(vec![(call.client, call.server, name(call.server)?, call.beside)]),
+            })
         })
     }
 

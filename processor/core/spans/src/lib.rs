@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod calls;
 pub mod cut;
 pub mod decisions;
 mod entry;
@@ -16,6 +17,8 @@ mod pack;
 pub mod store;
 pub mod times;
 pub mod trace;
+pub mod wanted;
 pub mod wire;
 
+pub use aho_corasick::AhoCorasick;
 pub use memchr::memmem::Finder;

@@ -83,6 +83,45 @@ impl<G> Trace<G> {
         &self.groups[self.spans[place].group as usize]
     }
 
+    /// The place of a span's group among `groups`.
+    pub fn group_place(&self, place: usize) -> usize {
+        self.spans[place].group as usize
+    }
+
+    /// The groups; one may be there several times.
+    pub fn groups(&self) -> &[Arc<Group<G>>] {
+        &self.groups
+    }
+
+    /// Whether all heads are valid, and nothing was appended.
+    pub fn is_as_it_came(&self) -> bool {
+        self.facts.sound && self.tails.is_empty()
+    }
+
+    /// The bytes of all spans as they came, each behind some bytes that mean nothing.
+    pub fn framed(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Iterate over the places of the spans that held these bytes when they came.
+    pub fn holders<'a>(&'a self, text: &'a Finder<'_>) -> impl Iterator<Item = usize> + 'a {
+        let (mut from, mut place) = (0, 0);
+        std::iter::from_fn(move || {
+            loop {
+                let at = from + text.find(self.bytes.get(from..)?)?;
+                while self.spans.get(place)?.end < at + text.needle().len() {
+                    place += 1;
+                }
+                let span = self.spans[place];
+                if span.begin <= at {
+                    (from, place) = (span.end, place + 1);
+                    return Some(place - 1);
+                }
+                from = span.begin; // what was found is partly in front of the span
+            }
+        })
+    }
+
     /// The groups, each once, in no order.
     pub fn distinct_groups(&self) -> Vec<&Arc<Group<G>>> {
         let mut distinct: Vec<_> = self.groups.iter().collect();

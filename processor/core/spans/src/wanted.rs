@@ -1,0 +1,61 @@
+//! What a trace has to have for anyone to look at it at its decision.
+
+use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
+
+use crate::calls::{Calls, Marks, calls};
+use crate::trace::Trace;
+
+/// A trace is wanted where it has one of these. What Python has to be asked about is not among them.
+pub struct Wanted {
+    /// Codes of statuses.
+    pub statuses: Vec<i64>,
+    /// A duration of at least so many nanoseconds.
+    pub duration: Option<i128>,
+    /// A hash of the id, going on from the first number, that is not above the second.
+    pub hashes: Vec<(u64, u64)>,
+    /// A root whose name rules have to be asked about.
+    pub roots: bool,
+    pub texts: Option<AhoCorasick>,
+    pub calls: Option<WantedCalls>,
+}
+
+/// A trace with a call is wanted where it has one of these.
+pub struct WantedCalls {
+    pub marks: Marks,
+    pub texts: AhoCorasick,
+    /// An attribute with this key, and with another value, encoded, than these.
+    pub key: Finder<'static>,
+    pub values: Vec<Vec<u8>>,
+}
+
+impl Wanted {
+    /// Tell whether what was read of its spans when they came is enough for a trace to be wanted.
+    pub fn by_facts<G>(&self, trace: &Trace<G>) -> bool {
+        !trace.is_as_it_came()
+            || (self.roots && trace.facts.asked)
+            || trace.has_status(&self.statuses) != Some(false)
+            || self.duration.is_some_and(|least| trace.duration().is_none_or(|duration| duration >= least))
+            || self.hashes.iter().any(|(basis, greatest)| trace.id_hash(*basis) <= *greatest)
+    }
+
+    /// Return how many calls a trace is about, where neither texts nor calls make it wanted; else None.
+    ///
+    /// `own` tells of each of its groups whether it is the service's.
+    pub fn unwanted_calls<G>(&self, trace: &Trace<G>, own: &[bool]) -> Option<usize> {
+        if self.texts.as_ref().is_some_and(|texts| texts.is_match(trace.framed())) {
+            return None;
+        }
+        let Some(wanted) = &self.calls else { return Some(0) };
+        match calls(trace, &wanted.marks, own) {
+            Calls::None => Some(0),
+            Calls::Unclear => None,
+            Calls::One(_) => {
+                let is_plain = wanted.texts.find(trace.framed()).is_none();
+                let values = if is_plain { trace.values_behind(&wanted.key) } else { None };
+                let is_known = |value: &&[u8]| wanted.values.iter().any(|known| known == value);
+                values.is_some_and(|values| values.iter().all(is_known)).then_some(1)
+            }
+        }
+    }
+}

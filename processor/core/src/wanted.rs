@@ -1,0 +1,171 @@
+//! What a trace has to have for anyone to look at it, as Python says it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
+use milvus_otel_spans::calls::{Marks as Plain, any_of};
+use milvus_otel_spans::groups::Group;
+use milvus_otel_spans::trace::Trace;
+use milvus_otel_spans::wanted::{Wanted as Read, WantedCalls};
+use milvus_otel_spans::{AhoCorasick, Finder};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyBytes, PyFrozenSet};
+
+use crate::hooks::{Hooks, Made};
+
+const GROUPS_REMEMBERED: usize = 4096;
+
+/// A question about a group, asked once of each of those that came last.
+struct OfGroup {
+    ask: Py<PyAny>,
+    answers: Mutex<HashMap<u64, bool, RandomState>>,
+}
+
+impl OfGroup {
+    fn new(ask: Bound<'_, PyAny>) -> Self {
+        OfGroup { ask: ask.unbind(), answers: Mutex::default() }
+    }
+
+    fn answer(&self, py: Python<'_>, group: &Arc<Group<Made>>) -> PyResult<bool> {
+        let known = |answers: &HashMap<u64, bool, RandomState>| answers.get(&group.number).copied();
+        if let Some(known) = known(&self.answers.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(known);
+        }
+        let answer = self.ask.bind(py).call1((&group.made.group,))?.is_truthy()?;
+        let mut answers = self.answers.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= GROUPS_REMEMBERED {
+            answers.clear();
+        }
+        answers.insert(group.number, answer);
+        Ok(answer)
+    }
+}
+
+/// How calls are told from other spans.
+pub struct Marks {
+    /// What it was made from, held so that its address stays its own.
+    from: Py<PyAny>,
+    pub marks: Plain,
+    is_own: OfGroup,
+}
+
+impl Marks {
+    fn new(marks: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let is_own = OfGroup::new(marks.getattr("is_own")?);
+        Ok(Marks { from: marks.clone().unbind(), marks: plain(marks)?, is_own })
+    }
+
+    /// Tell of each group of a trace whether it is the service's own.
+    pub fn own(&self, py: Python<'_>, trace: &Trace<Made>) -> PyResult<Vec<bool>> {
+        trace.groups().iter().map(|group| self.is_own.answer(py, group)).collect()
+    }
+}
+
+fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
+    let bytes = |name: &str| -> PyResult<Vec<u8>> { marks.getattr(name)?.extract() };
+    Ok(Plain {
+        service: Finder::new(&bytes("service")?).into_owned(),
+        parts: bytes("parts")?,
+        others: any(&marks.getattr("others")?)?,
+        roots: Finder::new(&bytes("roots")?).into_owned(),
+    })
+}
+
+fn any(texts: &Bound<'_, PyAny>) -> PyResult<AhoCorasick> {
+    let texts: Vec<Vec<u8>> = texts.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
+    any_of(&texts).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+impl Hooks {
+    /// Return what these marks are made ready to; mostly they are the same as before.
+    pub fn marks(&self, marks: &Bound<'_, PyAny>) -> PyResult<Arc<Marks>> {
+        let mut known = self.marks.lock_py_attached(marks.py()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|known| known.from.is(marks)) {
+            return Ok(known.clone());
+        }
+        let made = Arc::new(Marks::new(marks)?);
+        *known = Some(made.clone());
+        Ok(made)
+    }
+}
+
+/// What makes a trace wanted.
+pub struct Wanted {
+    /// What it was made from, held so that its address stays its own.
+    from: Py<PyAny>,
+    read: Read,
+    of_group: Option<OfGroup>,
+    calls: Option<(OfGroup, Py<PyAny>)>,
+}
+
+impl Wanted {
+    /// Return what these wishes are made ready to, which is remembered.
+    pub fn of(wanted: &Bound<'_, PyAny>, remembered: &Mutex<Option<Arc<Wanted>>>) -> PyResult<Arc<Wanted>> {
+        let mut known = remembered.lock_py_attached(wanted.py()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|known| known.from.is(wanted)) {
+            return Ok(known.clone());
+        }
+        let made = Arc::new(Wanted::new(wanted)?);
+        *known = Some(made.clone());
+        Ok(made)
+    }
+
+    fn new(wanted: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let texts = wanted.getattr("texts")?.cast_into::<PyFrozenSet>()?;
+        let of_group = wanted.getattr("of_group")?;
+        let calls = wanted.getattr("calls")?;
+        let calls = (!calls.is_none()).then_some(calls);
+        let statuses = wanted.getattr("statuses")?.cast_into::<PyFrozenSet>()?;
+        let read = Read {
+            statuses: statuses.iter().map(|code| code.extract()).collect::<PyResult<_>>()?,
+            duration: wanted.getattr("duration")?.extract()?,
+            hashes: wanted.getattr("hashes")?.extract()?,
+            roots: wanted.getattr("roots")?.extract()?,
+            texts: if texts.is_empty() { None } else { Some(any(&texts)?) },
+            calls: calls.as_ref().map(wanted_calls).transpose()?,
+        };
+        let asked = |calls: &Bound<'_, PyAny>| -> PyResult<_> {
+            let is_own = calls.getattr("marks")?.getattr("is_own")?;
+            Ok((OfGroup::new(is_own), calls.getattr("is_known")?.unbind()))
+        };
+        Ok(Wanted {
+            from: wanted.clone().unbind(),
+            read,
+            of_group: (!of_group.is_none()).then(|| OfGroup::new(of_group)),
+            calls: calls.as_ref().map(asked).transpose()?,
+        })
+    }
+
+    /// Return how many calls a trace is about that nobody wants; None where somebody does.
+    pub fn unwanted_calls(&self, py: Python<'_>, trace: &Trace<Made>) -> PyResult<Option<usize>> {
+        if self.read.by_facts(trace) {
+            return Ok(None);
+        }
+        if let Some(of_group) = &self.of_group {
+            for group in trace.groups() {
+                if of_group.answer(py, group)? {
+                    return Ok(None);
+                }
+            }
+        }
+        let Some((is_own, is_known)) = &self.calls else { return Ok(self.read.unwanted_calls(trace, &[])) };
+        let own: Vec<bool> = trace.groups().iter().map(|group| is_own.answer(py, group)).collect::<PyResult<_>>()?;
+        let Some(calls) = self.read.unwanted_calls(trace, &own) else { return Ok(None) };
+        let is_known = is_known.bind(py).call1((PyBytes::new(py, &trace.id),))?.is_truthy()?;
+        Ok((!is_known).then_some(calls))
+    }
+}
+
+fn wanted_calls(calls: &Bound<'_, PyAny>) -> PyResult<WantedCalls> {
+    let key: Vec<u8> = calls.getattr("key")?.extract()?;
+    let values = calls.getattr("values")?.cast_into::<PyFrozenSet>()?;
+    Ok(WantedCalls {
+        marks: plain(&calls.getattr("marks")?)?,
+        texts: any(&calls.getattr("texts")?)?,
+        key: Finder::new(&key).into_owned(),
+        values: values.iter().map(|value| value.extract()).collect::<PyResult<_>>()?,
+    })
+}
