@@ -45,7 +45,8 @@ pub struct Arrived {
 #[pyclass(frozen, get_all, module = "milvus_otel_core")]
 pub struct Taken {
     traces: Vec<Py<Trace>>,
-    unwanted_traces: usize,
+    /// How many more, by when their first spans came.
+    unwanted: Vec<(f64, usize)>,
     unwanted_spans: usize,
     unwanted_calls: usize,
 }
@@ -227,8 +228,9 @@ impl Store {
         let py = wanted.py();
         let wanted = Wanted::of(wanted, &self.wanted)?;
         contained(|| {
-            let mut found = Taken { traces: Vec::new(), unwanted_traces: 0, unwanted_spans: 0, unwanted_calls: 0 };
-            while found.traces.len() < limit && found.unwanted_traces < LOOKED_AT {
+            let mut found = Taken { traces: Vec::new(), unwanted: Vec::new(), unwanted_spans: 0, unwanted_calls: 0 };
+            let mut unwanted = 0;
+            while found.traces.len() < limit && unwanted < LOOKED_AT {
                 let taken = self.inner(py).spans.take_due(now, limit - found.traces.len());
                 if taken.is_empty() {
                     break;
@@ -239,7 +241,11 @@ impl Store {
                         found.traces.push(Py::new(py, Trace::new(trace, self.hooks.clone()))?);
                         continue;
                     };
-                    found.unwanted_traces += 1;
+                    unwanted += 1;
+                    match found.unwanted.last_mut() {
+                        Some((arrived, traces)) if *arrived == trace.facts.arrived => *traces += 1,
+                        _ => found.unwanted.push((trace.facts.arrived, 1)),
+                    }
                     found.unwanted_spans += trace.len();
                     found.unwanted_calls += calls;
                     self.inner(py).spans.remember(trace.id, Decision::NotSampled);

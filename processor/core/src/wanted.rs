@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
-use milvus_otel_spans::calls::{Marks as Plain, any_of};
+use milvus_otel_spans::Finder;
+use milvus_otel_spans::any_of::AnyOf;
+use milvus_otel_spans::calls::Marks as Plain;
 use milvus_otel_spans::groups::Group;
 use milvus_otel_spans::trace::Trace;
 use milvus_otel_spans::wanted::{Wanted as Read, WantedCalls};
-use milvus_otel_spans::{AhoCorasick, Finder};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -74,9 +75,9 @@ fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
     })
 }
 
-fn any(texts: &Bound<'_, PyAny>) -> PyResult<AhoCorasick> {
+fn any(texts: &Bound<'_, PyAny>) -> PyResult<AnyOf> {
     let texts: Vec<Vec<u8>> = texts.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
-    any_of(&texts).map_err(|error| PyValueError::new_err(error.to_string()))
+    AnyOf::new(&texts).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 impl Hooks {
@@ -124,7 +125,7 @@ impl Wanted {
             duration: wanted.getattr("duration")?.extract()?,
             hashes: wanted.getattr("hashes")?.extract()?,
             roots: wanted.getattr("roots")?.extract()?,
-            texts: if texts.is_empty() { None } else { Some(any(&texts)?) },
+            texts: any(&texts)?,
             calls: calls.as_ref().map(wanted_calls).transpose()?,
         };
         let asked = |calls: &Bound<'_, PyAny>| -> PyResult<_> {

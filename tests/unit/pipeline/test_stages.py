@@ -67,7 +67,7 @@ class Unwilling(Processor[Settings]):
 def harness(before: list[Stage], after: list[Stage] | None = None, *policies: dict[str, object]) -> Harness:
     made = Harness(sampling(*(policies or (ALWAYS,))))
     stages = Stages(before, after or [], made.telemetry, made.clock)
-    for user in (made.pipeline, made.pipeline._late, made.pipeline._decider._judge):
+    for user in (made.pipeline, made.pipeline._wishes, made.pipeline._late, made.pipeline._decider._judge):
         monkey: Any = user
         monkey._stages = stages
     return made
@@ -169,6 +169,11 @@ class Known:
     def __init__(self, name: str, *, has_to_see: bool = False) -> None:
         self.name = name
         self._has_to_see = has_to_see
+
+    def wants(self) -> None:
+        return
+
+    def unwanted(self, calls: int) -> None: ...
 
     def start(self) -> None: ...
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from milvus_otel_processor.spans.attributes import Encoded, span_attribute
-from milvus_otel_processor.spans.contract import ASK, Arrived, Store, StoreSettings, Trace
+from milvus_otel_processor.spans.contract import ASK, Arrived, Store, StoreSettings, Trace, Wanted
 from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
 from milvus_otel_processor.spans.store import ReferenceStore
 
 from tests.support.observed import MALFORMED, answer, observed
 from tests.support.traffic import KEYS, NAMES, TRACES, mutated, request, with_malformed_spans
+from tests.support.wanted import is_wanted
 from tests.support.wire import grouped_spans
 
 pytestmark = pytest.mark.usefixtures("native_store_there")
@@ -98,6 +99,28 @@ class Both:
     def take_due(self) -> None:
         limit = self.random.choice((1, 3, 100))
         self.traces(lambda store: store.take_due(self.now, limit))
+
+    def take_wanted(self) -> None:
+        """What the native store drops nobody wants; all else it gives out as the reference does, which drops nothing."""
+        wanted = Wanted(
+            statuses=frozenset(self.random.sample((0, 1, 2), self.random.randrange(2))),
+            duration=self.random.choice((None, 500_000_000)),
+            hashes=((7, self.random.randrange(1 << 64)),) if self.random.random() < 0.5 else (),
+            roots=self.random.random() < 0.5,
+            texts=frozenset(self.random.sample(TEXTS, self.random.randrange(4))),
+            of_group=self.random.choice((None, lambda group: b"service-2" in group.resource)),
+        )
+        taken, native = (store.take_wanted(self.now, 1000, wanted) for store in self.stores)
+        dropped = [trace for trace in taken.traces if not is_wanted(trace, wanted)]
+        for trace in dropped:
+            self.stores[0].remember(trace.id, None)
+        assert native.unwanted_spans == sum(map(len, dropped))
+        assert [when for when, count in native.unwanted for _ in range(count)] == [one.arrived for one in dropped]
+        kept = [trace for trace in taken.traces if trace not in dropped]
+        assert [trace.id for trace in native.traces] == [trace.id for trace in kept]
+        for pair in zip(kept, native.traces, strict=True):
+            agree(*pair)
+            self.taken.append(pair)
 
     def take_oldest(self) -> None:
         self.traces(lambda store: store.take_oldest(1))
@@ -229,6 +252,7 @@ def test_both_say_the_same_whatever_is_done_with_them(seed: int):
         *[both.ingest] * 8,
         *[both.pass_time] * 4,
         *[both.take_due] * 3,
+        both.take_wanted,
         *[both.change] * 4,
         *[both.remember] * 3,
         both.take_oldest,

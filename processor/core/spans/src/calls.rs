@@ -1,8 +1,8 @@
 //! The one call of a service that a trace is about, where that is plain to see: most traces of a server are about one.
 
-use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use memchr::memmem::{Finder, find};
 
+use crate::any_of::AnyOf;
 use crate::head::Head;
 use crate::trace::Trace;
 
@@ -16,14 +16,9 @@ pub struct Marks {
     /// What the names of spans of other services hold.
     pub parts: Vec<u8>,
     /// What the bytes of a trace hold in which other spans may be calls as well.
-    pub others: AhoCorasick,
+    pub others: AnyOf,
     /// How the names of root spans begin that may be such.
     pub roots: Finder<'static>,
-}
-
-/// Make what looks for several texts at once.
-pub fn any_of<T: AsRef<[u8]>>(texts: &[T]) -> Result<AhoCorasick, BuildError> {
-    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(texts) // which is the kind that is vectorised
 }
 
 /// A call: the places of the caller's span, if it is there, and of the service's own.
@@ -78,8 +73,7 @@ fn look<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Calls> {
         let head = Head::read(span);
         head.is_none_or(|head| head.is_root(span) && head.name.of(span).starts_with(marks.roots.needle()))
     };
-    if !trace.is_as_it_came() || marks.others.is_match(trace.framed()) || trace.holders(&marks.roots).any(is_other_root)
-    {
+    if !trace.is_as_it_came() || marks.others.is_in(trace.framed()) || trace.holders(&marks.roots).any(is_other_root) {
         return None;
     }
     let mut found: Vec<Found<'_>> = Vec::new();

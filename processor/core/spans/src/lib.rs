@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod any_of;
 pub mod calls;
 pub mod cut;
 pub mod decisions;
@@ -20,5 +21,4 @@ pub mod trace;
 pub mod wanted;
 pub mod wire;
 
-pub use aho_corasick::AhoCorasick;
 pub use memchr::memmem::Finder;

@@ -1,8 +1,8 @@
 //! What a trace has to have for anyone to look at it at its decision.
 
-use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
 
+use crate::any_of::AnyOf;
 use crate::calls::{Calls, Marks, calls};
 use crate::trace::Trace;
 
@@ -16,14 +16,14 @@ pub struct Wanted {
     pub hashes: Vec<(u64, u64)>,
     /// A root whose name rules have to be asked about.
     pub roots: bool,
-    pub texts: Option<AhoCorasick>,
+    pub texts: AnyOf,
     pub calls: Option<WantedCalls>,
 }
 
 /// A trace with a call is wanted where it has one of these.
 pub struct WantedCalls {
     pub marks: Marks,
-    pub texts: AhoCorasick,
+    pub texts: AnyOf,
     /// An attribute with this key, and with another value, encoded, than these.
     pub key: Finder<'static>,
     pub values: Vec<Vec<u8>>,
@@ -43,7 +43,7 @@ impl Wanted {
     ///
     /// `own` tells of each of its groups whether it is the service's.
     pub fn unwanted_calls<G>(&self, trace: &Trace<G>, own: &[bool]) -> Option<usize> {
-        if self.texts.as_ref().is_some_and(|texts| texts.is_match(trace.framed())) {
+        if self.texts.is_in(trace.framed()) {
             return None;
         }
         let Some(wanted) = &self.calls else { return Some(0) };
@@ -51,7 +51,7 @@ impl Wanted {
             Calls::None => Some(0),
             Calls::Unclear => None,
             Calls::One(_) => {
-                let is_plain = wanted.texts.find(trace.framed()).is_none();
+                let is_plain = !wanted.texts.is_in(trace.framed());
                 let values = if is_plain { trace.values_behind(&wanted.key) } else { None };
                 let is_known = |value: &&[u8]| wanted.values.iter().any(|known| known == value);
                 values.is_some_and(|values| values.iter().all(is_known)).then_some(1)

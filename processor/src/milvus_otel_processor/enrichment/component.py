@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
     from milvus_otel_processor.enrichment.sources.base import Source
     from milvus_otel_processor.spans.attributes import Encoded
-    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.contract import Trace, Wanted
     from milvus_otel_processor.telemetry.counters import Telemetry
     from milvus_otel_processor.tls import ClientCertificates
 
@@ -119,6 +119,8 @@ class Enrichment:
             on_listed=lambda: setattr(telemetry, "catalogue_last_read", time_ns() / _NANOSECONDS),
         )
         self._paced = PacedLog(_log, clock)
+        self._knows_all_sources = all(name in known for name in settings.sources)
+        self._is_known = store.knows if lines in sources else lambda _: False
         self._reads = settings.catalogue.enabled
         if self._reads:
             telemetry.catalogue_last_read = _NEVER
@@ -136,6 +138,14 @@ class Enrichment:
     def has_to_see(self, trace: Trace) -> bool:
         """Tell whether one of the trace's spans may become an ERROR; False is a sure no."""
         return self.enricher.may_fail(trace)
+
+    def wants(self) -> Wanted | None:
+        """Return what it knows traces by of which it may know something; None with a source of the user's own, who knows what."""
+        return self.enricher.wants(self._is_known) if self._knows_all_sources else None
+
+    def unwanted(self, calls: int) -> None:
+        """Count the requests in traces of which nothing is known."""
+        self.enricher.count_unknown(calls)
 
     def on_trace(self, trace: Trace) -> Encoded | None:
         """Give the spans of each request what is known of it; return what a late span is to be given."""

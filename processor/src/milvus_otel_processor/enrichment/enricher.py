@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.catalogue.collection import LOADED
 from milvus_otel_processor.enrichment.facts import NOTHING, Facts, filled
-from milvus_otel_processor.enrichment.grpc_status import all_well, grpc_error, grpc_may_have_failed
-from milvus_otel_processor.enrichment.requests import find_requests, is_milvus, may_hold_requests
+from milvus_otel_processor.enrichment.grpc_status import (
+    OK_STATUS,
+    STATUS_CODE,
+    all_well,
+    grpc_error,
+    grpc_may_have_failed,
+)
+from milvus_otel_processor.enrichment.requests import CALLS, find_requests, is_milvus, may_hold_requests
 from milvus_otel_processor.enrichment.sources.channel import MARK
+from milvus_otel_processor.enrichment.sources.client import COLLECTION_KEYS
+from milvus_otel_processor.spans.contract import Wanted, WantedCalls
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -83,6 +91,19 @@ class Enricher:
             if one is not None and encoded is not None:
                 self._write(trace, request, one, encoded)
         return self._common(trace, requests, written)
+
+    def wants(self, is_known: Callable[[bytes], bool]) -> Wanted:
+        """Return what a trace has to have for `enrich` to change it, or count it in another way than `count_unknown` does.
+
+        `is_known` tells by its id whether a source other than its own spans may know of its requests.
+        """
+        calls = WantedCalls(CALLS, frozenset(COLLECTION_KEYS), STATUS_CODE, OK_STATUS, is_known)
+        knows_channels = self._channels is not None and self._channels.knows_any
+        return Wanted(texts=frozenset((MARK,)) if knows_channels else frozenset(), calls=calls)
+
+    def count_unknown(self, requests: int) -> None:
+        """Count requests of which no source knows anything."""
+        self._requests[UNKNOWN] += requests
 
     def enrich_late(self, trace: Trace) -> None:
         """Do the same with a span of a trace that is decided, where it is that of a request, and one may have failed."""

@@ -10,8 +10,10 @@ from milvus_otel_processor.spans.attributes import int_value
 if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace
 
-_KEY = b"rpc.grpc.status_code"
-_OK = frozenset((int_value(0),))
+STATUS_CODE = b"rpc.grpc.status_code"
+"""The attribute of Milvus' own span of a call that says how it ended."""
+OK_STATUS = frozenset((int_value(0),))
+"""Its values, encoded, where all is well."""
 _NAMES = (
     "OK",
     "CANCELLED",
@@ -41,12 +43,12 @@ def grpc_may_have_failed(trace: Trace) -> bool:
 
 def all_well(trace: Trace) -> bool:
     """Tell whether no span of this trace says that gRPC ended its call with an error; asked of all at once, none is decoded."""
-    values = trace.values_behind(_KEY)
-    return values is not None and values <= _OK
+    values = trace.values_behind(STATUS_CODE)
+    return values is not None and values <= OK_STATUS
 
 
 def grpc_error(trace: Trace, server: int) -> str | None:
     """Return the name of the status with which gRPC ended the call of this span of Milvus' own; None where that is OK."""
-    value = trace.attribute(server, _KEY)
+    value = trace.attribute(server, STATUS_CODE)
     code = value.int_value if value is not None else 0
     return _NAMES[code] if 0 < code < len(_NAMES) else None

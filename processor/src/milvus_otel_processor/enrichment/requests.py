@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.enrichment import rest
 from milvus_otel_processor.enrichment.facts import MILVUS
 from milvus_otel_processor.remembering import remember
+from milvus_otel_processor.spans.contract import CallMarks
 from milvus_otel_processor.spans.span import NO_PARENT
 
 if TYPE_CHECKING:
@@ -68,6 +69,12 @@ def find_requests(trace: Trace) -> list[Request]:
 
     Raises DecodeError where a span that it has to look into is malformed.
     """
+    plain = trace.plain_calls(CALLS)
+    return [_plain(trace, *call) for call in plain] if plain is not None else look_for_requests(trace)
+
+
+def look_for_requests(trace: Trace) -> list[Request]:
+    """Do the same by a closer look at the spans, also where the requests are plain to see."""
     heads = trace.heads
     of_others = [group for group in trace.distinct_groups if not is_milvus(group)]
     foreign = trace.places(frozenset(of_others)) if of_others else ()
@@ -93,6 +100,15 @@ def find_requests(trace: Trace) -> list[Request]:
     if request is None or not _fill(trace, request, foreign):
         return _connect(trace, dict(sorted(found.items())))
     return [request]
+
+
+def _plain(trace: Trace, client: int | None, server: int, name: bytes, beside: Sequence[int]) -> Request:
+    request = Request(method_of_name(name), client=client, server=server)
+    request.spans = list(range(len(trace)))
+    for index in reversed(beside):
+        del request.spans[index]
+    request.only_milvus = True
+    return request
 
 
 def _call(trace: Trace, head: Head, index: int) -> Request | None:
@@ -173,6 +189,10 @@ def _is_milvus(group: Group) -> bool:
     attributes = group.resource_attributes
     service = attributes.get(_SERVICE_NAME)
     return service is not None and (_NODE_ID in attributes or service.string_value == _SEGCORE)
+
+
+CALLS = CallMarks(SERVICE, _PARTS, frozenset((DB_SYSTEM, *rest.PATHS)), rest.PROXY, is_milvus)
+"""How the calls of Milvus' clients are told from other spans."""
 
 
 @remember(4096)

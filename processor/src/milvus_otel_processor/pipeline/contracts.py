@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from milvus_otel_processor.spans.attributes import Encoded
-    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.contract import Trace, Wanted
 
 
 class Stage(Protocol):
@@ -24,6 +24,12 @@ class Stage(Protocol):
     @property
     def sees_all(self) -> bool:
         """Whether it has to see every trace before the rules are asked; the stages in front of it then do so too."""
+
+    def wants(self) -> Wanted | None:
+        """Return what a trace has to have for this stage to want to see it, though it may not be kept; None where it wants all."""
+
+    def unwanted(self, calls: int) -> None:
+        """Count calls in traces that it did not want to see, where rules may read what it adds."""
 
     def start(self) -> None:
         """Begin what it does in threads of its own."""

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.pipeline.outlet import Kept
-from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision
 from milvus_otel_processor.telemetry.counters import Lost
 from milvus_otel_processor.telemetry.faults import FaultLog
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.pipeline.outlet import Outlet
     from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.sampling.rules import Rules
-    from milvus_otel_processor.spans.contract import Store, Trace
+    from milvus_otel_processor.spans.contract import Store, Taken, Trace
     from milvus_otel_processor.telemetry.counters import Amount, Telemetry
 
 _log = logging.getLogger(__name__)
@@ -72,6 +72,14 @@ class Decider:
             judgement = self._judged(trace)
             if judgement is not None:
                 self._act(trace, judgement, now)
+
+    def unwanted(self, taken: Taken, now: float) -> None:
+        """Count traces that nobody wanted to look at, so that none of the rules samples them."""
+        traces = 0
+        for arrived, count in taken.unwanted:
+            self._telemetry.trace_removal_age.observe(now - arrived, count)
+            traces += count
+        self._tally(NOT_SAMPLED).add(taken.unwanted_spans, traces)
 
     def discard(self, traces: Iterable[Trace]) -> None:
         """Lose these traces, undecided."""

@@ -65,6 +65,13 @@ class OwnStage:
         except Exception as error:
             raise OwnProcessorError(f"processors.{name}: cannot be made: {type(error).__name__}: {error}") from error
 
+    def wants(self) -> None:
+        """Return None: it sees all traces."""
+        return
+
+    def unwanted(self, calls: int) -> None:
+        """Do nothing: there are none."""
+
     def start(self) -> None:
         """Begin. Raises OwnProcessorError where the processor cannot."""
         try:

@@ -6,6 +6,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.pipeline.decider import SHUTDOWN
+from milvus_otel_processor.pipeline.wishes import Wishes
+from milvus_otel_processor.spans.contract import Taken
 from milvus_otel_processor.telemetry.counters import Refused
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class Pipeline:
         self._telemetry = telemetry
         self._clock = clock
         self._lock = Lock()
+        self._wishes = Wishes(rules, stages)
         self.decided_until = float("-inf")
         """All traces of which a span was taken in before this time are decided; seconds of the clock."""
 
@@ -66,6 +69,7 @@ class Pipeline:
         """Decide by other rules from now on, the traces that wait as well; none of them is lost, none waits longer than now set."""
         with self._lock:
             self._rules.replace(sampling)
+            self._wishes.forget()
             self._decider.forget_verdicts()
             self._early.limits = limits
             self._store.configure(store_settings(self._rules), self._clock())
@@ -137,16 +141,29 @@ class Pipeline:
     def _turn(self) -> bool:
         with self._lock:
             now = self._clock()
-            traces = self._store.take_due(now, _TRACES_PER_TURN)
-            self._decider.decide(traces)
-            if traces:
+            taken = self._take_due(now)
+            is_any = bool(taken.traces or taken.unwanted)
+            self._decider.decide(taken.traces)
+            if is_any:
                 self._telemetry.decision_timer_latency.observe(self._clock() - now)
             self._count_waiting()
             if not len(self._store):
                 self.decided_until = now
-            elif not traces:
+            elif not is_any:
                 self.decided_until = max(self.decided_until, now - self._store.wait - self._store.tick)
-        return bool(traces)
+        return is_any
+
+    def _take_due(self, now: float) -> Taken:
+        """Take traces that are due, and count those that nobody wants to look at, which the store drops."""
+        wanted = self._wishes.now()
+        if wanted is None:
+            return Taken(self._store.take_due(now, _TRACES_PER_TURN))
+        taken = self._store.take_wanted(now, _TRACES_PER_TURN, wanted)
+        if taken.unwanted:
+            self._decider.unwanted(taken, now)
+            if self._rules.reads_enrichment:
+                self._stages.unwanted(taken.unwanted_calls)
+        return taken
 
     def _count_waiting(self) -> None:
         self._telemetry.waiting_traces = len(self._store)

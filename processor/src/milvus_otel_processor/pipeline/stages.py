@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.pipeline.contracts import Stage
     from milvus_otel_processor.spans.attributes import Encoded
-    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.contract import Trace, Wanted
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -53,6 +53,17 @@ class Stages:
                 stage.stop(max(0.0, seconds_left()))
             except Exception as error:  # noqa: BLE001 - it may be the user's
                 self._failed(stage, error, "stopping the processor %s failed", stage.name)
+
+    def wants(self) -> list[Wanted] | None:
+        """Return what traces have that stages want to see before the decision; None where one of these wants to see all."""
+        wanted = [stage.wants() for stage in self._before]
+        some = [one for one in wanted if one is not None]
+        return some if len(some) == len(wanted) else None
+
+    def unwanted(self, calls: int) -> None:
+        """Tell them of calls in traces that they did not want to see, where rules may read what they add."""
+        for stage in self._before:
+            stage.unwanted(calls)
 
     def on_request(self, request: bytes) -> None:
         """Show them a request on its way in."""

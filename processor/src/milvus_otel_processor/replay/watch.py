@@ -64,6 +64,10 @@ class WatchedRules(Rules):
         self._registry = GroupRegistry()
         super().__init__(settings, clock, evaluation_errors)
 
+    def wants(self) -> None:
+        """Return None: it looks at every trace."""
+        return
+
     def before(self, request: bytes) -> None:
         """See a request right before it is taken in. Raises DecodeError at one that is malformed."""
 

@@ -12,7 +12,7 @@ from milvus_otel_processor.spans.schema import DecodeError
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.contract import Trace, Wanted
     from milvus_otel_processor.spans.groups import Group
 
 PASSED = Verdict(Decision.SAMPLED, None)
@@ -55,6 +55,10 @@ class Rules:
         The verdict is the same object each time.
         """
         return self._sampler.of_root(name, group) if self._sampler is not None else None
+
+    def wants(self) -> list[Wanted] | None:
+        """Return what a trace has to have for any rule to match; None where every trace has to be looked at."""
+        return self._sampler.wants(roots_are_asked=self.asks_roots) if self._sampler is not None else None
 
     def sampled_early(self, trace: Trace) -> bool:
         """Tell whether what there is of a trace settles that it is sampled."""

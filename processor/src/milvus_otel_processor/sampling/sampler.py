@@ -12,6 +12,7 @@ from milvus_otel_processor.sampling.adjusted_counts import read_incoming
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
 from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
 from milvus_otel_processor.sampling.hints.prefilter import Candidate, Prefilter
+from milvus_otel_processor.sampling.hints.wanted import wanted_by
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
 from milvus_otel_processor.sampling.policies.base import labelled
 from milvus_otel_processor.sampling.policies.drop import Drop
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.contract import Trace, Wanted
     from milvus_otel_processor.spans.groups import Group
 
 _log = logging.getLogger(__name__)
@@ -92,6 +93,15 @@ class Sampler:
         self.further_votes: Counter[str] = Counter() if further_votes is None else further_votes
         """How often each policy sampled a trace that one before it had sampled; likewise."""
         self._told: set[str] = set()
+
+    def wants(self, *, roots_are_asked: bool) -> list[Wanted] | None:
+        """Return what a trace has to have for any rule to match; None where every trace has to be looked at."""
+        if self._adjusts:
+            return None
+        rules = (*self._drops, *self._keeps, *self._shadows)
+        found = [wanted_by(rule.evaluator, roots_are_asked=roots_are_asked) for rule in rules]
+        some = [one for one in found if one is not None]
+        return some if len(some) == len(found) else None
 
     def decide(self, trace: Trace, *, roots_were_asked: bool = False) -> Verdict:
         """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 2
+CONTRACT: Final = 3
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -201,6 +201,13 @@ class Trace(Protocol):
         A value follows its key in what every encoder writes: the values of the attribute are then among these, and are few.
         """
 
+    def plain_calls(self, marks: CallMarks) -> Sequence[PlainCall] | None:
+        """Return the calls of a service in this trace; None where that is not plain to see, and takes a closer look.
+
+        One call is plain where all spans of the service are below it, and all others beside it. A store that returns None is right
+        as well, and slower.
+        """
+
     def append(self, places: Sequence[int], encoded: bytes) -> None:
         """Add encoded attributes (see `spans.attributes`) to the spans at these places."""
 
@@ -226,6 +233,74 @@ class Trace(Protocol):
 
     def release(self) -> None:
         """Give back the memory for all that was decoded, and for spans as they came: the decision is made, what is left waits."""
+
+
+PlainCall = tuple["int | None", int, bytes, "Sequence[int]"]
+"""A call: the places of the caller's span, if it is there, and of the service's own, the name of that, and the places of the spans
+that are beside the call. All others are below it."""
+
+
+class CallMarks(NamedTuple):
+    """How the calls of a gRPC service are told from other spans, and in which traces that is not plain.
+
+    Made once, not each time.
+    """
+
+    service: bytes
+    """Its full name: what the spans of a call are named by, and hold, whoever made them."""
+    parts: bytes
+    """What the names of spans hold that are calls of other services."""
+    others: frozenset[bytes]
+    """What a trace holds in which other spans may be requests as well."""
+    roots: bytes
+    """How the name of a root begins that may be one as well."""
+    is_own: Callable[[Group], bool]
+    """Whether spans of this group are the service's own."""
+
+
+class WantedCalls(NamedTuple):
+    """A trace about a call is wanted where it has one of these; so is one in which calls are not plain."""
+
+    marks: CallMarks
+    texts: frozenset[bytes]
+    """Bytes that its spans hold."""
+    key: bytes
+    values: frozenset[bytes]
+    """An attribute with this key, and another value, encoded, than these."""
+    is_known: Callable[[bytes], bool]
+    """Whether more is known of the trace with this id: asked of every trace that would not be wanted."""
+
+
+class Wanted(NamedTuple):
+    """What a trace has to have for anyone to look at it at its decision: it is wanted where it has one of these.
+
+    Made once, not each time. A trace with a malformed head is always wanted.
+    """
+
+    statuses: frozenset[int] = frozenset()
+    """A span with a status of this code."""
+    duration: int | None = None
+    """At least so many nanoseconds from the earliest start to the latest end."""
+    hashes: tuple[tuple[int, int], ...] = ()
+    """A hash of its id, going on from the first number, that is not above the second; see `Trace.id_hash`."""
+    roots: bool = False
+    """Whether it is `asked`."""
+    texts: frozenset[bytes] = frozenset()
+    """Bytes that its spans hold."""
+    of_group: Callable[[Group], bool] | None = None
+    """A span of such a group. Asked once of each group, so its answers may not change."""
+    calls: WantedCalls | None = None
+
+
+class Taken(NamedTuple):
+    """Traces whose time has come."""
+
+    traces: Sequence[Trace]
+    unwanted: Sequence[tuple[float, int]] = ()
+    """How many more there were that nobody wanted, by when their first spans came: they are gone, and remembered as not sampled."""
+    unwanted_spans: int = 0
+    unwanted_calls: int = 0
+    """How many spans those had, and how many calls they were about."""
 
 
 class Arrived(NamedTuple):
@@ -326,6 +401,12 @@ class Store(Protocol):
 
         First those that are due after their root, then those that have waited long enough, the oldest first, then those that are
         complete.
+        """
+
+    def take_wanted(self, now: float, limit: int, wanted: Wanted) -> Taken:
+        """Do the same, but for traces that are not wanted: the store may drop those itself, as not sampled.
+
+        A store that drops none is right as well, and slower.
         """
 
     def take_oldest(self, limit: int) -> list[Trace]:

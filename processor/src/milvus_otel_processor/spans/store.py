@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from milvus_otel_processor.spans.contract import ASK, SMALL_TRACE, Arrived, looked_at_again
+from milvus_otel_processor.spans.contract import ASK, SMALL_TRACE, Arrived, Taken, looked_at_again
 from milvus_otel_processor.spans.decision_cache import DecisionCache
 from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
 from milvus_otel_processor.spans.schedule import Schedule
@@ -16,7 +16,7 @@ from milvus_otel_processor.spans.trace import ReferenceTrace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from milvus_otel_processor.spans.contract import OfRoot, StoreSettings, Trace
+    from milvus_otel_processor.spans.contract import OfRoot, StoreSettings, Trace, Wanted
     from milvus_otel_processor.spans.groups import Group
 
 Entry = list[Any]
@@ -219,6 +219,9 @@ class ReferenceStore:
     def take_due(self, now: float, limit: int) -> list[Trace]:
         due = self._remove_each(self._schedule.due(now), limit)
         return due + self._remove_each(self._finished(now), limit - len(due))
+
+    def take_wanted(self, now: float, limit: int, wanted: Wanted) -> Taken:  # noqa: ARG002
+        return Taken(self.take_due(now, limit))
 
     def take_oldest(self, limit: int) -> list[Trace]:
         return self._remove_each(self._schedule.oldest(), limit)

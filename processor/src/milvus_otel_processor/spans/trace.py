@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milvus_otel_processor.spans.attributes import Encoded
+    from milvus_otel_processor.spans.contract import CallMarks
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue, Event, Head
 
@@ -159,6 +160,9 @@ class ReferenceTrace:
         if key not in self._values:
             self._values[key] = _values_behind(key, self._bytes()) if key else None
         return self._values[key]
+
+    def plain_calls(self, marks: CallMarks) -> None:  # noqa: ARG002
+        return None
 
     def append(self, places: Sequence[int], encoded: bytes) -> None:
         self._begin_to_append()

@@ -48,10 +48,10 @@ class Histogram:
         """How many were up to each bound and above the one before; the last beyond all."""
         self.sum = 0.0
 
-    def observe(self, seconds: float) -> None:
-        """Count one."""
-        self.counts[bisect_left(self.bounds, seconds)] += 1
-        self.sum += seconds
+    def observe(self, seconds: float, times: int = 1) -> None:
+        """Count one, or several that took as long."""
+        self.counts[bisect_left(self.bounds, seconds)] += times
+        self.sum += seconds * times
 
     def copy(self) -> Histogram:
         """Return one that does not change any more."""

@@ -126,6 +126,10 @@ class Store:
         with self._lock:
             return self._pool.within(method, start, end)
 
+    def knows(self, trace_id: bytes) -> bool:
+        """Tell whether a line, or a call that was taken in, may be that of a request in this trace."""
+        return trace_id in self._by_trace or bool(self._without_trace) or bool(self._pool.calls_of(trace_id))
+
     def calls_of(self, trace_id: bytes) -> Sequence[Call]:
         """Return the calls of a trace, as far as they have been taken in."""
         return self._pool.calls_of(trace_id)

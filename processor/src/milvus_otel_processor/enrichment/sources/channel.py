@@ -28,6 +28,11 @@ class ChannelSource:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether there is any collection that a channel could be of."""
+        return len(self._catalogue) > 0
+
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return the collection of each request whose spans name the channels of one collection alone."""
         if not len(self._catalogue) or not trace.may_hold(MARK):

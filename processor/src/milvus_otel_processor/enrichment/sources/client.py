@@ -17,6 +17,8 @@ _COLLECTION = b"db.collection.name"  # OpenTelemetry's conventions; this project
 _OPERATION_COLLECTION = (
     b".collection_name"  # opentelemetry-instrumentation-milvus: db.milvus.<operation>.collection_name
 )
+COLLECTION_KEYS = (_COLLECTION, _OPERATION_COLLECTION)
+"""What is in every key by which a client names a collection."""
 _PREFIX = b"db.milvus."
 _OPERATION = (b"db.operation.name", b"db.operation")
 _NAMESPACE = (b"db.namespace",)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.sampling.hints.needles import Needles
+    from milvus_otel_processor.spans.contract import Wanted
     from milvus_otel_processor.spans.groups import Group
 
 
@@ -20,6 +21,9 @@ class Hints(Protocol):
     """Whether the answer may depend on attributes that enrichment writes; that it may make a span an ERROR is left out here."""
     lasting: bool = False
     """Whether a trace that it samples now it would sample still with more spans, whatever they are: it can then do so early."""
+    wanted: Wanted | None = None
+    """What a trace has to have one of for the answer to be SAMPLED (or DROPPED), and is seen without looking closer; None where
+    that is not known. Where there are `needles` or `root_matches`, they say it."""
     needles: Needles | None = None
     """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
     root_matches: Callable[[bytes], bool] | None = None

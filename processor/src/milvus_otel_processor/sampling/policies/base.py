@@ -116,6 +116,7 @@ class AllOf(Evaluator):
         if not self.stateful:
             self.needles = next(filter(None, (one.needles for one in evaluators)), None)
             self.root_matches = next(filter(None, (one.root_matches for one in evaluators)), None)
+            self.wanted = next(filter(None, (one.wanted for one in evaluators)), None)
 
     def all_sample(self, trace: Trace) -> bool:
         """Tell whether every evaluator samples the trace; the first that does not ends the search."""

@@ -14,6 +14,7 @@ from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedColl
 from milvus_otel_processor.sampling.policies.matching import matcher
 from milvus_otel_processor.sampling.policies.milvus_spans import ALIAS, COLLECTION, NAMESPACE, milvus_spans
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.contract import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +73,8 @@ class Collection(Evaluator):
     def __init__(self, settings: CollectionSettings) -> None:
         self._named = Named(settings.names, settings.database)
         self._found, self._not_found = answers(invert_match=settings.invert_match)
+        if not settings.invert_match:
+            self.wanted = Wanted(texts=frozenset((COLLECTION,)))
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a request is on one of the collections, or with `invert_match` where none is."""

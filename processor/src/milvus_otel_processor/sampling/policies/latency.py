@@ -9,6 +9,7 @@ from pydantic import Field
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.contract import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,8 @@ class Latency(Evaluator):
         self.lasting = settings.upper_threshold_ms == 0
         self._more_than = settings.threshold_ms
         self._at_most = settings.upper_threshold_ms or None
+        if settings.threshold_ms >= 0:
+            self.wanted = Wanted(duration=(settings.threshold_ms + 1) * _NANOSECONDS_PER_MS)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the trace's duration, in whole milliseconds, is within the bounds."""

@@ -12,6 +12,7 @@ from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.milvus_spans import ERROR_TYPE, STATUS_CODE, milvus_spans
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.contract import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ class MilvusError(Evaluator):
 
     def __init__(self, settings: MilvusErrorSettings) -> None:
         self._codes = frozenset(b"%d" % code for code in settings.codes)
+        self.wanted = Wanted(texts=frozenset((STATUS_CODE, ERROR_TYPE)))
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a request failed so."""

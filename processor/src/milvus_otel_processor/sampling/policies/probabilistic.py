@@ -12,6 +12,7 @@ from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.thresholds import NEVER, of_probability
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.contract import Wanted
 from milvus_otel_processor.spans.fnv import fnv1a
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Probabilistic(Evaluator):
         self._percentage = settings.sampling_percentage
         self._basis = _basis(settings.hash_salt)
         self._threshold = threshold(settings.sampling_percentage / _PERCENT)
+        self.wanted = Wanted(hashes=((self._basis, self._threshold),))
         self._opentelemetry_threshold = of_probability(settings.sampling_percentage / _PERCENT)
 
     def evaluate(self, trace: Trace) -> Decision:

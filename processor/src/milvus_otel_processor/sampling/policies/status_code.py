@@ -11,6 +11,7 @@ from milvus_otel_processor.sampling.explanation import span_words
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.contract import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ class StatusCode(Evaluator):
     def __init__(self, settings: StatusCodeSettings) -> None:
         self.lasting = "UNSET" not in settings.status_codes  # what is known later may make it an ERROR
         self._codes = frozenset(_CODES[code] for code in settings.status_codes)
+        self.wanted = Wanted(statuses=self._codes)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a span has one of the statuses; a span without a status counts as UNSET."""
