@@ -13,17 +13,17 @@ from tests.support.wanted import is_wanted
 from tests.unit.sampling.test_explanation import CLOCK, fresh, traces
 
 ERRORS: dict[str, object] = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
-SLOW = {"name": "slow", "type": "latency", "latency": {"threshold_ms": 50}}
-TENTH = {"name": "tenth", "type": "probabilistic", "probabilistic": {"sampling_percentage": 10}}
+SLOW: dict[str, object] = {"name": "slow", "type": "latency", "latency": {"threshold_ms": 50}}
+TENTH: dict[str, object] = {"name": "tenth", "type": "probabilistic", "probabilistic": {"sampling_percentage": 10}}
 PRODUCTS: dict[str, object] = {
     "name": "products",
     "type": "string_attribute",
     "string_attribute": {"key": "db.collection.name", "values": ["products"]},
 }
-NAMED = {"name": "named", "type": "collection", "collection": {"names": ["products"]}}
-FAILED = {"name": "failed", "type": "milvus_error"}
-LIMIT = {"name": "limit", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 5}}
-REST = {"name": "rest", "type": "always_sample"}
+NAMED: dict[str, object] = {"name": "named", "type": "collection", "collection": {"names": ["products"]}}
+FAILED: dict[str, object] = {"name": "failed", "type": "milvus_error"}
+LIMIT: dict[str, object] = {"name": "limit", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 5}}
+REST: dict[str, object] = {"name": "rest", "type": "always_sample"}
 
 
 def test_what_no_rule_wants_no_rule_samples() -> None:
