@@ -53,20 +53,20 @@ class Round:
 
 
 def rounds(count: int) -> list[Round]:
-    requests, lines = list(recorded.requests()), recorded.lines()
     random = Random(1)  # the same trace ids each time, so that the same ones are kept
-    made = []
-    for _ in range(count):
-        mask = random.getrandbits(64)
-        fresh = []
-        for request in requests:
-            changed = bytearray(request)
-            for match in _TRACE_ID.finditer(request):
-                at = match.end()
-                changed[at : at + 8] = (int.from_bytes(request[at : at + 8]) ^ mask).to_bytes(8)
-            fresh.append(bytes(changed))
-        made.append(Round(fresh, logs(*(_with_mask(line, mask) for line in lines))))
-    return made
+    return [fresh_round(random.getrandbits(64)) for _ in range(count)]
+
+
+def fresh_round(mask: int) -> Round:
+    """The recording with other trace ids, by a mask of 64 bits."""
+    fresh = []
+    for request in recorded.requests():
+        changed = bytearray(request)
+        for match in _TRACE_ID.finditer(request):
+            at = match.end()
+            changed[at : at + 8] = (int.from_bytes(request[at : at + 8]) ^ mask).to_bytes(8)
+        fresh.append(bytes(changed))
+    return Round(fresh, logs(*(_with_mask(line, mask) for line in recorded.lines())))
 
 
 def recorded_round(name: str) -> list[Round]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
+from typing import Protocol
 
 import grpc
 from google.rpc.error_details_pb2 import RetryInfo
@@ -26,6 +27,17 @@ _RETRIED = {
     grpc.StatusCode.ABORTED,
     grpc.StatusCode.DATA_LOSS,
 }
+
+
+class Numbered(Protocol):
+    """Requests that differ by their number."""
+
+    @property
+    def spans(self) -> int:
+        """How many there are in each."""
+
+    def numbered(self, number: int) -> bytes:
+        """The request with this number."""
 
 
 class Requests:
@@ -112,7 +124,7 @@ class Load:
     numbers of several senders apart.
     """
 
-    def __init__(self, endpoint: str, requests: Requests, *, first: int = 1, pause: float = 0.0) -> None:
+    def __init__(self, endpoint: str, requests: Numbered, *, first: int = 1, pause: float = 0.0) -> None:
         self._endpoint = endpoint
         self._requests = requests
         self.spans = requests.spans

@@ -1,6 +1,6 @@
 """Far more load than a container's memory holds: the processor is never killed, and what it acknowledged is exported.
 
-First one sender for the peak, then ten times as many for much longer, both as fast as they are taken.
+First one sender for the peak, then ten times as many for much longer, then one again; all as fast as they are taken.
 
 uv run python -m tests.faults.overload [--seconds 300] [--peak 40] [--mib 512] [--wait 2s] [--no-storage] [--text 200]
 """
@@ -35,6 +35,7 @@ class Outcome:
     refused: dict[str, int]
     given_up: int
     peak: float
+    peak_afterwards: float
     goodput: float
     offered: float
 
@@ -55,7 +56,9 @@ def overload(
         most = exported_a_second(one, peer, peak, program.lives)
         ten = [Load(program.endpoint, requests, first=1 + number * 10**9) for number in range(1, TIMES + 1)]
         goodput = exported_a_second(ten, peer, seconds, program.lives)
-        acknowledged = {number for load in one + ten for number in load.acknowledged}
+        after = [Load(program.endpoint, requests, first=1 + (TIMES + 1) * 10**9)]
+        most_afterwards = exported_a_second(after, peer, peak, program.lives)
+        acknowledged = {number for load in one + ten + after for number in load.acknowledged}
         try:
             wait_until(lambda: not peer.missing(acknowledged, SPANS), "all acknowledged spans", 120, interval=0.5)
         except TimeoutError as error:
@@ -69,8 +72,9 @@ def overload(
             peer.missing(acknowledged, SPANS),
             peer.twice(acknowledged, SPANS),
             dict(refused),
-            sum(len(load.given_up) for load in one + ten) * SPANS,
+            sum(len(load.given_up) for load in one + ten + after) * SPANS,
             round(most),
+            round(most_afterwards),
             round(goodput),
             round(tries * SPANS / seconds),
         )
