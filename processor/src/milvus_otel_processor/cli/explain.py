@@ -1,14 +1,15 @@
-"""`milvus-otel explain`: why a recorded trace is kept, or is not."""
+"""`milvus-otel explain`: why a trace is kept, or is not."""
 
 from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from milvus_otel_processor.cli.options import LeftOut, RecordingError, console, recorded_options, warn_of
+from milvus_otel_processor.cli.options import LeftOut, RecordingError, console, page_options, recorded_options, warn_of
 from milvus_otel_processor.replay.explain import show, to_json
 from milvus_otel_processor.replay.runner import Run
 from milvus_otel_processor.replay.watch import ExplainedRules
@@ -23,7 +24,8 @@ _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 @click.command("explain")
 @click.argument("trace_id", metavar="TRACE_ID")
-@recorded_options
+@partial(recorded_options, required=False)
+@page_options
 @click.option(
     "--format",
     "form",
@@ -37,19 +39,32 @@ def command(
     trace_id: str,
     recorded: Recorded,
     form: Literal["text", "json"],
+    url: str | None,
+    token: str | None,
 ) -> None:
-    r"""Say of one recorded trace what each policy decides about it, and why.
+    r"""Say of one trace what each policy decides about it, and why.
 
     FILEs are recordings, and the configuration is one or the rules alone, as for `milvus-otel replay`: the traffic goes through
-    the rules up to the decision over this trace.
+    the rules up to the decision over this trace. With --from, it is a trace of the last minutes, kept or not, as the running
+    processor has decided it.
 
     \b
-    Example:
+    Examples:
       milvus-otel explain 5b8efff798038103d269b633813fc60c traces.binpb --config sampling.yaml
+      milvus-otel explain 5b8efff798038103d269b633813fc60c --from http://127.0.0.1:18888
     """
     if not _TRACE_ID.fullmatch(trace_id):
         click.echo(f"{trace_id!r} is not a trace id, expected 32 hexadecimal digits", err=True)
         sys.exit(1)
+    if (url is None) == (not recorded.files):
+        raise click.UsageError("expected FILEs of recorded traffic, or --from with the address of a running processor")
+    if url is not None:
+        if recorded.path or recorded.overrides or recorded.policy_overrides or recorded.access_logs:
+            raise click.UsageError(
+                "--from tells what the running processor decided, by its own rules: only --format goes with it"
+            )
+        _say(trace_id.lower(), _asked(url, token, trace_id), form)
+        return
     config = recorded.load()
     left_out = LeftOut()
     try:
@@ -62,10 +77,25 @@ def command(
         names = ", ".join(map(str, recorded.files))
         click.echo(f"no trace {trace_id.lower()} was decided: no valid span of it is in {names}", err=True)
         sys.exit(1)
+    _say(trace_id.lower(), found, form)
+
+
+def _say(trace_id: str, found: Explained, form: Literal["text", "json"]) -> None:
     if form == "json":
-        click.echo(to_json(trace_id.lower(), found))
+        click.echo(to_json(trace_id, found))
     else:
-        show(trace_id.lower(), found, console())
+        show(trace_id, found, console())
+
+
+def _asked(url: str, token: str | None, trace_id: str) -> Explained:
+    from milvus_otel_processor.page.client import Client, ClientError  # noqa: PLC0415 - files need neither
+    from milvus_otel_processor.page.why import from_document  # noqa: PLC0415
+
+    try:
+        return from_document(Client(url, token).get(f"/traces/{trace_id}"))
+    except ClientError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
 
 
 def _find(wanted: bytes, recorded: Recorded, config: Config, left_out: LeftOut) -> Explained | None:

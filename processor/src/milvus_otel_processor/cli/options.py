@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.replay.recording import Message
 
 _UNCAPPED_WIDTH = 200
+TOKEN_VARIABLE = "MILVUS_OTEL_PAGE_TOKEN"  # noqa: S105 - a name
 
 config_option = click.option(
     "--config",
@@ -95,7 +96,7 @@ class Recorded(NamedTuple):
         return [read(file, left_out) for file in self.files] + [read_access_log(file) for file in self.access_logs]
 
 
-def recorded_options(command: Callable[..., None]) -> Callable[..., None]:
+def recorded_options(command: Callable[..., None], *, required: bool = True) -> Callable[..., None]:
     """Give a subcommand FILEs of recorded traffic, and what says which rules to try, as `recorded`."""
 
     @wraps(command)
@@ -103,8 +104,34 @@ def recorded_options(command: Callable[..., None]) -> Callable[..., None]:
         recorded = Recorded(**{name: given.pop(name) for name in Recorded._fields})
         command(recorded=recorded, **given)
 
-    files = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+    files = click.argument("files", nargs=-1, required=required, type=click.Path(path_type=Path), metavar="FILE...")
     return files(config_options(policy_option(access_log_option(with_recorded))))
+
+
+def page_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a subcommand the options `--from` and `--token-file`, as `url` and `token`."""
+
+    @wraps(command)
+    def with_token(**given: Any) -> None:
+        file = given.pop("token_file")
+        try:
+            token = file.read_text(encoding="utf-8").strip() if file is not None else os.environ.get(TOKEN_VARIABLE)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            click.echo(f"--token-file {file}: cannot be read: {reason}", err=True)
+            sys.exit(1)
+        command(token=token, **given)
+
+    url = click.option(
+        "--from", "url", metavar="URL", help="A running processor's page, such as http://127.0.0.1:18888."
+    )
+    token = click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help=f"A file with the token that the page asks for, if it does; else the environment's {TOKEN_VARIABLE}.",
+    )
+    return url(token(with_token))
 
 
 def load_and_warn(path: Path | None, overrides: Sequence[str] = (), policy_overrides: Sequence[str] = ()) -> Config:
@@ -156,6 +183,7 @@ __all__ = [
     "console",
     "load_and_warn",
     "load_or_exit",
+    "page_options",
     "recorded_options",
     "warn_of",
 ]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from milvus_otel_processor.demo.sink import decode
+from milvus_otel_processor.demo.sink import KeptSpan, decode
 from milvus_otel_processor.page.decided import copied
-from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.pipeline.decider import DUE
+from milvus_otel_processor.replay.explain import document, in_order, trigger_words
+from milvus_otel_processor.replay.watch import TIME, Explained, Trigger, not_by_the_store
+from milvus_otel_processor.sampling.decision import Decision, Verdict
+from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.spans.groups import join_traces
@@ -16,38 +20,70 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from milvus_otel_processor.page.decided import Decided
-    from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
     from milvus_otel_processor.spans.trace import ReferenceTrace
 
 _NOT_ASKED = "not_asked"
-_SOURCE = "milvus.enrichment"
-_TRIGGERS = {"due": "its wait was over", "shutdown": "the processor stopped", "memory_limit": "memory was short"}
 
 
 def why(one: Decided) -> dict[str, Any]:
     """Return the decision, what each policy says of the trace, and the spans. Raises DecodeError at a malformed span.
 
-    The policies are asked anew, of the trace as it was decided and by the rules of then. A policy with a memory, such as a rate
-    limit, cannot be asked so; what it said is told as far as the decision shows it.
+    It is the document of `milvus-otel explain --format json`, and what only the running processor knows. The policies are asked
+    anew, of the trace as it was decided and by the rules of then. A policy with a memory, such as a rate limit, cannot be asked so;
+    what it said is told as far as the decision shows it.
     """
     trace = copied(one.trace).without_malformed()
-    spans = sorted(decode(join_traces([trace])), key=lambda span: span.start)
+    explained = Explained(
+        TraceExplanation(one.verdict, tuple(_explained(one, trace))),
+        sorted(decode(join_traces([trace])), key=lambda span: span.start),
+        trace.duration_nanoseconds / 1e6,
+        bool(trace.roots),
+        trace.complete,
+        None,
+        _trigger(one),
+    )
     return {
-        "trace_id": trace.id.hex(),
-        "decision": one.verdict.decision.value,
-        "policy": one.verdict.policy,
+        **document(trace.id.hex(), explained),
+        "trigger_words": trigger_words(explained.trigger),
         "decided_at": one.at,
-        "trigger": one.trigger,
-        "trigger_words": _TRIGGERS.get(one.trigger, f"the limit {one.trigger} was reached"),
         "rules_since": one.rules.since,
-        "duration_ms": trace.duration_nanoseconds / 1e6,
-        "has_root": bool(trace.roots),
-        "complete": trace.complete,
-        "enrichment": sorted({str(span.attributes[_SOURCE]) for span in spans if _SOURCE in span.attributes}),
-        "policies": [_as_dict(said) for said in _explained(one, trace)],
         "malformed_spans": len(one.trace) - len(trace),
-        "spans": [{**asdict(span), "start": str(span.start), "end": str(span.end)} for span in spans],
+        "span_details": [{**asdict(span), "start": str(span.start), "end": str(span.end)} for span in explained.spans],
     }
+
+
+def from_document(found: dict[str, Any]) -> Explained:
+    """Return what `why` told of, as it is where recordings are explained."""
+    return Explained(
+        TraceExplanation(
+            Verdict(Decision(found["decision"]), found["policy"]),
+            tuple(
+                PolicyExplanation(one["name"], one["type"], one["mode"], _explanation(one)) for one in found["policies"]
+            ),
+        ),
+        [KeptSpan(**{**span, "start": int(span["start"]), "end": int(span["end"])}) for span in found["span_details"]],
+        found["duration_ms"],
+        found["has_root"],
+        found["complete"],
+        None,
+        Trigger(found["trigger"], found["trigger_setting"] or ""),
+    )
+
+
+def _explanation(found: dict[str, Any]) -> Explanation:
+    inside = tuple((one["name"], _explanation(one)) for one in found.get("policies", ()))
+    verdict = found["verdict"]
+    return Explanation(None if verdict == _NOT_ASKED else Decision(verdict), found["reason"], inside)
+
+
+def _trigger(one: Decided) -> Trigger:
+    if one.trigger != DUE:
+        return not_by_the_store(one.trigger)
+    settings = one.rules.settings
+    is_by_time = settings is not None and not (
+        settings.decision_wait_after_root_received or settings.decision_wait_after_complete
+    )
+    return Trigger(TIME, "decision_wait" if is_by_time else "")
 
 
 def _explained(one: Decided, trace: ReferenceTrace) -> Iterator[PolicyExplanation]:
@@ -58,14 +94,14 @@ def _explained(one: Decided, trace: ReferenceTrace) -> Iterator[PolicyExplanatio
     # Its own sampler: one with a memory would take the question for another trace.
     sampler = Sampler(settings, clock)
     said = sampler.explain(trace)
-    behind = False
-    for policy in _in_order(said):
+    order = [policy.name for policy in in_order(said.policies)]
+    for policy in said.policies:
+        behind = (
+            one.verdict.policy in order
+            and policy.name in order
+            and order.index(policy.name) > order.index(one.verdict.policy)
+        )
         yield policy._replace(explanation=_then(policy, one, has_memory=sampler.has_memory(policy.name), behind=behind))
-        behind = behind or policy.name == one.verdict.policy
-
-
-def _in_order(said: TraceExplanation) -> list[PolicyExplanation]:
-    return list(said.policies)
 
 
 def _then(policy: PolicyExplanation, one: Decided, *, has_memory: bool, behind: bool) -> Explanation:
@@ -87,17 +123,3 @@ def _then(policy: PolicyExplanation, one: Decided, *, has_memory: bool, behind: 
     return now._replace(
         decision=Decision.NOT_SAMPLED, reason="it would have sampled the trace, but for what it had sampled before"
     )
-
-
-def _as_dict(said: PolicyExplanation) -> dict[str, Any]:
-    return {"name": said.name, "type": said.type, "mode": said.mode, **_explanation(said.explanation)}
-
-
-def _explanation(explanation: Explanation) -> dict[str, Any]:
-    decision = explanation.decision
-    inside = [{"name": name, **_explanation(below)} for name, below in explanation.inside]
-    return {
-        "verdict": decision.value if decision is not None else _NOT_ASKED,
-        "reason": explanation.reason,
-        **({"policies": inside} if inside else {}),
-    }

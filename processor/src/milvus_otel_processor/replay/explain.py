@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from milvus_otel_processor.demo.sink import KeptSpan
-    from milvus_otel_processor.replay.watch import Explained
+    from milvus_otel_processor.replay.watch import Explained, Trigger
     from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation
 
 _STYLES = {"sampled": "green", "dropped": "red", "not_sampled": "dim", None: "dim"}
@@ -124,12 +124,15 @@ def show(trace_id: str, found: Explained, console: Console) -> None:
     console.print(waterfall(found.spans, console, _SPANS_SHOWN))
 
 
+def trigger_words(trigger: Trigger) -> str:
+    """Return what made a trace due, and by which setting."""
+    return _TRIGGERS[trigger.kind] + (f" ({trigger.setting})" if trigger.setting else "")
+
+
 def _facts(found: Explained) -> Iterator[str]:
     yield f"{amount(len(found.spans), 'span')}, {found.milliseconds:,.2f} ms"
-    trigger = found.trigger
-    by = f" ({trigger.setting})" if trigger.setting else ""
     after = f" {found.waited:,.1f} s after its first span" if found.waited is not None else ""
-    yield f"decided{after}: {_TRIGGERS[trigger.kind]}{by}"
+    yield f"decided{after}: {trigger_words(found.trigger)}"
     if not found.has_root:
         yield "its root span had not arrived"
     elif not found.complete:

@@ -112,12 +112,12 @@ async function showTrace(id) {
     const found = await ask(`/traces/${encodeURIComponent(id)}`);
     at("trace").replaceChildren(...[
       element("h3", {}, `${WORDS[found.decision]}${found.policy ? ` by ${found.policy}` : ""}`),
-      element("p", {}, `Trace ${found.trace_id}: ${short(found.spans.length)} spans, ${short(found.duration_ms)} ms, decided at ${time(found.decided_at)} because ${found.trigger_words}.`),
+      element("p", {}, `Trace ${found.trace_id}: ${short(found.spans)} spans, ${short(found.duration_ms)} ms, decided at ${time(found.decided_at)} because ${found.trigger_words}.`),
       found.has_root ? null : element("p", {}, "Its root span had not arrived."),
       found.has_root && !found.complete ? element("p", {}, "The parent of a span had not arrived.") : null,
-      element("p", {}, found.enrichment.length ? `Collections told by: ${found.enrichment.join(", ")}.` : "No source told a collection."),
+      element("p", {}, found.enrichment.length ? found.enrichment.map((one) => `${one.collection ?? "no collection"}${one.database ? ` in ${one.database}` : ""}, told by ${one.source ?? "the span itself"}`).join("; ") : "No source told a collection."),
       found.jaeger ? element("p", {}, element("a", { href: found.jaeger, rel: "noreferrer" }, "Open it in Jaeger")) : "",
-      element("h3", {}, "What each policy says"), explained(found.policies), element("h3", {}, "Spans"), waterfall(found.spans)].filter((one) => one));
+      element("h3", {}, "What each policy says"), explained(found.policies), element("h3", {}, "Spans"), waterfall(found.span_details)].filter((one) => one));
   } catch (error) {
     at("trace").replaceChildren(element("p", {}, error.message));
   }

@@ -1,0 +1,156 @@
+"""The commands that ask a running processor: explain, capture."""
+
+import json
+from pathlib import Path
+from threading import Thread
+
+import grpc
+import pytest
+from click.testing import CliRunner, Result
+from milvus_otel_processor.cli import main
+from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
+from pydantic import SecretStr
+
+from tests.page.traffic import send_lines
+from tests.peers.otlp_sink import METHOD
+from tests.peers.process import free_port
+from tests.peers.waiting import wait_until
+from tests.support.harness import ERRORS
+from tests.support.page import RULES, SLOW, rules, shown
+from tests.support.recordings import Recording
+from tests.support.spans import encoded, span
+
+REQUESTS = Recording("2.6.16", "deadlines").requests
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(one) for one in arguments], catch_exceptions=False)
+
+
+def test_a_trace_of_the_running_processor_is_explained_as_a_recorded_one_is(tmp_path: Path) -> None:
+    with shown(rules(ERRORS, SLOW)) as page:
+        request = encoded(span(7, 1, end_ms=30), span(7, 2, 1, end_ms=10))
+        page.send(request)
+        text = run("explain", f"{7:032x}", "--from", page.url)
+        as_json = run("explain", f"{7:032x}", "--from", page.url, "--format", "json")
+    assert text.exit_code == 0, text.output
+    assert f"trace {7:032x}: not sampled" in text.output
+    assert "slow (latency) not sampled: 30 ms, not above 500 ms" in text.output
+    live = json.loads(as_json.output)
+    recording, config = tmp_path / "traces.binpb", tmp_path / "rules.yaml"
+    recording.write_bytes(len(request).to_bytes(4, "big") + request)
+    config.write_text(RULES)
+    recorded = json.loads(run("explain", f"{7:032x}", recording, "--config", config, "--format", "json").output)
+    assert recorded.pop("waited_seconds") > 0
+    assert live.pop("waited_seconds") is None  # only a recording has the time of the first span
+    assert live == recorded
+
+
+def test_what_is_not_to_be_had_is_said_and_ends_with_an_error() -> None:
+    with shown() as page:
+        missing = run("explain", "0" * 32, "--from", page.url)
+    gone = run("explain", "0" * 32, "--from", page.url)
+    wrong = run("explain", "0" * 32, "--from", "ftp://x")
+    assert (missing.exit_code, gone.exit_code, wrong.exit_code) == (1, 1, 1)
+    assert "is remembered: it is too old (decided_traces_mib)" in missing.output
+    assert "no answer: Connection refused; expected a running processor with service.telemetry.page" in gone.output
+    assert "expected one such as http://127.0.0.1:18888" in wrong.output
+    assert run("explain", "0" * 32).exit_code == 2
+    assert run("explain", "0" * 32, "--from", "http://x", "--config", "y").exit_code == 2
+
+
+def test_the_token_is_read_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "token"
+    file.write_text("right\n")
+    with shown(token=BearerTokenSettings(token=SecretStr("right"))) as page:
+        page.send(encoded(span(7, 1)))
+        command = ("explain", f"{7:032x}", "--from", page.url)
+        refused = run(*command)
+        assert (refused.exit_code, "a token is wanted" in refused.output) == (1, True)
+        assert run(*command, "--token-file", file).exit_code == 0
+        assert run(*command, "--token-file", tmp_path / "none").exit_code == 1
+        monkeypatch.setenv("MILVUS_OTEL_PAGE_TOKEN", "right")
+        assert run(*command).exit_code == 0
+
+
+def messages(file: Path) -> list[bytes]:
+    from tests.support.recordings import messages as cut
+
+    return list(cut(file.read_bytes()))
+
+
+def test_what_came_in_and_what_comes_is_captured_from_the_running_processor(tmp_path: Path) -> None:
+    out = tmp_path / "traces.binpb"
+    later = encoded(span(99, 1))
+    with shown(milvus=_enrichment()) as page:
+        send_lines(page.running.channel)
+        page.send(*REQUESTS[:5])
+        witness = page.running.service._witness
+        assert witness is not None
+        recent = witness.recent
+
+        def send_later() -> None:
+            wait_until(lambda: recent.followers == 2, "the capture")
+            page.running.send(later)
+
+        sender = Thread(target=send_later)
+        sender.start()
+        done = run("capture", "--out", out, "--from", page.url, "--seconds", 3)
+        sender.join()
+        assert recent.followers == 0
+    assert done.exit_code == 0, done.output
+    assert messages(out) == [*REQUESTS[:5], later]
+    assert (tmp_path / "traces.binpb.access.log").read_text().splitlines() == list(
+        Recording("2.6.16", "deadlines").lines
+    )
+    replayed = run("replay", out, "--access-log", tmp_path / "traces.binpb.access.log", "--format", "json")
+    assert replayed.exit_code == 0, replayed.output
+
+
+def _enrichment() -> object:
+    from milvus_otel_processor.enrichment.settings import MilvusSettings
+
+    return MilvusSettings.model_validate({"uri": "http://127.0.0.1:1", "catalogue": {"enabled": False}})
+
+
+def test_a_capture_ends_before_its_size_and_never_within_a_message(tmp_path: Path) -> None:
+    out = tmp_path / "traces.binpb"
+    requests = [encoded(span(number, 1, attributes={"x": "y" * 5000})) for number in range(1, 11)]
+    with shown() as page:
+        page.send(*requests)
+        assert run("capture", "--out", out, "--from", page.url, "--mib", 0.02, "--seconds", 30).exit_code == 0
+    assert messages(out) == requests[:4]
+
+
+def test_nothing_of_the_past_where_that_is_not_wanted(tmp_path: Path) -> None:
+    with shown() as page:
+        page.send(encoded(span(1, 1)))
+        done = run("capture", "--out", tmp_path / "x", "--from", page.url, "--no-past", "--seconds", 0.2)
+    assert (done.exit_code, "no span came in" in done.output) == (1, True)
+
+
+def test_capture_can_listen_by_itself(tmp_path: Path) -> None:
+    out, port = tmp_path / "traces.binpb", free_port()
+    results: list[Result] = []
+    listening = Thread(
+        target=lambda: results.append(
+            run("capture", "--out", out, "--listen", f"127.0.0.1:{port}", "--seconds", 60, "--mib", 0.02)
+        )
+    )
+    listening.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        grpc.channel_ready_future(channel).result(timeout=30)
+        export = channel.unary_unary(METHOD)
+        request = encoded(span(1, 1, attributes={"x": "y" * 8000}))
+        for _ in range(3):  # the third is beyond the size
+            export(request, timeout=20)
+        listening.join(30)
+    assert results[0].exit_code == 0, results[0].output
+    assert messages(out) == [request, request]
+
+
+def test_capture_says_what_is_wrong(tmp_path: Path) -> None:
+    assert run("capture", "--out", tmp_path / "x").exit_code == 2
+    assert run("capture", "--out", tmp_path / "no" / "x", "--listen", "127.0.0.1:0").exit_code == 1
+    taken = run("capture", "--out", tmp_path / "x", "--listen", "300.0.0.1:1", "--seconds", 1)
+    assert (taken.exit_code, "--listen 300.0.0.1:1: cannot be listened on" in taken.output) == (1, True)
