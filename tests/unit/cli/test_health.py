@@ -103,3 +103,19 @@ def test_a_collector_that_is_not_there_is_one_line_and_status_1(free_endpoint: s
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
     assert "refused" in result.output
+
+
+def test_rules_that_are_broken_are_said_and_it_is_healthy_nevertheless(
+    servicer: health.HealthServicer, endpoint: str
+) -> None:
+    servicer.set("rules", NOT_SERVING)
+    result = ask("--endpoint", endpoint)
+    assert result.exit_code == 0
+    assert "is healthy, and goes on with older rules: those that were saved last are broken" in result.stderr
+    servicer.set("rules", health_pb2.HealthCheckResponse.SERVING)
+    assert ask("--endpoint", endpoint).stderr == ""
+
+
+def test_a_server_that_knows_nothing_of_rules_is_healthy_without_a_word(endpoint: str) -> None:
+    result = ask("--endpoint", endpoint)
+    assert (result.exit_code, result.stderr) == (0, "")

@@ -14,6 +14,9 @@ BUILT_IN_ENDPOINT = "127.0.0.1:14317"
 """Where the built-in configuration receives."""
 
 
+_BROKEN = "those that were saved last are broken; its log says where, and `milvus-otel validate` too"
+
+
 @click.command("health")
 @click.option(
     "--endpoint",
@@ -60,9 +63,16 @@ def command(  # noqa: PLR0917 - click calls it by name
         if (cert_file is None) != (key_file is None) or (cert_file is not None and ca_file is None):
             raise click.UsageError("--cert-file and --key-file go together, and with --ca-file")
         problem = _problem_over_grpc(endpoint, (ca_file, key_file, cert_file), service, timeout)
+        if problem is None and not service and _rules_are_broken(endpoint, (ca_file, key_file, cert_file), timeout):
+            click.echo(f"{endpoint} is healthy, and goes on with older rules: {_BROKEN}", err=True)
     if problem:
         click.echo(f"{endpoint} is not healthy: {problem}", err=True)
         sys.exit(1)
+
+
+def _rules_are_broken(endpoint: str, tls: tuple[Path | None, Path | None, Path | None], timeout: float) -> bool:
+    said = _problem_over_grpc(endpoint, tls, "rules", timeout)
+    return said is not None and "NOT_SERVING" in said
 
 
 def _problem_over_http(url: str, timeout: float) -> str | None:

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from milvus_otel_processor.config import ConfigError, LoadedConfig, load_config
+from milvus_otel_processor.config.last_good import load_with_last_good
 from milvus_otel_processor.replay.left_out import LeftOut
 from milvus_otel_processor.replay.recording import RecordingError, read
 
@@ -132,6 +133,20 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
         help=f"A file with the token that the page asks for, if it does; else the environment's {TOKEN_VARIABLE}.",
     )
     return url(token(with_token))
+
+
+def load_for_start_or_exit(
+    path: Path | None, overrides: Sequence[str], on_read: Callable[[Path], None]
+) -> tuple[LoadedConfig, ConfigError | None]:
+    """Return the configuration; with what is wrong with its rules, where their last good copy is in their place.
+
+    If there is none to be had, say all that is wrong and end with status 1.
+    """
+    try:
+        return load_with_last_good(path, overrides=overrides, environ=os.environ, on_read=on_read)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
 
 
 def load_and_warn(path: Path | None, overrides: Sequence[str] = (), policy_overrides: Sequence[str] = ()) -> Config:

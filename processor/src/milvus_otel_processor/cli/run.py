@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from milvus_otel_processor.cli.options import config_options, load_or_exit
-from milvus_otel_processor.config import load_config
+from milvus_otel_processor.cli.options import config_options, load_for_start_or_exit
+from milvus_otel_processor.config import last_good, load_config
 from milvus_otel_processor.memory.allocator import tune_allocator
 from milvus_otel_processor.service.reload import Reloader, WatchedFiles
 from milvus_otel_processor.service.service import Service, StartError, tune_garbage_collection
@@ -45,7 +45,8 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     needs a restart. A broken one changes nothing.
     """
     files = WatchedFiles()
-    loaded = load_or_exit(path, overrides, files.note)
+    loaded, broken = load_for_start_or_exit(path, overrides, files.note)
+    copy = last_good.of(loaded)
     asked = Event()
     # Before any thread is started, that of the log included: they inherit that these signals are not for them.
     signals = Signals(on_hangup=asked.set, on_impatience=_ended_at_once)
@@ -62,6 +63,15 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
         logger.error("cannot start: %s", error)  # noqa: TRY400 - the message says it, a traceback would not help a user
         _end(1)
     tune_garbage_collection()
+    if copy is not None and broken is not None:
+        service.reloaded(0)
+        for problem in broken.problems:
+            logger.error("the rules are broken, started with their last good copy: %s", problem)
+        logger.warning(
+            "the last good copy of the rules is in force", extra={"file": copy.file, "written": copy.written()}
+        )
+    elif copy is not None:
+        copy.save(loaded)
     _log_start(service.endpoint, path, loaded.config)
     load = partial(load_config, path, overrides=overrides, environ=os.environ, on_read=files.note)
     reloader = Reloader(
@@ -72,6 +82,7 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
         service.reloaded,
         replace_headers=service.replace_headers,
         renew=service.renew,
+        on_loaded=copy.save if copy is not None else lambda _: None,
     )
     Thread(target=reloader.run, args=[asked], name="reload", daemon=True).start()
     signals.wait()

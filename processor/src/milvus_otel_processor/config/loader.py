@@ -66,6 +66,7 @@ def load_config(
     environ: EnvironMapping[str, str],
     on_read: Callable[[Path], None] = lambda _: None,
     rules_alone: bool = False,
+    rules: Node | None = None,
 ) -> LoadedConfig:
     """Return the configuration in the file at `path`, by default the built-in one, with each `key.path=value` applied.
 
@@ -73,15 +74,16 @@ def load_config(
 
     `on_read` is called with each file that takes part right before it is read, also with one that cannot be. With `rules_alone`
     the file may hold the block of `tail_sampling` and nothing else; the rest is then that of the built-in configuration.
-    Raises ConfigError with every problem there is, as far as one does not hide the next.
+    `rules` stand in the place of its own, which are then not read. Raises ConfigError with every problem there is, as far as one
+    does not hide the next.
     """
-    substitution = Substitution(environ, on_read)
+    substitution = Substitution(environ, on_read, rules)
     root = substitution.file(path or default_config_path())
-    rules = rules_of(root) if path is not None else None
-    if path is not None and rules is not None:
+    alone = rules_of(root) if path is not None else None
+    if path is not None and alone is not None:
         if not rules_alone:
-            raise refused(rules, path)
-        root = with_rules(substitution.file(default_config_path()), rules)
+            raise refused(alone, path)
+        root = with_rules(substitution.file(default_config_path()), alone)
     for argument in overrides:
         try:
             keys, value = read_override(argument, lambda node: substitution.tree(node, Path()))

@@ -60,6 +60,12 @@ class ServiceSettings(Settings):
         description="Whether `${env:}` and `${file:}` are replaced in a file that holds the rules, `tail_sampling: ${file:…}`, "
         "too: whoever may edit that could then read secrets. Not in the Collector.",
     )
+    last_good_rules: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A file to which the rules are written whenever they take effect. Where the rules are broken at a start, it "
+        "starts with that copy, and says so, instead of not at all. Its folder has to be there. Not in the Collector.",
+    )
     store: StoreKind = Field(
         default="auto",
         description="What holds waiting spans: `native`, which is written in Rust and has to be installed "

@@ -56,6 +56,8 @@ class Substitution:
     environ: EnvironMapping[str, str]
     on_read: Callable[[Path], None] = lambda _: None
     """Called with each file right before it is read."""
+    rules: Node | None = None
+    """What stands in the place of the rules of `file`, which are then not looked at."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     _in_rules: bool = field(default=False, init=False)
@@ -84,6 +86,9 @@ class Substitution:
 
     def _processor(self, name: str, entry: Entry, folder: Path, files: tuple[Path, ...]) -> Entry:
         self._in_rules = name.partition("/")[0] == "tail_sampling"
+        if self._in_rules and self.rules is not None:
+            self._in_rules = False
+            return Entry(entry.key_place, self.rules)
         try:
             return Entry(entry.key_place, self.tree(entry.node, folder, files))
         finally:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ALIVE = "alive"
 """The name to ask the health service with for whether the program is alive, ready or not."""
 
+RULES = "rules"
+"""Likewise for whether the rules that were saved last are in force."""
+
 _THREADS = 4  # a request is handled under one lock; more threads would only wait for it
 _SECONDS_BETWEEN_LOOKS = 0.25  # at whether it is ready, and at how much memory there is
 
@@ -43,7 +46,7 @@ class Receiver:
 
     An event loop in a thread of its own reads requests and answers health checks, whatever the decisions are busy with, and
     however many clients announce requests and send nothing. What has arrived whole is taken in by a few other threads.
-    `ready` tells whether requests would be taken now.
+    `ready` tells whether requests would be taken now, `rules_are_current` whether the rules that were saved last are in force.
     """
 
     def __init__(
@@ -54,10 +57,12 @@ class Receiver:
         *,
         admission: Admission,
         ready: Callable[[], bool] = lambda: True,
+        rules_are_current: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings.protocols.grpc
         self._services = services
         self._ready = ready
+        self._rules_are_current = rules_are_current
         self._workers = ThreadPoolExecutor(_THREADS, thread_name_prefix="receiver")
         self._exports = Exports(self._settings, telemetry, admission, self._workers)
         self._loop = asyncio.new_event_loop()
@@ -173,3 +178,4 @@ class Receiver:
         now = status.SERVING if self._ready() else status.NOT_SERVING
         for service in ("", *self._services):
             await self._health.set(service, now)
+        await self._health.set(RULES, status.SERVING if self._rules_are_current() else status.NOT_SERVING)

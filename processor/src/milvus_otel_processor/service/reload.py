@@ -77,6 +77,7 @@ class Reloader:
         *,
         replace_headers: Callable[[Mapping[str, str]], None] = lambda _: None,
         renew: Callable[[], list[str]] = list,
+        on_loaded: Callable[[LoadedConfig], object] = lambda _: None,
     ) -> None:
         self._config = config
         self._files = files
@@ -87,6 +88,7 @@ class Reloader:
         self._headers = config.exporter.headers
         self._replace_headers = replace_headers
         self._renew = renew
+        self._on_loaded = on_loaded
 
     def run(self, asked: Event) -> None:
         """Follow the files until the program ends, and load anew whenever `asked` is set."""
@@ -122,6 +124,7 @@ class Reloader:
         for warning in loaded.warnings:
             _log.warning("%s", warning)
         self._apply(loaded.config, renewed=bool(renewed))
+        self._on_loaded(loaded)
 
     def _apply(self, config: Config, *, renewed: bool = False) -> None:
         elsewhere = sorted(changes(_without_rules(self._config), _without_rules(config)))

@@ -157,7 +157,12 @@ class Service:
             self._admission.obstacles.append(self._durable.obstacle)
         services = self._services(access_log)
         self._receiver = Receiver(
-            config.receiver, services, self.telemetry, admission=self._admission, ready=lambda: self._admission.ready
+            config.receiver,
+            services,
+            self.telemetry,
+            admission=self._admission,
+            ready=lambda: self._admission.ready,
+            rules_are_current=lambda: self.telemetry.last_reload_successful != 0,
         )
         self._credentials = Credentials(self._followed(shown, enrichment), _certificates(config), clock)
         self.reloaded(1)

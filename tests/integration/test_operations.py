@@ -1,4 +1,4 @@
-"""The running program with TLS, and secrets in all places that take one: none shows, and failed handshakes do."""
+"""The running program as an operator sees it: TLS, secrets in all places that take one, broken rules at a start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.peer import fail, peer
 from tests.support.spans import encoded, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECRETS = {
@@ -188,3 +188,46 @@ def test_no_secret_shows_in_the_log_the_metrics_or_an_error_and_who_shows_the_to
         shown += ended.stdout + ended.stderr
     for name, secret in SECRETS.items():
         assert secret not in shown, name
+
+
+def test_with_broken_rules_it_starts_with_their_last_good_copy_and_says_so_until_they_are_mended(
+    tmp_path: Path,
+) -> None:
+    config, copy, log = tmp_path / "processor.yaml", tmp_path / "last-good.yaml", tmp_path / "log"
+    port = free_port()
+    good = (
+        f"receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '127.0.0.1:{port}'}}}}}}}}\n"
+        "processors: {tail_sampling: {policies: [{name: all, type: always_sample}]}}\n"
+        "exporters: {otlp: {endpoint: '127.0.0.1:1', tls: {insecure: true}}}\n"
+        f"service: {{last_good_rules: '{copy}', pipelines: {{traces: {{receivers: [otlp], "
+        "processors: [tail_sampling], exporters: [otlp]}}}\n"
+    )
+    program = [sys.executable, "-c", "from milvus_otel_processor.cli import main; main()"]
+
+    def health() -> subprocess.CompletedProcess[str]:
+        command = [*program, "health", "--endpoint", f"127.0.0.1:{port}", "--timeout", "20"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def run_until(words: str, then: Callable[[], object] = lambda: None) -> None:
+        with log.open("wb") as file:
+            process = subprocess.Popen([*program, "run", "--config", str(config)], stderr=file)
+        try:
+            wait_until(lambda: words in log.read_text(), words, 60)
+            wait_until(lambda: "started" in log.read_text(), "the start", 60)
+            then()
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    config.write_text(good)
+    run_until("started")
+    assert copy.exists()
+    config.write_text(good.replace("always_sample", "allways_sample"))
+
+    def mended() -> None:
+        asked = health()
+        assert (asked.returncode, "goes on with older rules" in asked.stderr) == (0, True), asked
+        config.write_text(good)
+        wait_until(lambda: "older rules" not in health().stderr, "the rules to be mended", 60)
+
+    run_until("the last good copy of the rules is in force", mended)
