@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "config": "Print the built-in configuration.",
     "test": "Check that the rules do with traces what you expect of them.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
+    "completion": "Print what makes a shell complete commands and options.",
     "health": "Ask whether a processor or a Collector is healthy.",
     "demo": "Show it at work, on a real Milvus in a temporary folder.",
 }
@@ -46,6 +47,7 @@ class _Subcommands(click.Group):
             os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         command = import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)
+        command.help = _as_it_stands(command.help)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -55,6 +57,11 @@ class _Subcommands(click.Group):
             formatter.write_dl(list(SUBCOMMANDS.items()))
 
 
+def _as_it_stands(text: str | None) -> str:
+    """Return a help text whose examples click leaves as they are: docstrings have its mark for that as two characters."""
+    return (text or "").replace("\\b\n", "\b\n")
+
+
 @click.group(cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
     package_name="milvus-otel-processor",
@@ -62,4 +69,17 @@ class _Subcommands(click.Group):
     message=f"%(prog)s, version %(version)s, store {chosen('auto')}",
 )
 def main() -> None:
-    """Traces of Milvus requests: enriched with the collection they touch, and kept by rules as whole traces."""
+    r"""Traces of Milvus requests: enriched with the collection they touch, and kept by rules as whole traces.
+
+    \b
+    Examples:
+      milvus-otel demo                                           # see it at work
+      milvus-otel run                                            # beside a Collector, a Milvus and a Jaeger
+      milvus-otel replay traces.binpb --config sampling.yaml     # what rules keep of recorded traffic
+      milvus-otel replay --help                                  # each command has examples of its own
+    """
+    if os.environ.get("NO_COLOR"):
+        click.get_current_context().color = False
+
+
+main.help = _as_it_stands(main.help)

@@ -29,11 +29,17 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     "--serve", is_flag=True, help="Keep all running afterwards, for an application of your own, until Ctrl-C."
 )
 def command(export: str | None, *, serve: bool) -> None:
-    """Show the processor at work, on a real Milvus in a temporary folder.
+    r"""Show the processor at work, on a real Milvus in a temporary folder.
 
     Starts Milvus 2.3.5 and two small applications that use it, one with our client and one without, lets the processor
     sample their traces by its built-in rules, and shows what was kept and why, and what is known of it. Nothing is left
     behind, whenever it is ended.
+
+    \b
+    Examples:
+      milvus-otel demo
+      milvus-otel demo --export 127.0.0.1:4317    # to a Jaeger, as well
+      milvus-otel demo --serve                    # for an application of your own
     """
     _end_on_signals()
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from milvus_otel_processor.cli.options import LeftOut, RecordingError, console, page_options, recorded_options, warn_of
+from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.replay.explain import show, to_json
 from milvus_otel_processor.replay.runner import Run
 from milvus_otel_processor.replay.watch import ExplainedRules
@@ -52,6 +53,7 @@ def command(
     Examples:
       milvus-otel explain 5b8efff798038103d269b633813fc60c traces.binpb --config sampling.yaml
       milvus-otel explain 5b8efff798038103d269b633813fc60c --from http://127.0.0.1:18888
+      milvus-otel explain 5b8efff798038103d269b633813fc60c traces.binpb --policy slow.threshold_ms=200 --format json
     """
     if not _TRACE_ID.fullmatch(trace_id):
         click.echo(f"{trace_id!r} is not a trace id, expected 32 hexadecimal digits", err=True)
@@ -105,5 +107,6 @@ def _find(wanted: bytes, recorded: Recorded, config: Config, left_out: LeftOut) 
     rules = run.rules
     assert isinstance(rules, ExplainedRules)
     rules.wanted = wanted
-    run.play(recorded.read(left_out), until=lambda: rules.found is not None)
+    with progress() as shown:
+        run.play(recorded.read(left_out, shown), until=lambda: rules.found is not None)
     return rules.found

@@ -53,9 +53,15 @@ _BROKEN = "those that were saved last are broken; its log says where, and `milvu
 def command(  # noqa: PLR0917 - click calls it by name
     endpoint: str, ca_file: Path | None, cert_file: Path | None, key_file: Path | None, service: str, timeout: float
 ) -> None:
-    """Ask ENDPOINT whether it is healthy: status 0 if it is, else one line that says why and status 1.
+    r"""Ask ENDPOINT whether it is healthy: status 0 if it is, else one line that says why and status 1.
 
     A gRPC endpoint is asked by the standard grpc.health.v1 service, a URL by GET. Made for a container's health check.
+
+    \b
+    Examples:
+      milvus-otel health
+      milvus-otel health --endpoint processor:4317 --service alive
+      milvus-otel health --endpoint http://collector:13133
     """
     if endpoint.startswith("http://"):
         problem = _problem_over_http(endpoint, timeout)

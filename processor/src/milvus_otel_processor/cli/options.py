@@ -19,6 +19,7 @@ from milvus_otel_processor.replay.recording import RecordingError, read
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from milvus_otel_processor.cli.progress import Progress
     from milvus_otel_processor.config import Config
     from milvus_otel_processor.replay.recording import Message
 
@@ -90,11 +91,12 @@ class Recorded(NamedTuple):
             sys.exit(1)
         return config
 
-    def read(self, left_out: LeftOut) -> list[Iterator[Message]]:
-        """Return the recordings, not read yet; what of them is not replayed is counted in `left_out`."""
+    def read(self, left_out: LeftOut, progress: Progress | None = None) -> list[Iterator[Message]]:
+        """Return the recordings, not read yet; what of them is not replayed is counted in `left_out`, `progress` is shown."""
         from milvus_otel_processor.replay.access_log import read_access_log  # noqa: PLC0415 - OTLP's logs, which others need not
 
-        return [read(file, left_out) for file in self.files] + [read_access_log(file) for file in self.access_logs]
+        found = [read(file, left_out) for file in self.files] + [read_access_log(file) for file in self.access_logs]
+        return found if progress is None else [progress.watch(recording) for recording in found]
 
 
 def recorded_options(command: Callable[..., None], *, required: bool = True) -> Callable[..., None]:

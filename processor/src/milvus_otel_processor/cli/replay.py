@@ -18,6 +18,7 @@ from milvus_otel_processor.cli.options import (
     recorded_options,
     warn_of,
 )
+from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.replay.compare import Comparison, Limit, Side, read_limit
 from milvus_otel_processor.replay.counted import CountedRules
 from milvus_otel_processor.replay.report import Report
@@ -97,7 +98,7 @@ def command(
 
     \b
     Examples:
-      milvus-otel replay traces.binpb --config sampling.yaml
+      milvus-otel replay traces.binpb --config sampling.yaml --access-log access.log
       milvus-otel replay traces.binpb --config sampling.yaml --policy slow.threshold_ms=200 --against sampling.yaml
       milvus-otel replay traces.binpb --config new.yaml --against sampling.yaml --fail-over 'kept>+20%' --fail-over 'lost>0'
     """
@@ -143,7 +144,8 @@ def _replayed(
             _check_not_read(out, (*recorded.files, *recorded.access_logs))
             target = stack.enter_context(out.open("wb"))
         runs = [Run(config, target if not place else None, rules, config.store) for place, config in enumerate(configs)]
-        outcomes = replay_together(runs, recorded.read(left_out))
+        shown = stack.enter_context(progress())
+        outcomes = replay_together(runs, recorded.read(left_out, shown))
     return [
         Side(outcome, Report(outcome, config.tail_sampling, left_out, run.rules))
         for outcome, config, run in zip(outcomes, configs, runs, strict=True)

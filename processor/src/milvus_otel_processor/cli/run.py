@@ -36,13 +36,19 @@ logger = logging.getLogger("milvus_otel_processor")
 @click.command("run")
 @config_options
 def command(path: Path | None, overrides: tuple[str, ...]) -> None:
-    """Receive OTLP traces, enrich them, keep whole traces by rules, and export what is kept.
+    r"""Receive OTLP traces, enrich them, keep whole traces by rules, and export what is kept.
 
     SIGTERM and SIGINT stop receiving, decide what waits, send it, and end with status 0, within service.shutdown_timeout.
     More of them change nothing, but Ctrl-C two seconds after the first ends it at once.
 
     A file of the configuration that changes is read again, and on SIGHUP all of them are: its rules take effect, the rest
     needs a restart. A broken one changes nothing.
+
+    \b
+    Examples:
+      milvus-otel run
+      milvus-otel run --config processor.yaml
+      milvus-otel run --config processor.yaml --set exporters.otlp.endpoint=jaeger:4317
     """
     files = WatchedFiles()
     loaded, broken = load_for_start_or_exit(path, overrides, files.note)

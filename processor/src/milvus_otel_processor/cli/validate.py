@@ -42,11 +42,16 @@ _ESCAPES_OF_PROPERTIES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 def command(
     path: Path | None, overrides: tuple[str, ...], form: Literal["text", "json", "github"], *, reads_files: bool
 ) -> None:
-    """Check a configuration, and what it includes, without running it.
+    r"""Check a configuration, and what it includes, without running it.
 
     Says all that is wrong, each with file and line, and ends with status 1 if anything is. Warnings leave it valid. The file
     may also hold rules alone, as sampling.yaml does. Certificates, keys and tokens in files are read: whether they are there, a
     key is that of its certificate, and a certificate has not ended.
+
+    \b
+    Examples:
+      milvus-otel validate --config processor.yaml
+      milvus-otel validate --config sampling.yaml --format github    # annotations in a pull request
     """
     errors: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()

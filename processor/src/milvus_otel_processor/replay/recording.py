@@ -150,7 +150,7 @@ def _look_at(request: bytes) -> tuple[int, bool]:
     Requests of all signals look alike in protobuf but for what is in their innermost messages: only a span begins with an id of
     16 bytes and one of 8. Where none does, though there is something, it is a request of metrics or logs.
     """
-    latest, spans, like_spans = 0, 0, 0
+    latest, spans, is_of_traces = 0, 0, False
     for resource_spans in RequestView.FromString(request).resource_spans:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
@@ -158,11 +158,11 @@ def _look_at(request: bytes) -> tuple[int, bool]:
                 try:
                     head = HeadView.FromString(span)
                 except DecodeError:  # the processor takes it in as well, and finds out in its own time
-                    like_spans += 1
+                    is_of_traces = True
                     continue
                 latest = max(latest, head.end_time_unix_nano)
-                like_spans += _has_ids(head)
-    return latest, not spans or like_spans > 0
+                is_of_traces = is_of_traces or _has_ids(head)
+    return latest, is_of_traces or not spans
 
 
 def _has_ids(head: Head) -> bool:

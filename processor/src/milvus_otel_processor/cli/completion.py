@@ -1,0 +1,26 @@
+"""`milvus-otel completion`: what makes a shell complete commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+_PROGRAM = "milvus-otel"
+_VARIABLE = "_MILVUS_OTEL_COMPLETE"
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    r"""Print a script that makes SHELL complete commands, options and their values.
+
+    \b
+    Examples:
+      eval "$(milvus-otel completion bash)"                                        # in ~/.bashrc
+      eval "$(milvus-otel completion zsh)"                                         # in ~/.zshrc
+      milvus-otel completion fish > ~/.config/fish/completions/milvus-otel.fish
+    """
+    found = get_completion_class(shell)
+    assert found is not None
+    source = found(click.Command(_PROGRAM), {}, _PROGRAM, _VARIABLE)
+    click.echo(source.source_template % source.source_vars())  # `source` itself asks the shell for its version first
