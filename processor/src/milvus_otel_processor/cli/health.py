@@ -7,14 +7,26 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
 
 BUILT_IN_ENDPOINT = "127.0.0.1:14317"
 """Where the built-in configuration receives."""
 
 
 _BROKEN = "those that were saved last are broken; its log says where, and `milvus-otel validate` too"
+
+
+def _pem_file(name: str, text: str) -> Callable[[Function], Function]:
+    """Return what gives a command the option `name` for a PEM file."""
+    kind = click.Path(path_type=Path, exists=True, dir_okay=False)
+    return click.option(name, type=kind, metavar="FILE", help=f"PEM file {text}")
 
 
 @click.command("health")
@@ -25,24 +37,9 @@ _BROKEN = "those that were saved last are broken; its log says where, and `milvu
     metavar="HOST:PORT|URL",
     help="A processor's OTLP/gRPC endpoint, or the URL of a Collector's `health_check` extension.",
 )
-@click.option(
-    "--ca-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="PEM file of the authority to trust; with it the gRPC endpoint is asked over TLS.",
-)
-@click.option(
-    "--cert-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="PEM file of a certificate to show, where the processor asks for one.",
-)
-@click.option(
-    "--key-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="PEM file of the key of --cert-file.",
-)
+@_pem_file("--ca-file", "of the authority to trust; with it the gRPC endpoint is asked over TLS.")
+@_pem_file("--cert-file", "of a certificate to show, where the processor asks for one.")
+@_pem_file("--key-file", "of the key of --cert-file.")
 @click.option(
     "--service",
     default="",
