@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "replay": "Run recorded traffic through the rules and say what they keep.",
     "explain": "Say why a trace is kept, or is not.",
     "capture": "Record what comes in, to replay it.",
+    "doctor": "Find out why traces are missing, or not joined.",
     "config": "Print the built-in configuration.",
     "test": "Check that the rules do with traces what you expect of them.",
     "schema": "Print the JSON Schema of the configuration, for editors.",

@@ -1,0 +1,230 @@
+"""`milvus-otel doctor`: what it finds in the traffic, and what its neighbours say."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from milvus_otel_processor.cli import main
+from milvus_otel_processor.doctor import neighbours
+from milvus_otel_processor.doctor.finding import Finding
+from milvus_otel_processor.doctor.neighbours import Place
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from tests.peers.otlp_sink import otlp_sink
+from tests.peers.process import free_port
+from tests.support.harness import ERRORS
+from tests.support.http import served
+from tests.support.page import SLOW, Shown, rules, shown
+from tests.support.spans import encoded, span
+
+NOWHERE = "http://127.0.0.1:9"
+CALL = {"db.system.name": "milvus", "db.collection.name": "shop"}
+ALL: dict[str, object] = {"name": "all", "type": "always_sample"}
+
+
+def found(page: Shown, state: str) -> list[str]:
+    return [one["words"] for one in page.get("/doctor").json()["findings"] if one["state"] == state]
+
+
+def test_a_processor_that_nothing_comes_to_is_the_first_finding() -> None:
+    with shown() as page:
+        first = page.get("/doctor").json()["findings"][0]
+    assert (first["state"], first["words"]) == (
+        "bad",
+        "The processor runs, and no span has come to it since it started.",
+    )
+    assert "Collector" in first["advice"]
+
+
+@pytest.mark.parametrize(("flags", "expected"), [(3, "flags 03"), (1, "have no span of Milvus.")])
+def test_a_client_whose_calls_milvus_did_not_join_is_found(flags: int, expected: str) -> None:
+    call = span(1, 1, kind=Span.SPAN_KIND_CLIENT, attributes=CALL)
+    call.flags = flags
+    with shown(rules(ALL)) as page:
+        page.send(encoded(call))
+        assert any(expected in words for words in found(page, "bad" if flags == 3 else "warn"))
+
+
+def test_calls_that_are_joined_are_fine() -> None:
+    call = span(1, 1, kind=Span.SPAN_KIND_CLIENT, attributes=CALL)
+    call.flags = 3
+    with shown(rules(ALL)) as page:
+        page.send(encoded(call, span(1, 2, 1, name="milvus.proto.milvus.MilvusService/Search")))
+        assert any("Client and Milvus are joined" in words for words in found(page, "good"))
+
+
+def test_clocks_that_differ_are_found_with_the_services() -> None:
+    request = ExportTraceServiceRequest()
+    for service, one in (
+        ("shop", span(1, 1, start_ms=1000, end_ms=1100)),
+        ("standalone", span(1, 2, 1, start_ms=100, end_ms=110)),
+    ):
+        resource = request.resource_spans.add()
+        resource.resource.attributes.add(key="service.name").value.string_value = service
+        resource.scope_spans.add().spans.append(one)
+    with shown(rules(ALL)) as page:
+        page.send(request.SerializeToString())
+        assert any("the clocks of shop and standalone differ" in words for words in found(page, "warn"))
+
+
+def test_heartbeats_that_are_kept_and_rules_that_decided_nothing_are_found() -> None:
+    with shown(rules(ALL, ERRORS, SLOW)) as page:
+        page.send(
+            *(
+                encoded(span(number, 1, name="milvus.proto.rootcoord.RootCoord/AllocTimestamp"))
+                for number in range(1, 25)
+            )
+        )
+        warned = found(page, "warn")
+    assert any("24 traces of Milvus' own work were kept" in words for words in warned)
+    assert "Of 24 traces these policies decided none: errors, slow." in warned
+
+
+def test_what_is_lost_and_refused_is_found() -> None:
+    with shown(rules(ALL)) as page:
+        telemetry = page.running.service.telemetry
+        telemetry.lost_spans["rejected"] = 3
+        telemetry.refused_requests["too_large"] = 2
+        telemetry.received_spans = 1
+        assert "Kept spans were lost: 3 rejected." in found(page, "bad")
+        assert "2 requests were refused: too_large." in found(page, "warn")
+        telemetry.lost_spans.clear()
+
+
+@contextmanager
+def answering(path: str, answer: Any, status: int = 200, methods: tuple[str, ...] = ("GET",)) -> Iterator[str]:
+    async def said(_: Request) -> Response:
+        return PlainTextResponse(answer, status) if isinstance(answer, str) else JSONResponse(answer, status)
+
+    routes = [Route(path, said, methods=list(methods))]
+    if path != "/healthz":
+        routes.append(Route("/healthz", lambda _: PlainTextResponse("OK")))
+    with served(routes) as url:
+        yield url
+
+
+def states(found: Iterator[Finding]) -> list[tuple[str, str]]:
+    return [(one.state, one.words) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "words"),
+    [
+        (
+            {"trace.exporter": "otlp", "trace.otlp.endpoint": "collector:4317", "trace.sampleFraction": "1"},
+            "good",
+            "to collector:4317",
+        ),
+        ({"trace": {"exporter": "noop"}}, "bad", "trace.exporter is noop"),
+        ({"trace.exporter": "otlp", "trace.otlp.endpoint": "http://collector:4317"}, "bad", "'http://collector:4317'"),
+        (
+            {"trace.exporter": "otlp", "trace.otlp.endpoint": "c:1", "proxy.accessLog.enable": False},
+            "warn",
+            "no access log",
+        ),
+        ({"common": {}}, "unknown", "does not tell"),
+    ],
+    ids=["fine", "off", "URL", "no log", "silent"],
+)
+def test_milvus_settings_are_read_where_it_tells(settings: dict[str, Any], state: str, words: str) -> None:
+    with answering("/api/v1/_cluster/configs", settings) as url:
+        assert any(
+            found[0] == state and words in found[1] for found in states(neighbours.milvus_management(Place(url, True)))
+        )
+
+
+def test_a_grpc_port_that_is_sent_http_is_told_from_a_collector_and_from_nothing() -> None:
+    with otlp_sink() as sink:
+        [grpc] = neighbours.collector(Place(f"http://{sink.endpoint}", True))
+    with answering("/v1/traces", {}, methods=("POST",)) as url:
+        [fine] = neighbours.collector(Place(url, True))
+    with answering("/other", {}) as url:
+        [wrong] = neighbours.collector(Place(url, True))
+    with answering("/v1/traces", "full", 503, methods=("POST",)) as url:
+        [full] = neighbours.collector(Place(url, True))
+    [away] = neighbours.collector(Place(NOWHERE, False))
+    assert (grpc.state, "does not speak HTTP" in grpc.words) == ("bad", True)
+    assert (fine.state, wrong.state, full.state, away.state) == ("good", "bad", "bad", "unknown")
+    assert "--collector" in away.advice
+
+
+def test_the_collector_s_own_metrics_tell_what_it_could_not_pass_on() -> None:
+    text = (
+        'otelcol_receiver_accepted_spans_total{receiver="otlp",transport="grpc"} 100\n'
+        'otelcol_exporter_send_failed_spans_total{exporter="otlp"} 7\notelcol_exporter_sent_spans_total{exporter="otlp"} 93\n'
+    )
+    with answering("/metrics", text) as url:
+        said = states(neighbours.collector_metrics(f"{url}/metrics"))
+    assert said == [
+        ("good", "The Collector has received 100 spans, and sent 93 on."),
+        ("bad", "7 spans could not be passed on by the Collector."),
+    ]
+
+
+def test_jaeger_tells_its_services() -> None:
+    with answering("/api/services", {"data": ["shop", "standalone"]}) as url:
+        assert states(neighbours.jaeger(Place(url, True))) == [("good", "Jaeger has traces of shop, standalone.")]
+    with answering("/api/services", {"data": None}) as url:
+        assert states(neighbours.jaeger(Place(url, True)))[0][0] == "warn"
+    with answering("/", "hello") as url:
+        assert states(neighbours.jaeger(Place(url, True)))[0][0] == "bad"
+
+
+@pytest.mark.parametrize(
+    ("environ", "state"),
+    [
+        ({}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "bad"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "bad"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4317"}, "warn"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318"}, None),
+    ],
+    ids=["none", "http to grpc", "grpc to http", "no protocol", "grpc", "http"],
+)
+def test_the_variables_of_sdks_are_looked_at(environ: dict[str, str], state: str | None) -> None:
+    assert [one.state for one in neighbours.application(environ)] == ([state] if state else [])
+
+
+def doctor(*arguments: object) -> Result:
+    nowhere = (
+        "--milvus",
+        f"127.0.0.1:{free_port()}",
+        "--milvus-management",
+        NOWHERE,
+        "--jaeger",
+        NOWHERE,
+        "--collector",
+        NOWHERE,
+    )
+    given = [str(one) for one in (*nowhere, *arguments)]
+    return CliRunner(env={"OTEL_EXPORTER_OTLP_ENDPOINT": None}).invoke(main, ["doctor", *given], catch_exceptions=False)
+
+
+def test_parts_that_are_not_there_are_said_with_what_to_do_and_end_with_an_error() -> None:
+    said = doctor("--from", NOWHERE)
+    assert said.exit_code == 1
+    for words in ("No Milvus answers", "No Collector answers", "The processor was not asked", "No Jaeger answers"):
+        assert words in said.output
+    assert "Is it up, and is this its address?" in said.output
+
+
+def test_a_probe_is_followed_to_the_decision() -> None:
+    with shown(rules(ERRORS)) as page:
+        endpoint = page.running.service.endpoint
+        said = doctor("--from", page.url, "--probe", "--otlp", endpoint, "--timeout", 20)
+    assert f"Probe: the client's span was taken at {endpoint}." in said.output
+    assert "Probe: the processor decided about 1 span(s): sampled by errors." in said.output
+
+
+def test_a_probe_that_nobody_takes_is_said() -> None:
+    with shown() as page:
+        said = doctor("--from", page.url, "--probe", "--otlp", NOWHERE, "--timeout", 1)
+    assert "Probe: the client's span was not taken at http://127.0.0.1:9: Connection refused." in said.output
+    assert said.exit_code == 1
