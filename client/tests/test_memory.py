@@ -14,7 +14,7 @@ _WIDE = "\N{MUSICAL SYMBOL G CLEF}"
 
 def _clear() -> None:
     sanitizer._kept.clear()
-    for cached in (identity.identity_of, private._read, private._words_of):
+    for cached in (identity.identity_of, private._without_short_filter, private._words_beyond_milvus):
         cached.cache_clear()
 
 
@@ -31,6 +31,7 @@ def test_what_is_kept_is_below_4_mebibytes_however_long_the_texts_and_however_ma
             sanitizer.without_literals(f"x in [{number}, {'1, ' * 100_000}]")
             words = " ".join(f"{_WIDE}{number}{word}" for word in range(40))
             private.without_private(f"{words}"[:256], {"expression": f"{words}"[:256]})
+            private.is_milvus_own(f"{number}{' '.join(map(chr, range(0x10000, 0x10080)))}"[:256], frozenset())
             private.without_private("x" * 100_000 + str(number), {"expression": "y" * 100_000})
         gc.collect()
         kept = tracemalloc.get_traced_memory()[0] - before

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from milvus_otel_client.messages import in_own_words, is_answer, message_of, rpc_message_of
-from milvus_otel_client.private import without_private
-from pymilvus import MilvusException
+from milvus_otel_client.private import is_milvus_own, without_private
+from pymilvus import AnnSearchRequest, Function, FunctionType, MilvusException
 from pymilvus.client.check import check_pass_param, validate_strs
 from pymilvus.client.grpc_handler import GrpcHandler
 from pymilvus.exceptions import ConnectionConfigException, ExceptionsMessage, ParamError
@@ -129,6 +130,54 @@ def test_of_a_long_filter_nothing_is_told_wherever_milvus_repeats_it() -> None:
     message = f"cannot parse expression: {expression}, error: in {expression}: '{SECRET}49999'"
     told = without_private(message, {"expression": expression})
     assert told == "cannot parse expression: id in [?..., error: in id in [?...: ?"
+
+
+def test_the_filters_of_requests_that_are_combined_and_of_rerankers_are_not_told() -> None:
+    request = AnnSearchRequest([[0.1]], "vector", {}, 3, expr=f"a == '{SECRET}'", expr_params={"x": [SECRET]})
+    boost = Function("boost", FunctionType.BM25, "a", params={"reranker": "boost", "filter": f"b == '{SECRET}'"})
+    for expression in (f"a == '{SECRET}'", f"b == '{SECRET}'"):
+        message = f"cannot parse expression: {expression}, error: near '{SECRET}'"
+        told = without_private(message, {"reqs": [request], "rerank": boost})
+        assert told == f"cannot parse expression: {expression[0]} == ?, error: near ?"
+    model = Function("model", FunctionType.BM25, "a", params={"reranker": "model", "queries": ["hunter2"]})
+    assert without_private("model: hunter2", {"ranker": model}) == "model: ?"
+
+
+@pytest.mark.parametrize("count", [10, 1_000, 100_000])
+def test_a_value_is_not_told_in_whatever_row_it_is(count: int) -> None:
+    rows = [{"id": number, "age": 0, "vector": [0.25] * 8} for number in range(count)]
+    rows[-1]["age"] = 73371337
+    told = without_private("integer does not belong to range[actual=73371337]", {"entities": rows})
+    assert told == "integer does not belong to range[actual=?]"
+    plain = "collection not loaded[collection=c]"
+    assert without_private(plain, {"entities": rows}) == plain
+
+
+def test_values_of_every_kind_are_not_told() -> None:
+    values = {
+        "text": "hunter2",
+        "integer": 73371337,
+        "fraction": 0.12344321,
+        "numpy": np.int64(73371337),
+        "array": np.array([1, 73371337]),
+        "array of texts": np.array(["hunter2", "b"]),
+        "set": {"hunter2"},
+        "nested": {"a": [{"b": ("x", "hunter2")}]},
+    }
+    for value in values.values():
+        told = without_private("bad: hunter2 73371337 0.12344321 end", {"data": [{"field": value}]})
+        assert told.count("?") == 1, value
+    assert without_private("field user-1@example.com", {"entities": [{SECRET: 1}]}) == "field ?"
+    assert without_private("hunter2", {"texts": ["hunter2"]}) == "?"
+
+
+def test_a_message_of_milvus_own_words_alone_is_known() -> None:
+    told = frozenset({"books", "default"})
+    assert is_milvus_own("collection not found[database=default][collection=books]", told)
+    assert not is_milvus_own("collection not found[database=default][collection=other]", told)
+    assert not is_milvus_own("collection not found 'x'", told)
+    assert not is_milvus_own("cannot parse expression: a == 1", told)
+    assert not is_milvus_own(" ".join(map(str, range(100))), told)
 
 
 def test_values_that_milvus_repeats_are_not_told() -> None:

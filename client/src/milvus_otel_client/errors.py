@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import grpc
-from opentelemetry.trace import Span, Status, StatusCode, format_trace_id
+from opentelemetry.trace import Span, Status, StatusCode, TraceFlags
 
 from milvus_otel_client import attributes
 
@@ -107,10 +107,10 @@ def add_trace_id(error: BaseException, span: Span) -> None:
 
     Only where the trace is sampled: an id that no backend knows helps nobody.
     """
-    context = span.get_span_context()
-    if not context.is_valid or not context.trace_flags.sampled or getattr(error, "trace_id", None) is not None:
+    number, _, _, flags, _, is_valid = span.get_span_context()
+    if not is_valid or not flags & TraceFlags.SAMPLED or getattr(error, "trace_id", None) is not None:
         return
-    trace_id = format_trace_id(context.trace_id)
+    trace_id = f"{number:032x}"
     error.trace_id = trace_id  # type: ignore[attr-defined]
     error.add_note(f"trace_id={trace_id}")
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from opentelemetry.util.types import AttributeValue
 
-from milvus_otel_client.sanitizer import MAX_LENGTH, without_literals
-
 Value = AttributeValue | None
 FromArgument = Callable[[Any], Value]
 CollectionOf = Callable[[Any], str | None]
@@ -24,7 +22,6 @@ FromResult = Callable[[Any], Value]
 MAX_NAME = 255
 """Characters, in Milvus."""
 _MAX_NAMES = 64
-_MAX_REQUEST_ID = 255
 _NAME = re.compile(r"[A-Za-z0-9_$][\w$.:-]{0,254}", re.ASCII)
 """What Milvus may take for a name; a text that cannot be one is data in the wrong place."""
 _FIELD = re.compile(
@@ -109,14 +106,6 @@ def settings(keys: Mapping[str, str]) -> ManyFromArgument:
     return extract
 
 
-def client_request_id(arguments: Mapping[str, Any]) -> str | None:
-    """Read the id that the application gave the request: from 2.6.1 on it is in the ``CallContext``."""
-    given = arguments.get("client_request_id") or arguments.get("client-request-id")
-    if (not given or not isinstance(given, str)) and (context := arguments.get("context")) is not None:
-        given = getattr(context, "_client_request_id", None)
-    return given[:_MAX_REQUEST_ID] if given and isinstance(given, str) else None
-
-
 def consistency_level(level: Any) -> str | None:
     """Read the consistency level by its name, whether a name or a number was passed."""
     if isinstance(level, str):
@@ -137,15 +126,6 @@ def sub_request_fields(requests: Any) -> str | None:
 def sub_request_nq(requests: Any) -> int | None:
     """Read the number of query vectors of a hybrid search: each of its requests has as many."""
     return _length(getattr(requests[0], "data", None)) if isinstance(requests, (list, tuple)) and requests else None
-
-
-def filter_text(arguments: Mapping[str, Any], argument_names: tuple[str, ...], *, literals: bool) -> str | None:
-    """Read the filter expression, without its literals unless they are asked for; None if they cannot be told."""
-    for argument in argument_names:
-        expression = arguments.get(argument)
-        if isinstance(expression, str) and expression:
-            return expression[:MAX_LENGTH] if literals else without_literals(expression)
-    return None
 
 
 def returned_hits(result: Any) -> Value:

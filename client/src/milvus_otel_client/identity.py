@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from milvus_otel_client import attributes
 from milvus_otel_client.extractors import as_name
 from milvus_otel_client.target import server_attributes
+
+_WORD = re.compile(r"\w+")
 
 
 class Identity(NamedTuple):
@@ -16,6 +19,8 @@ class Identity(NamedTuple):
     operation: str
     span_name: str
     attributes: dict[str, str | int]
+    words: frozenset[str]
+    """Those that the names of the collection and the database are made of, which the attributes tell."""
 
 
 @lru_cache(maxsize=512)
@@ -35,4 +40,5 @@ def identity_of(operation: str, collection: str | None, database: str | None, ad
         found[attributes.DB_NAMESPACE] = database
     if address is not None:
         found.update(server_attributes(address))
-    return Identity(operation, f"{operation} {collection}" if collection else operation, found)
+    words = frozenset(_WORD.findall(f"{collection or ''} {database or ''}"))
+    return Identity(operation, f"{operation} {collection}" if collection else operation, found, words)

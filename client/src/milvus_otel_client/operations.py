@@ -67,10 +67,8 @@ class Compound:
     """Whether the client gives the method to a thread of its own."""
 
 
-_PARTITIONS: Request = (
-    (a.MILVUS_PARTITIONS, "partition_name", names),
-    (a.MILVUS_PARTITIONS, "partition_names", names),
-)
+_PARTITION_NAMES: Request = ((a.MILVUS_PARTITIONS, "partition_names", names),)
+_PARTITIONS: Request = ((a.MILVUS_PARTITIONS, "partition_name", names), *_PARTITION_NAMES)
 _CONSISTENCY = (a.MILVUS_CONSISTENCY_LEVEL, "consistency_level", consistency_level)
 _OUTPUT_FIELDS = (a.MILVUS_OUTPUT_FIELDS, "output_fields", fields)
 _LIMIT = (a.MILVUS_LIMIT, "limit", integer)
@@ -93,7 +91,7 @@ _SEARCH: Request = (
     (a.MILVUS_ANNS_FIELD, "anns_field", as_field),
     (a.MILVUS_GROUP_BY_FIELD, "group_by_field", as_field),
     _CONSISTENCY,
-    *_PARTITIONS,
+    *_PARTITION_NAMES,
     _OUTPUT_FIELDS,
 )
 _HYBRID_SEARCH: Request = (
@@ -102,10 +100,10 @@ _HYBRID_SEARCH: Request = (
     (a.MILVUS_ANNS_FIELD, "reqs", sub_request_fields),
     (a.MILVUS_SUB_REQUEST_COUNT, "reqs", length),
     _CONSISTENCY,
-    *_PARTITIONS,
+    *_PARTITION_NAMES,
     _OUTPUT_FIELDS,
 )
-_QUERY: Request = (_LIMIT, (a.MILVUS_OFFSET, "offset", integer), _CONSISTENCY, *_PARTITIONS, _OUTPUT_FIELDS)
+_QUERY: Request = (_LIMIT, (a.MILVUS_OFFSET, "offset", integer), _CONSISTENCY, *_PARTITION_NAMES, _OUTPUT_FIELDS)
 _CREATE_INDEX: Request = (_FIELD_NAME, _INDEX_NAME)
 _SEARCH_SETTINGS = (
     "param",

@@ -6,12 +6,11 @@ value of a row, or an id. What the call was given is known here, so it can be fo
 
 from __future__ import annotations
 
-import itertools
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from milvus_otel_client.extractors import as_name
+from milvus_otel_client.given_values import Given
 from milvus_otel_client.sanitizer import without_literals
 
 if TYPE_CHECKING:
@@ -20,66 +19,84 @@ if TYPE_CHECKING:
 _MAX_MESSAGE = 4096
 _MAX_WORDS_FROM = 1024
 _MAX_REPEATS = 16
-_MAX_KEPT = 256
-"""Characters of a message or an expression whose words are kept."""
-_MAX_VALUES = 32
-_MAX_VALUE = 1024
-_MIN_VALUE = 3
-_MAX_BITS = 4096
-"""Of an integer; Python refuses to write much larger ones."""
+_MAX_KEPT_LENGTH = 256
+"""Characters of a message, and of a filter, whose result is kept."""
+_MAX_NAMES = 8
+_MANY = frozenset({""})
+"""More words than two names have, in the place of which no name has any."""
 _KNOWN_BEGINNING = 64
 """Characters by which the filter is found; it can be megabytes."""
 _WORD = re.compile(r"\w+")
+_QUOTE_OR_WORD = re.compile(r"""\w+|["'`@\\]""")
 _ABOUT_A_FILTER = ("expr", "plan", "pars", "predicate", "template", "cast", "filter")
 """What a message says, in small letters, that may be about a literal of the filter."""
 _QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|`[^`]*`?|(?<!\w)\d[\w.:+-]*""", re.DOTALL)
 """A text in quotes, or a number: Milvus may write a literal in another way than the filter did."""
-_VALUE_ARGUMENTS = frozenset(
-    {"data", "entities", "expr_params", "filter_params", "ids", "new_password", "old_password", "password"}
-)
-"""The arguments that hold the application's values; the others hold names and settings."""
-_FILTER_ARGUMENTS = ("expr", "expression", "filter")
 
-_HARMLESS_ARGUMENTS = frozenset(
-    {
-        *_FILTER_ARGUMENTS,
-        "consistency_level",
-        "context",
-        "highlighter",
-        "limit",
-        "offset",
-        "param",
-        "params",
-        "ranker",
-        "round_decimal",
-        "schema",
-        "timeout",
-    }
+_MILVUS_WORDS = frozenset(
+    _WORD.findall("""
+    a actual alias already and any are available be been by can cannot channel cluster code collection collections
+    count database default dimension disk does down empty enabled error exceed exceeded exceeds exist exists
+    expected fail failed field found full group has have in index invalid is it leader length limit limited load
+    loaded loading maximum memory metric mismatch missing must no node nodes not number of on only or out parameter
+    partition partitions permission permitted please primary privilege quota rate ready released replica request
+    resource resources retry role schema search segment server service shard shards should size state supported
+    system than the this timeout to too try type unavailable unexpected unsupported user valid vector with
+    """)
 )
-"""Arguments that hold neither, filters apart, which are looked at by themselves."""
+"""Words that Milvus' most frequent refusals are made of: in Milvus' mouth they tell nothing of the application."""
+
+
+def is_milvus_own(message: str, told: frozenset[str]) -> bool:
+    """Tell whether a message has nothing but Milvus' own words and those that are told anyway.
+
+    Most refusals are so (``collection not found[database=default][collection=books]``), and need no further look.
+    """
+    return len(message) <= _MAX_KEPT_LENGTH and _words_beyond_milvus(message) <= told
+
+
+@lru_cache(maxsize=128)
+def _words_beyond_milvus(message: str) -> frozenset[str]:
+    found = frozenset(word for word in _QUOTE_OR_WORD.findall(message) if word not in _MILVUS_WORDS)
+    return found if len(found) <= _MAX_NAMES else _MANY
 
 
 def without_private(message: str, arguments: Mapping[str, Any], *, literals: bool = False) -> str:
-    """Return the message without the values that the call was given, and without the filter's unless asked for."""
-    text = message
-    for name in () if literals else _FILTER_ARGUMENTS:
-        expression = arguments.get(name)
-        if expression and isinstance(expression, (str, bytes)):  # gRPC takes both
-            text = _without_filter(
-                text, expression if isinstance(expression, str) else expression.decode(errors="replace")
-            )
+    """Return the message without the values that the call was given, and without its filters' unless asked for."""
+    text, given = message, Given(arguments)
+    if not literals:
+        for expression in given.filters:
+            text = _without_filter(text, expression)
     text = text[:_MAX_MESSAGE]
-    if found := _repeated_values(text, arguments):
+    found = given.repeated_in(text)
+    if found is None:  # more values than can be looked for
+        return _QUOTED.sub("?", text)
+    if found:
         for value in sorted(found, key=len, reverse=True):
             text = text.replace(value, "?")
     return text
 
 
 def _without_filter(message: str, expression: str) -> str:
-    if len(message) <= _MAX_KEPT and len(expression) <= _MAX_KEPT:
-        said, is_about_a_filter = _read(message)
-        if not is_about_a_filter and expression not in message and said.isdisjoint(_words_of(expression)):
-            return message  # as most are, such as those of a collection that is missing
+    if len(message) <= _MAX_KEPT_LENGTH and len(expression) <= _MAX_KEPT_LENGTH:
+        return _without_short_filter(message, expression)
+    return _with_filter_replaced(message, expression)
+
+
+@lru_cache(maxsize=128)
+def _without_short_filter(message: str, expression: str) -> str:
+    """Keep the result: what Milvus says of a collection that is missing it says again and again."""
+    said = _WORD.findall(message)
+    if (
+        not _is_about_a_filter(message)
+        and expression not in message
+        and set(said).isdisjoint(_WORD.findall(expression))
+    ):
+        return message
+    return _with_filter_replaced(message, expression)
+
+
+def _with_filter_replaced(message: str, expression: str) -> str:
     shown = without_literals(expression) or "?"
     hidden = set(_WORD.findall(expression[:_MAX_WORDS_FROM])).difference(_WORD.findall(shown))
     parts: list[str] = []
@@ -91,17 +108,6 @@ def _without_filter(message: str, expression: str) -> str:
     if parts or _is_about_a_filter(rest):
         rest = _QUOTED.sub(lambda found: _unless_shown(found.group(), shown), rest)
     return "".join(parts) + _without_words(rest, hidden)
-
-
-@lru_cache(maxsize=128)
-def _read(message: str) -> tuple[frozenset[str], bool]:
-    """Return the words of a short message, and whether it may be about a literal of the filter."""
-    return frozenset(_WORD.findall(message)), _is_about_a_filter(message)
-
-
-@lru_cache(maxsize=128)
-def _words_of(expression: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(expression))
 
 
 def _is_about_a_filter(message: str) -> bool:
@@ -119,50 +125,3 @@ def _without_words(text: str, hidden: set[str]) -> str:
     if hidden.isdisjoint(_WORD.findall(text)):
         return text
     return _WORD.sub(lambda found: "?" if found.group() in hidden else found.group(), text)
-
-
-def _repeated_values(text: str, arguments: Mapping[str, Any]) -> list[str]:
-    """Return those of the call's values that are in the text, and what stands there for a name and cannot be one.
-
-    A bounded number of texts and integers is looked at, and no vectors, which Milvus never quotes.
-    """
-    found: list[str] = []
-    for name in arguments.keys() - _HARMLESS_ARGUMENTS:
-        value = arguments[name]
-        if value is None:
-            continue
-        is_name = name not in _VALUE_ARGUMENTS
-        if isinstance(value, str):
-            is_looked_for = value[:_MAX_VALUE] in text and not (is_name and as_name(value) is not None)
-        elif isinstance(value, list):
-            is_looked_for = bool(value) and not _is_vector(value[0])
-        else:
-            is_looked_for = not is_name or isinstance(value, tuple)
-        if is_looked_for:
-            _find_in(text, value, found, is_name=is_name)
-    return found
-
-
-def _is_vector(value: Any) -> bool:
-    return type(value) is list and bool(value) and type(value[0]) is float
-
-
-def _find_in(text: str, given: Any, found: list[str], *, is_name: bool) -> None:
-    waiting = [given]
-    for _ in range(_MAX_VALUES):
-        if not waiting:
-            return
-        value = waiting.pop(0)
-        if isinstance(value, str):
-            value = value[:_MAX_VALUE]
-            if value in text and len(value) >= _MIN_VALUE and not (is_name and as_name(value) is not None):
-                found.append(value)
-        elif isinstance(value, dict):
-            waiting += itertools.islice(value.values(), _MAX_VALUES)
-        elif isinstance(value, (list, tuple)):
-            if value and not isinstance(value[0], float):
-                waiting += value[:_MAX_VALUES]
-        elif isinstance(value, (set, frozenset)):
-            waiting += itertools.islice(value, _MAX_VALUES)
-        elif type(value) is int and value.bit_length() < _MAX_BITS:
-            waiting.append(str(value))

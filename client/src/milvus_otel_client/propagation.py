@@ -21,6 +21,7 @@ REQUEST_ID = "client_request_id"
 """The key whose text Milvus 2.3 to 3.0 write into the access log in the place of the trace id."""
 _REQUEST_IDS = (REQUEST_ID, "client-request-id")
 """The keys that an application's request id may have; pymilvus from 2.6.7 on sends the second one, empty, with each rpc."""
+_OURS = frozenset({*_TRACE_CONTEXT, *_REQUEST_IDS})
 
 Metadata = list[tuple[str, Any]]
 
@@ -37,28 +38,25 @@ def inject(span_context: SpanContext, context: Context, metadata: Any) -> Metada
     the empty id that pymilvus sends into the access log's ``$trace_id``; with this one the line has the right id on every
     version. Without a ``traceparent`` it is not sent: Milvus 3.0 makes no span for such a request.
     """
-    is_valid = span_context.is_valid
+    trace_id, span_id, _, trace_flags, trace_state, is_valid = span_context
     entries: Metadata = []
     has_request_id = False
     for entry in metadata or ():
-        key = entry[0]
-        if key in _REQUEST_IDS:
-            if is_valid and not entry[1]:
-                continue
-            has_request_id = True
-        if key not in _TRACE_CONTEXT:
+        if (key := entry[0]) not in _OURS:
             entries.append(entry)
+        elif key in _REQUEST_IDS and (entry[1] or not is_valid):
+            entries.append(entry)
+            has_request_id = True
     # a context with one thing in it, the span, has no baggage
     has_baggage = (len(context) > is_valid) and baggage.get_all(context)
     if has_baggage or _has_more_than_trace_context(propagate.get_global_textmap()):
         _add_carrier(entries, context)
     if is_valid:
-        flags = span_context.trace_flags & _SAMPLED
-        trace_id = f"{span_context.trace_id:032x}"
+        trace = f"{trace_id:032x}"
         if not has_request_id:
-            entries.append((REQUEST_ID, trace_id))
-        entries.append(("traceparent", f"00-{trace_id}-{span_context.span_id:016x}-{flags:02x}"))
-        if trace_state := span_context.trace_state:
+            entries.append((REQUEST_ID, trace))
+        entries.append(("traceparent", f"00-{trace}-{span_id:016x}-{trace_flags & _SAMPLED:02x}"))
+        if trace_state:
             entries.append(("tracestate", trace_state.to_header()))
     return entries
 

@@ -107,7 +107,7 @@ class StubAttribute:
 
 
 def _under_way() -> Call | None:
-    """Return the operation that an rpc is part of."""
+    """Return the operation that an rpc is part of: the trace context goes with the rpc, as the operation is traced."""
     call = CURRENT.get()
     return call if call is not None and call.is_under_way else None
 
@@ -147,10 +147,6 @@ class _RpcBase:
     def __dir__(self) -> list[str]:
         return dir(self._target)
 
-    def _is_wanted(self, call: Call | None) -> bool:
-        """Tell whether the trace context is to go with an rpc: as for the operation that it is part of, if there is one."""
-        return call is not None or self._telemetry.wanted_in() is not None
-
     def _prepare(
         self, call: Call | None, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], Span | None]:
@@ -177,15 +173,12 @@ class _RpcBase:
             _logger.exception("no trace context for the rpc %s", self._path)
         return args, span
 
-    def _end(self, call: Call | None, span: Span | None, answer: Any) -> None:
-        """End the span of an rpc that was answered, and tell the operation of the answer."""
+    def _end(self, span: Span) -> None:
+        """End the span of an rpc that was answered."""
         try:
-            if call is not None:
-                call.take_answer(self._path, answer)
-            if span is not None:
-                if span.is_recording():
-                    span.set_attribute(attributes.RPC_GRPC_STATUS_CODE, _OK)
-                span.end()
+            if span.is_recording():
+                span.set_attribute(attributes.RPC_GRPC_STATUS_CODE, _OK)
+            span.end()
         except Exception:
             _logger.exception("could not end the span of the rpc %s", self._path)
 
@@ -227,7 +220,7 @@ class _RpcBase:
         except Exception as raised:  # noqa: BLE001 - a future that cannot say is no reason to lose the span
             error = raised
         if error is None:
-            self._end(None, span, None)
+            self._end(span)
         else:
             self._fail(call, span, error, is_future=True)
 
@@ -251,15 +244,19 @@ class _Rpc(_RpcBase):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         call = _under_way()
-        if not self._is_wanted(call):
+        if call is None and self._telemetry.wanted_in() is None:
             return self._target(*args, **kwargs)
         args, span = self._prepare(call, args, kwargs)
+        start = self._target if _GRPC_INSTRUMENTATION not in sys.modules else self._aside(self._target)
         try:
-            response = self._aside(self._target)(*args, **kwargs)
+            response = start(*args, **kwargs)
         except BaseException as error:
             self._fail(call, span, error)
             raise
-        self._end(call, span, response)
+        if call is not None:
+            call.take_answer(self._path, response)
+        if span is not None:
+            self._end(span)
         return response
 
     @property
@@ -270,7 +267,7 @@ class _Rpc(_RpcBase):
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start the rpc; the span ends when the answer is there."""
         call = _under_way()
-        if not self._is_wanted(call):
+        if call is None and self._telemetry.wanted_in() is None:
             return self._target.future(*args, **kwargs)
         args, span = self._prepare(call, args, kwargs)
         try:
@@ -278,10 +275,12 @@ class _Rpc(_RpcBase):
         except BaseException as error:
             self._fail(call, span, error)
             raise
-        if span is not None and hasattr(future, "add_done_callback"):
+        if span is None:
+            return future
+        if hasattr(future, "add_done_callback"):
             future.add_done_callback(functools.partial(self._end_with_future, span, call))
         else:  # a test's fake
-            self._end(None, span, None)
+            self._end(span)
         return future
 
 
@@ -306,15 +305,19 @@ class _AioRpc(_RpcBase):
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         call = _under_way()
-        if not self._is_wanted(call):
+        if call is None and self._telemetry.wanted_in() is None:
             return await self._target(*args, **kwargs)
         args, span = self._prepare(call, args, kwargs)
+        start = self._target if _GRPC_INSTRUMENTATION not in sys.modules else self._aside(self._target)
         try:
-            response = await self._aside(self._target)(*args, **kwargs)
+            response = await start(*args, **kwargs)
         except BaseException as error:
             self._fail(call, span, error)
             raise
-        self._end(call, span, response)
+        if call is not None:
+            call.take_answer(self._path, response)
+        if span is not None:
+            self._end(span)
         return response
 
 
@@ -330,7 +333,7 @@ class _Stream(_RpcBase):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         call = _under_way()
-        if not self._is_wanted(call) or len(args) > _METADATA_POSITION:
+        if (call is None and self._telemetry.wanted_in() is None) or len(args) > _METADATA_POSITION:
             return self._target(*args, **kwargs)
         args, _ = self._prepare(call, args, kwargs)
         return self._aside(self._target)(*args, **kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_client import attributes
-from milvus_otel_client.extractors import text
+from milvus_otel_client.extractors import MAX_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +43,9 @@ def target_of(handler: Any, arguments: Mapping[str, Any]) -> tuple[str | None, s
             name = _header_value(interceptor)
         else:
             name = getattr(handler, "_db_name", "")
-    is_named = name and isinstance(name, str)
-    return text(name) if is_named else attributes.DEFAULT_DATABASE, handler.server_address
+    if not name or not isinstance(name, str):
+        name = attributes.DEFAULT_DATABASE
+    return name if len(name) <= MAX_NAME else None, handler.server_address
 
 
 def _header_value(interceptor: Any) -> Any:

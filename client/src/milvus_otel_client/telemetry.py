@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar, Token
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
@@ -13,10 +14,11 @@ from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, TracerProvider, get_tracer, set_span_in_context
 
 from milvus_otel_client import attributes, errors, messages
-from milvus_otel_client.extractors import client_request_id, filter_text, text
+from milvus_otel_client.extractors import text
 from milvus_otel_client.held import HeldRpcs
 from milvus_otel_client.identity import identity_of
-from milvus_otel_client.private import without_private
+from milvus_otel_client.private import is_milvus_own, without_private
+from milvus_otel_client.sanitizer import MAX_LENGTH, without_literals
 from milvus_otel_client.surprises import logger_for
 from milvus_otel_client.target import target_of
 from milvus_otel_client.version import __version__
@@ -32,7 +34,10 @@ _logger = logger_for(__name__)
 _SCHEMA_URL = "https://opentelemetry.io/schemas/1.33.0"
 _DURATION_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 """Seconds; the conventions ask for these for ``db.client.operation.duration``."""
-_MAX_ASKED = 4
+_MAX_PARTS = 4
+_MAX_REQUEST_ID = 255
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NO_ANSWERS = (None, None)
 
 CURRENT: ContextVar[Call | None] = ContextVar("milvus_otel_call", default=None)
 """The operation that is under way in this thread or task: what the handler is asked for meanwhile is part of it."""
@@ -97,7 +102,9 @@ class Telemetry:
             if (context := self.wanted_in()) is None:
                 return
             identity = identity_of("connect", None, None, None)
-            call = Call(self, identity, identity.attributes.copy(), {}, context, started=started)
+            start_time = time.time_ns() - int((self.clock() - started) * 1e9)
+            found = identity.attributes.copy()
+            call = Call(self, identity, found, {}, context, started=started, start_time=start_time)
         except Exception:
             _logger.exception("no span for a connection that failed")
             return
@@ -116,25 +123,33 @@ class Telemetry:
             argument, extract_many = operation.settings
             if value := get(argument):
                 extract_many(value, found)
-        if (request_id := client_request_id(arguments)) is not None:
-            found[attributes.MILVUS_CLIENT_REQUEST_ID] = request_id
-        if operation.filter_arguments:
-            query = filter_text(arguments, operation.filter_arguments, literals=self.options.capture_query_text)
-            if query is not None:
-                found[attributes.DB_QUERY_TEXT] = query
+        if (context := get("context")) is None:
+            request_id = get("client_request_id") or get("client-request-id")
+        else:  # pymilvus from 2.6.1 on puts it there
+            request_id = context._client_request_id  # noqa: SLF001
+        if isinstance(request_id, str) and request_id:
+            found[attributes.MILVUS_CLIENT_REQUEST_ID] = request_id[:_MAX_REQUEST_ID]
+        for argument in operation.filter_arguments:
+            value = get(argument)
+            if isinstance(value, str) and value:
+                shown = value[:MAX_LENGTH] if self.options.capture_query_text else without_literals(value)
+                if shown is not None:
+                    found[attributes.DB_QUERY_TEXT] = shown
+                break
 
 
 class Call:
     """An operation under way."""
 
     __slots__ = (
-        "_asked",
+        "_answers",
+        "_arguments",
+        "_arguments_of_parts",
         "_compound",
         "_context_token",
         "_current_token",
         "_held",
         "_identity",
-        "_reason",
         "_started",
         "_telemetry",
         "context",
@@ -152,21 +167,22 @@ class Call:
         *,
         compound: Compound | None = None,
         started: float | None = None,
+        start_time: int | None = None,
     ) -> None:
         """Start the span, call the request hook, and make the span the current one."""
-        self._asked = [arguments]
-        """What pymilvus was asked for, and asked its handler for last: what Milvus says may repeat it."""
-        self._reason: str | None = None
-        """Why Milvus refused the last rpc that it refused."""
+        self._arguments: Mapping[str, Any] = arguments
+        """What pymilvus was asked for: what Milvus says may repeat it."""
+        self._arguments_of_parts: list[Mapping[str, Any]] | None = None
+        """What pymilvus asked its handler for last."""
+        self._answers: tuple[Any, Any] = _NO_ANSWERS
+        """What Milvus answered last, and before that: where the operation fails it is looked for the reason."""
         self._held: HeldRpcs | None = None
         self._telemetry = telemetry
         self._identity = identity
         self._compound = compound
         self.is_under_way = True
         """False once it has left; a task that it started, and that outlives it, still has it for its current one."""
-        now = telemetry.clock()
-        self._started = now if started is None else started
-        start_time = None if started is None else time.time_ns() - int((now - started) * 1e9)
+        self._started = telemetry.clock() if started is None else started
         # all at once: the SDK takes them faster that way, and a sampler can see them
         self.span: Span = telemetry.tracer.start_span(
             identity.span_name, context, SpanKind.CLIENT, request, start_time=start_time
@@ -184,9 +200,11 @@ class Call:
         compound = self._compound
         if compound is None:
             return False
-        if len(self._asked) > _MAX_ASKED:
-            del self._asked[1]
-        self._asked.append(arguments)
+        if self._arguments_of_parts is None:
+            self._arguments_of_parts = []
+        elif len(self._arguments_of_parts) == _MAX_PARTS:
+            del self._arguments_of_parts[0]
+        self._arguments_of_parts.append(arguments)
         try:
             found: dict[str, Any] = {}
             if attributes.DB_NAMESPACE not in self._identity.attributes:
@@ -226,12 +244,20 @@ class Call:
                     span.set_attribute(name, value)
 
     def take_answer(self, path: str, answer: Any) -> None:
-        """Learn from Milvus' answer to an rpc whether it refused it, and why."""
+        """Remember Milvus' answer to an rpc, until it is known whether the operation failed."""
         if self._held is not None:
             self._held.try_again(path)
-        status = getattr(answer, "status", answer)
-        if (getattr(status, "code", 0) or getattr(status, "error_code", 0)) and isinstance(status.reason, str):
-            self._reason = status.reason
+        self._answers = (answer, self._answers[0])
+
+    def _answer_in(self, error: BaseException) -> str | None:
+        """Return the reason that Milvus gave for refusing an rpc, where the error repeats it."""
+        for answer in self._answers:
+            status = getattr(answer, "status", answer)
+            if getattr(status, "code", 0) or getattr(status, "error_code", 0):
+                reason = getattr(status, "reason", None)
+                if isinstance(reason, str) and messages.is_answer(error, reason):
+                    return reason
+        return None
 
     def hold(self, path: str, span: Span, error_type: str, description: str | None, *, is_unknown: bool) -> None:
         """Keep the span of an rpc that failed until it is known whether pymilvus could do without."""
@@ -241,8 +267,11 @@ class Call:
 
     def without_private(self, text: str) -> str:
         """Return what Milvus or gRPC says, without what is the application's."""
+        if is_milvus_own(text, self._identity.words):
+            return text
         literals = self._telemetry.options.capture_query_text
-        for arguments in self._asked:
+        text = without_private(text, self._arguments, literals=literals)
+        for arguments in self._arguments_of_parts or ():
             text = without_private(text, arguments, literals=literals)
         return text
 
@@ -272,16 +301,16 @@ class Call:
                 _run_hook(hook, self.span, self._identity.operation, result)
         except Exception:
             _logger.exception("could not describe the result of %s", self._identity.operation)
-        self.end({})
+        self.end(_NOTHING)
 
     def fail(self, error: BaseException) -> None:
         """End an operation that raised: status, code, and the trace id on the exception."""
         found: dict[str, str] = {}
         try:
-            is_answer = messages.is_answer(error, self._reason)
-            found = errors.describe(error, is_answer=is_answer)
+            answer = self._answer_in(error)
+            found = errors.describe(error, is_answer=answer is not None)
             if self.span.is_recording():
-                errors.set_failed(self.span, found, self._message_of(error, self._reason if is_answer else None))
+                errors.set_failed(self.span, found, self._message_of(error, answer))
             errors.add_trace_id(error, self.span)
             errors.set_told(error)
         except Exception:
@@ -308,7 +337,7 @@ class Call:
         """End the span and record the duration."""
         try:
             # a context that outlives the call has it for its current one: what the application passed is not to stay
-            self._asked.clear()
+            self._arguments, self._arguments_of_parts, self._answers = _NOTHING, None, _NO_ANSWERS
             if self._held is not None:
                 self._held.end(is_failed=bool(error_attributes))
             telemetry, identity = self._telemetry, self._identity.attributes
