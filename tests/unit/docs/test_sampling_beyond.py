@@ -59,4 +59,5 @@ def test_the_table_of_a_replay_is_what_the_program_writes() -> None:
 
 def comparable(text: str) -> list[list[str]]:
     """The words of each line; what a policy took differs from run to run."""
-    return [line.split() for line in re.sub(r"[\d.,]+ ms", "… ms", text).splitlines() if line.strip()]
+    text = re.sub("─+", "─", re.sub(r"[\d.,]+ ms", "… ms", text))
+    return [line.split() for line in text.splitlines() if line.strip()]
