@@ -37,7 +37,11 @@ class Page:
     def listen(self, server: HttpServer) -> None:
         """Serve it at its endpoint, with health and metrics. Raises PageError where it cannot be listened on."""
         inside = self._inside
-        routes = [*self._routes, *health_routes(inside.obstacle), *metrics_routes(inside.snapshot)]
+        routes = [
+            *self._routes,
+            *health_routes(inside.obstacle, lambda: inside.snapshot().last_reload_successful != 0),
+            *metrics_routes(inside.snapshot),
+        ]
         try:
             host, port = server.listen(self._host, int(self._port), routes)
         except OSError as error:

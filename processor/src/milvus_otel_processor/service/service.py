@@ -162,7 +162,7 @@ class Service:
             self.telemetry,
             admission=self._admission,
             ready=lambda: self._admission.ready,
-            rules_are_current=lambda: self.telemetry.last_reload_successful != 0,
+            rules_are_current=self._rules_are_current,
         )
         self._credentials = Credentials(self._followed(shown, enrichment), _certificates(config), clock)
         self.reloaded(1)
@@ -225,7 +225,10 @@ class Service:
             except PageError as error:
                 raise StartError(str(error)) from None
         for endpoint in self._metrics.endpoints:
-            routes = [*health_routes(self._admission.obstacle), *metrics_routes(self._pipeline.snapshot)]
+            routes = [
+                *health_routes(self._admission.obstacle, self._rules_are_current),
+                *metrics_routes(self._pipeline.snapshot),
+            ]
             try:
                 self._http.listen(endpoint.host, endpoint.port, routes)
             except OSError as error:
@@ -246,6 +249,9 @@ class Service:
         if self._witness is not None:
             self._witness.decided.replace_rules(sampling)
         self._tell_rules(sampling)
+
+    def _rules_are_current(self) -> bool:
+        return self.telemetry.last_reload_successful != 0
 
     def replace_headers(self, headers: Mapping[str, str]) -> None:
         """Send these headers with each request to the exporter's peer from now on."""
