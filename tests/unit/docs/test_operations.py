@@ -26,7 +26,9 @@ def test_the_privileges_that_are_named_are_those_of_the_calls_that_the_catalogue
     requests = set(re.findall(r"\b(\w+Request)\(", source))
     assert len(requests) > 5
     said = {name: str(getattr(api, name).DESCRIPTOR.GetOptions()) for name in requests}
-    needed = {found[1] for options in said.values() if (found := re.search(r"object_privilege: Privilege(\w+)", options))}
+    needed = {
+        found[1] for options in said.values() if (found := re.search(r"object_privilege: Privilege(\w+)", options))
+    }
     named = set(re.findall(r"^\| `(\w+)` \|", section("Rights in Milvus"), re.MULTILINE))
     assert named == needed
 
@@ -39,7 +41,9 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert unit is not None
     file = tmp_path / "milvus-otel.service"
     file.write_text(unit[1].replace("/opt/milvus-otel/bin/milvus-otel", "/bin/true"), encoding="utf-8")
-    verified = subprocess.run([analyze, "verify", "--man=no", file], capture_output=True, text=True, timeout=60, check=False)
+    verified = subprocess.run(
+        [analyze, "verify", "--man=no", file], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (verified.returncode, verified.stderr) == (0, "")
 
 

@@ -29,6 +29,8 @@ class Rules:
         """What made the traces due that are being decided: see `pipeline.decider`."""
         self.further_votes: Counter[str] = Counter()
         """How often each policy would have sampled a trace that one before it had sampled."""
+        self.counts_votes = True
+        """Whether policies are asked how they vote on traces that one before them has sampled."""
         self.replace(settings)
 
     def replace(self, settings: TailSamplingSettings | None) -> None:
@@ -36,6 +38,7 @@ class Rules:
         sampler = None
         if settings is not None:
             sampler = Sampler(settings, self._clock, self._evaluation_errors, self.further_votes)
+            sampler.counts_votes = self.counts_votes
         self._sampler = sampler
         # Where decisions are not remembered, spans behind their root would be taken for a trace of their own.
         remembers = settings is not None and settings.decision_cache.non_sampled_cache_size > 0
@@ -47,6 +50,12 @@ class Rules:
         """Whether a trace can be sampled for good before all of it has arrived."""
         self.reads_enrichment = sampler is None or sampler.reads_enrichment
         """Whether a verdict may depend on attributes that enrichment writes, or is to keep the trace in any case."""
+
+    def count_votes(self, counts: bool) -> None:
+        """Have policies asked how they vote on traces that one before them has sampled, or not; those with a memory always are."""
+        self.counts_votes = counts
+        if self._sampler is not None:
+            self._sampler.counts_votes = counts
 
     def of_root(self, name: bytes, group: Group | None = None) -> Verdict | Literal["ask"] | None:
         """Return the verdict that a root span of this name, and of this resource, settles.

@@ -92,6 +92,8 @@ class Sampler:
         """How often each policy had no answer, by its name; counted into the argument where there is one."""
         self.further_votes: Counter[str] = Counter() if further_votes is None else further_votes
         """How often each policy sampled a trace that one before it had sampled; likewise."""
+        self.counts_votes = True
+        """Whether policies without a memory are asked for that; those with one are asked in any case."""
         self._told: set[str] = set()
 
     def wants(self, *, roots_are_asked: bool) -> list[Wanted] | None:
@@ -274,7 +276,9 @@ class Sampler:
 
         Those with a memory are asked in any case. The others say no where the prefilter, or the roots' names, say so for them.
         """
-        can_match = {id(step.rule) for step in steps if not (step.by_root and roots_were_asked)}
+        can_match = set[int]()
+        if self.counts_votes:
+            can_match = {id(step.rule) for step in steps if not (step.by_root and roots_were_asked)}
         for rule in behind:
             if rule.evaluator.stateful:
                 self._vote(rule, trace)

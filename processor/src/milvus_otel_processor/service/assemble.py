@@ -82,6 +82,7 @@ def assemble(
     random: Random | None = None,
     wait_for_room: Callable[[float], bool] = lambda _: True,
     make_rules: type[Rules] = Rules,
+    counts_votes: bool = False,
     store_kind: StoreKind = "auto",
     witness: Callable[[Trace, Verdict, str], None] | None = None,
 ) -> Assembled:
@@ -96,6 +97,7 @@ def assemble(
     sampling = config.tail_sampling
     rules = make_rules(sampling, clock, telemetry.evaluation_errors)
     telemetry.further_votes = rules.further_votes
+    rules.count_votes(counts_votes)
     store = make_store(store_kind, sampling, rules, gathering_time(config))
     collections = RuleCollections(sampling, telemetry.missing_collections)
     around = Around(telemetry, clock, random or Random(), store, collections.check)  # noqa: S311 - no secret

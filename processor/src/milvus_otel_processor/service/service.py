@@ -333,6 +333,7 @@ class Service:
                 clock=clock,
                 wait_for_room=self._exporter.wait_for_room,
                 store_kind=config.store,
+                counts_votes=config.metrics.counts_votes,
                 witness=self._witness.decided.add if self._witness is not None else None,
             )
         except (OwnProcessorError, SourceError, StoreError) as error:
