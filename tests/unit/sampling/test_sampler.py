@@ -61,6 +61,14 @@ def test_policies_behind_the_one_that_samples_are_asked_how_they_vote() -> None:
     assert votes(ERRORS, ALWAYS, NEVER, adjusted_counts=True).keys() <= {"everything"}
 
 
+def test_policies_need_not_be_asked_how_they_vote_but_for_those_with_a_memory() -> None:
+    limited = entry("rate_limiting", {"spans_per_second": 1_000_000}, "limited")
+    sampler = Sampler(sampling(ALWAYS, ERRORS, limited))
+    sampler.counts_votes = False
+    sampler.decide(trace_of(FAILED))
+    assert dict(sampler.further_votes) == {"limited": 1}
+
+
 def test_no_policy_is_asked_behind_a_drop_or_where_the_first_match_ends_it() -> None:
     assert votes(drop_roots("heartbeat"), ALWAYS, ERRORS) == {}
     assert votes(ALWAYS, ERRORS, sample_on_first_match=True) == {}

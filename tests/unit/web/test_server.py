@@ -48,6 +48,9 @@ def test_metrics_and_health_are_served_at_one_address() -> None:
 
 
 def test_health_says_why_nothing_is_taken() -> None:
+    with served(health_routes(lambda: None, lambda: False)) as url:
+        answer = ask(f"{url}/health")
+        assert (answer.status, answer.json()) == (200, {"status": "ready", "rules": "broken"})
     with served(health_routes(lambda: "the memory limit is reached")) as url:
         answer = ask(f"{url}/health")
         assert answer.status == 503

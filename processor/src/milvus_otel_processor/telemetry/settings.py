@@ -49,11 +49,18 @@ class MetricsSettings(Settings):
     """`service.telemetry.metrics`: the Collector's block, with the readers that there are here."""
 
     level: Literal["none", "basic", "normal", "detailed"] = Field(
-        default="normal", description="`none` turns the metrics off; the others are the same here."
+        default="normal",
+        description="`none` turns the metrics off. With `basic`, policies behind the one that samples a trace are not asked how "
+        "they would vote. The others are the same here.",
     )
     readers: list[ReaderSettings] = Field(
         default=[], description="Where the metrics can be read; without one, nowhere."
     )
+
+    @property
+    def counts_votes(self) -> bool:
+        """Whether the votes of policies behind the one that decides are counted."""
+        return self.level in {"normal", "detailed"}
 
     @property
     def endpoints(self) -> list[PrometheusSettings]:
