@@ -248,6 +248,14 @@ impl Trace {
         Ok(found)
     }
 
+    fn encoded_values<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Bound<'py, PyFrozenSet>> {
+        let finder = self.finder(py, key);
+        contained(|| {
+            let found = self.taken.encoded_values(&finder).ok_or_else(|| malformed("a span"))?;
+            PyFrozenSet::new(py, found.iter().map(|value| PyBytes::new(py, value)))
+        })
+    }
+
     fn values_behind<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Option<Bound<'py, PyFrozenSet>>> {
         let finder = self.finder(py, key);
         contained(|| {

@@ -191,6 +191,7 @@ def agree(reference: Trace, native: Trace) -> None:
         assert found[what] == value, what
     for trace in (reference, native):
         hints_are_right(trace)
+        encoded_values_are_right(trace)
 
 
 def hints_are_right(trace: Trace) -> None:
@@ -203,6 +204,12 @@ def hints_are_right(trace: Trace) -> None:
         behind = trace.values_behind(key)
         if values != MALFORMED and behind is not None:
             assert values <= {value for encoded in behind for value in decoded(encoded)}
+
+
+def encoded_values_are_right(trace: Trace) -> None:
+    for key in SOME_KEYS:
+        values, encoded = answer(partial(values_of, trace, key)), answer(partial(trace.encoded_values, key))
+        assert values == MALFORMED == encoded or values == {value for one in encoded for value in decoded(one)}
 
 
 def values_of(trace: Trace, key: bytes) -> set[bytes]:

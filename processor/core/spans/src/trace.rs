@@ -10,10 +10,12 @@ use memchr::memmem::{Finder, find};
 use crate::entry::{Facts, frames, status_bit};
 use crate::groups::Group;
 use crate::head::{Head, TraceId, is_no_parent};
-use crate::wire::{Message, attribute_keys, is_valid, put_field, tag};
+use crate::wire::{Message, attribute_keys, attribute_value, is_valid, put_field, tag};
 
 const FNV_PRIME: u64 = 0x100_0000_01b3;
 const ERROR: i32 = 2;
+/// Distinct values of an attribute in a trace that are remembered while more are looked for.
+const FEW_VALUES: usize = 64;
 /// A length from here on takes more than one byte.
 const LONG: u8 = 0x80;
 
@@ -220,7 +222,21 @@ impl<G> Trace<G> {
         (0..self.len()).filter(holds).collect()
     }
 
-    /// The distinct values that follow the key's bytes anywhere, encoded; None where one is not plain to see.
+    /// The distinct values of the attribute with this key, encoded; None where an attribute of a span that holds it is not valid.
+    pub fn encoded_values(&self, key: &Finder<'_>) -> Option<HashSet<Vec<u8>, RandomState>> {
+        let mut found = HashSet::default();
+        for place in self.holding(key) {
+            let span = self.whole(place);
+            if let Some(value) = attribute_value(&span, key.needle())? {
+                if !found.contains(&value[..]) {
+                    found.insert(value.into_owned());
+                }
+            }
+        }
+        Some(found)
+    }
+
+    /// The distinct values that follow the key's bytes anywhere, encoded; None where one is not plain to see, or they are many.
     ///
     /// A value follows its key in what every encoder writes: the values of the attribute are then among these, and are few.
     pub fn values_behind(&self, key: &Finder<'_>) -> Option<Vec<&[u8]>> {
@@ -238,6 +254,9 @@ impl<G> Trace<G> {
                     return None;
                 }
                 if found.last() != Some(&value) && !found.contains(&value) {
+                    if found.len() == FEW_VALUES {
+                        return None;
+                    }
                     found.push(value);
                 }
             }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 3
+CONTRACT: Final = 4
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -92,8 +92,8 @@ class Trace(Protocol):
     """All spans of one trace id that have arrived, in the order of their arrival; a span's place is its index in that order.
 
     What has to be decoded is decoded when it is first asked for. `heads`, `roots`, `root_indexes`, `duration_nanoseconds` and
-    `has_status` raise DecodeError where the head of any span is malformed, and `attributes`, `attribute`, `events` and
-    `span_values` where a span is that they look into. `without_malformed` is the way on from there.
+    `has_status` raise DecodeError where the head of any span is malformed, and `attributes`, `attribute`, `events`,
+    `span_values` and `encoded_values` where a span is that they look into. `without_malformed` is the way on from there.
     """
 
     randomness: int | None
@@ -195,8 +195,11 @@ class Trace(Protocol):
     def span_values(self, key: bytes) -> Sequence[AnyValue]:
         """Return the values of the attribute with this key of each span that has it."""
 
+    def encoded_values(self, key: bytes) -> frozenset[bytes]:
+        """Return, encoded, the distinct values of the attribute with this key of all spans that have it."""
+
     def values_behind(self, key: bytes) -> frozenset[bytes] | None:
-        """Return, encoded, the distinct values that follow the key's bytes anywhere; None where one is not plain to see.
+        """Return, encoded, the distinct values that follow the key's bytes anywhere; None where one is not plain, or they are many.
 
         A value follows its key in what every encoder writes: the values of the attribute are then among these, and are few.
         """

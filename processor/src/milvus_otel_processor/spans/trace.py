@@ -156,6 +156,9 @@ class ReferenceTrace:
             self._span_values[key] = [value for value in found if value is not None]
         return self._span_values[key]
 
+    def encoded_values(self, key: bytes) -> frozenset[bytes]:
+        return frozenset(value.SerializeToString() for value in self.span_values(key))
+
     def values_behind(self, key: bytes) -> frozenset[bytes] | None:
         if key not in self._values:
             self._values[key] = _values_behind(key, self._bytes()) if key else None

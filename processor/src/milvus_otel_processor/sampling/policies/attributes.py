@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling.decision import answers
 from milvus_otel_processor.sampling.explanation import listed, service, span_words, type_words, value_words
 from milvus_otel_processor.sampling.hints.needles import Needles
@@ -43,7 +43,7 @@ class Attribute:
         self._matches_resource = matches_resource
         self._matches_span = matches_span
         self._on_a_resource: dict[frozenset[Group], bool] = {}
-        self._may_match = lru_cache(maxsize=_ANSWERS_REMEMBERED)(self._matches_encoded)
+        self._may_match = remember(_ANSWERS_REMEMBERED)(self._matches_encoded)
 
     def matches(self, trace: Trace) -> bool:
         """Tell whether a value matches. Raises DecodeError at a malformed span."""
@@ -56,7 +56,7 @@ class Attribute:
         candidates = trace.values_behind(self.key)
         if candidates is not None and not any(map(self._may_match, candidates)):
             return False
-        return any(map(self._matches_span, trace.span_values(self.key)))
+        return any(map(self._may_match, trace.encoded_values(self.key)))
 
     def _ask_resources(self, groups: frozenset[Group]) -> bool:
         answer = any(map(self.matches_group, groups))
