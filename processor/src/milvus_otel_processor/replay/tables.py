@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 DASH = "-"
 _GROUPS_SHOWN = 8
+_EXTRA = ("votes", "only", "cpu")
+_WIDE = 120
+"""Columns from which on a table has room for everything."""
+_ID_COLUMNS = 32
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -34,7 +38,7 @@ def print_report(report: Report, console: Console) -> None:
     )
     for outcome, lines in report.counted.access_log_lines.items():
         console.print(f"{lines:,} lines of the access log {outcome}")
-    console.print(_decisions(report))
+    console.print(_decisions(report, console.width))
     rate = report.volume.per_day(report.seconds)
     if rate is not None:
         console.print(f"kept per day at this rate: {volume_words(rate)}")
@@ -81,7 +85,7 @@ def _difference(word: str, difference: Difference) -> Table:
     table.add_column("", overflow="fold")
     for header in ("traces", "spans"):
         table.add_column(header, justify="right")
-    table.add_column("such as", overflow="fold")
+    table.add_column("such as", no_wrap=True, min_width=_ID_COLUMNS)
     for by in BY:
         for index, (key, tally) in enumerate(difference.sorted_by(by)):
             if index == _GROUPS_SHOWN:
@@ -93,26 +97,39 @@ def _difference(word: str, difference: Difference) -> Table:
     return table
 
 
-def _decisions(report: Report) -> Table:
+def _decisions(report: Report, width: int) -> Table:
+    """Return the table of decisions; where the terminal is narrow, without what can be told from the rest."""
     watched = report.rules is not None
+    left_out = frozenset({1, 4, 6}) if width < _WIDE else frozenset()  # the type and both shares
+    headers = ("policy", "type", "decision", "traces", "share", "spans", "share", *(_EXTRA if watched else ()))
+    kept = (
+        "kept",
+        "",
+        Decision.SAMPLED.value,
+        *_figures(report, report.kept),
+        *("" for _ in (_EXTRA if watched else ())),
+    )
     table = Table(box=box.SIMPLE_HEAD, show_footer=True)
-    table.add_column("policy", "kept", overflow="fold")
-    table.add_column("type")
-    table.add_column("decision", Decision.SAMPLED.value)
-    for header, footer in zip(("traces", "share", "spans", "share"), _figures(report, report.kept), strict=True):
-        table.add_column(header, footer, justify="right")
-    for header in ("votes", "only", "cpu") if watched else ():
-        table.add_column(header, justify="right")
+
+    def shown(cells: tuple[str, ...]) -> list[str]:
+        return [cell for place, cell in enumerate(cells) if place not in left_out]
+
+    for place, (header, footer) in enumerate(zip(headers, kept, strict=True)):
+        if place not in left_out:
+            numbers = place > headers.index("decision")
+            table.add_column(header, footer, justify="right" if numbers else "left", no_wrap=place > 0, overflow="fold")
     for row in report.rows:
         extra = _extra(row) if watched else ()
-        table.add_row(row.policy or DASH, row.type or DASH, row.decision, *_figures(report, row.amount), *extra)
+        table.add_row(
+            *shown((row.policy or DASH, row.type or DASH, row.decision, *_figures(report, row.amount), *extra))
+        )
     table.add_section()
     for shadow in report.shadow_rows:
         decision = ", is ".join(filter(None, (f"would be {shadow.would}", shadow.decision)))
-        table.add_row(f"{shadow.policy} (shadow)", shadow.type, decision, *_figures(report, shadow.amount))
+        table.add_row(*shown((f"{shadow.policy} (shadow)", shadow.type, decision, *_figures(report, shadow.amount))))
     table.add_section()
     for name, spans in report.besides():
-        table.add_row(name, "", "", "", "", f"{spans:,}", share(spans, report.received.spans))
+        table.add_row(*shown((name, "", "", "", "", f"{spans:,}", share(spans, report.received.spans))))
     return table
 
 
@@ -140,7 +157,7 @@ def _unmatched(report: Report) -> Table:
     table.add_column("collections", overflow="fold")
     for header in ("traces", "spans"):
         table.add_column(header, justify="right")
-    table.add_column("such as")
+    table.add_column("such as", no_wrap=True, min_width=_ID_COLUMNS)
     groups = report.unmatched()
     for kind, tally in groups[:_GROUPS_SHOWN]:
         names = ", ".join(kind.collections) or DASH
