@@ -90,6 +90,12 @@ def test_the_parts_of_values_that_are_blocked_are_masked_also_inside_lists_and_m
     )
 
 
+def test_each_of_several_patterns_is_masked_also_where_one_has_an_alternative_or_flags() -> None:
+    one = with_attributes(a=text("Alpha beta GAMMA delta alpha"))
+    found = redacted(one, blocked_values=["(?i)gamma", "^Alpha|delta", "t(a)"])
+    assert attributes(found)["a"].string_value == "**** be**** **** **** alpha"
+
+
 def test_ignored_keys_and_allowed_values_are_left_as_they_are() -> None:
     one = with_attributes(
         safe=text(SECRET), safe_too=text(SECRET), mail=text(f"a@shop.com {SECRET}"), gone=text(SECRET)

@@ -13,6 +13,11 @@ _PARSER_SAYS = re.compile(r", error: (?:line \d+:\d+ )?[a-z ]+(?![^\n]*, error: 
 _QUOTES_VALUE = re.compile(r"(\bvalue ).*( exceeds\b)", re.DOTALL)
 
 
+def may_quote(message: bytes) -> bool:
+    """Tell whether a message may quote a client's text; False is a sure no."""
+    return b" exceeds" in message or b"expr" in message
+
+
 def without_client_text(message: str) -> str:
     """Return the message with … in the place of what it quotes; the message itself where that is nothing."""
     text = _QUOTES_VALUE.sub(r"\1…\2", message) if " exceeds" in message else message

@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from milvus_otel_processor.enrichment.messages import without_client_text
+from milvus_otel_processor.enrichment.messages import may_quote, without_client_text
 from milvus_otel_processor.redaction.patterns import compiled
 from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling.text import decoded, valid
@@ -27,7 +27,7 @@ IGNORED, REDACTED, ALLOWED, MASKED = "ignored", "redacted", "allowed", "masked"
 """What became of an attribute, in the Collector's words: `redacted` is removed."""
 
 _MASK = b"****"
-_KEYS_REMEMBERED = 4096
+_REMEMBERED = 4096
 _OF_KEYS = "looked at"
 _SUMMARY = "redaction."
 
@@ -45,7 +45,9 @@ class Redactor:
         self._allowed = [compiled(pattern) for pattern in settings.allowed_values]
         self._blocked = [compiled(pattern) for pattern in settings.blocked_values]
         self._mask = _masking(settings.hash_function, settings.hmac_key.get_secret_value())
-        self._of_key = remember(_KEYS_REMEMBERED)(self._look_at_key)
+        self._may_be_blocked = _any_of(settings.blocked_values)
+        self._of_key = remember(_REMEMBERED)(self._look_at_key)
+        self._masked = remember(_REMEMBERED)(self._look_at_text)
 
     def attributes(self, pairs: Any) -> None:
         """Redact a protobuf list of KeyValue, in place."""
@@ -117,10 +119,11 @@ class Redactor:
             return True
         return self._value(value)
 
-    def _masked(self, text: bytes) -> bytes:
-        for pattern in self._blocked:
-            text = pattern.replaced(self._mask, text)
-        if self._settings.milvus_messages:
+    def _look_at_text(self, text: bytes) -> bytes:
+        if self._may_be_blocked(text):
+            for pattern in self._blocked:
+                text = pattern.replaced(self._mask, text)
+        if self._settings.milvus_messages and may_quote(text):
             said = decoded(text)
             without = without_client_text(said)
             text = without.encode() if without != said else text
@@ -135,6 +138,16 @@ class Redactor:
             if self._settings.summary == "debug" and what != IGNORED:
                 _put(pairs, f"{_SUMMARY}{what}.keys", b",".join(sorted(map(valid, keys))))
             _put(pairs, f"{_SUMMARY}{what}.count", len(keys))
+
+
+def _any_of(patterns: list[str]) -> Callable[[bytes], bool]:
+    """Return what tells whether any of the patterns matches: one search says of nearly all texts that none does."""
+    if not patterns:
+        return lambda _: False
+    try:
+        return compiled("|".join(f"(?:{one})" for one in patterns)).matches
+    except ValueError:  # together they are too large for RE2
+        return lambda _: True
 
 
 def _put(pairs: Any, key: str, value: bytes | int) -> None:
