@@ -1,9 +1,12 @@
 """The page's API: what it answers about what was decided."""
 
+from random import Random
 from typing import Any
 
 import pytest
 from milvus_otel_processor.page.settings import PageSettings
+from milvus_otel_processor.page.witness import Witness
+from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tests.peers.waiting import wait_until
@@ -95,10 +98,10 @@ def test_a_trace_that_was_not_kept_is_explained_with_its_spans() -> None:
         ("heartbeats", "errors", "slow"), "not_sampled"
     )
     assert said["slow"]["reason"] == "30 ms, not above 500 ms"
-    assert [one["name"] for one in found["spans"]] == ["Query"]
+    assert [one["name"] for one in found["span_details"]] == ["Query"]
     assert found["has_root"]
     assert found["complete"]
-    assert found["trigger"] == "due"
+    assert (found["trigger"], found["trigger_setting"]) == ("time", "decision_wait")
 
 
 def test_the_explanation_and_the_decision_agree_for_kept_traces_and_jaeger_is_linked() -> None:
@@ -209,3 +212,23 @@ def test_a_pipeline_without_sampling_has_a_page_too() -> None:
         url = running.service.page_url
         assert ask(f"{url}/api/v1/rules").json()["policies"] == []
         assert ask(f"{url}/api/v1/measure", b"").status == 409
+
+
+def test_where_much_comes_in_a_share_of_what_no_policy_wants_is_remembered() -> None:
+    with shown(rules(ERRORS, SLOW)) as page:
+        service = page.running.service
+        page.send(encoded(*(span(number, 1) for number in range(1, 101))))
+        assert page.get("/decisions?limit=500").json()["remembered"] == 100
+        service._pipeline.look_at(1 / 8)
+        page.send(encoded(*(span(Random(number).getrandbits(127), 1) for number in range(1000))))
+        remembered = page.get("/decisions?limit=500").json()["remembered"] - 100
+        assert service.telemetry.snapshot().decisions["not_sampled", ""].traces == 1100
+    # The reference store gives all of them out.
+    assert remembered == 1000 or 60 < remembered < 200
+
+
+@pytest.mark.parametrize(("per_second", "share"), [(0, 1.0), (200, 1.0), (201, 0.5), (800, 0.25), (100_000, 1 / 512)])
+def test_the_share_keeps_what_is_looked_at_below_200_a_second(per_second: float, share: float) -> None:
+    witness = Witness(PageSettings(), None, Telemetry())
+    witness.series._not_sampled_per_second = per_second
+    assert witness.share() == share

@@ -95,6 +95,20 @@ def test_clients_that_say_nothing_or_never_end_are_let_go(monkeypatch: pytest.Mo
             wait_until(lambda: is_closed(silent) and is_closed(slow), "the end of both connections")
 
 
+def test_a_client_that_announces_a_body_and_does_not_send_it_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection, "READ_SECONDS", 0.5)
+
+    async def takes(request: Request) -> Response:
+        return PlainTextResponse(str(len(await request.body())))
+
+    with served([Route("/", takes, methods=["POST"])]) as url, opened(url) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nabc")
+        wait_until(lambda: is_closed(client), "the end of the connection")
+    assert caplog.text == ""
+
+
 def test_a_client_that_does_not_take_its_answer_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.5)
 

@@ -65,6 +65,7 @@ def run_demo(console: Console, *, export: str | None = None, serve: bool = False
                     places = {
                         "Milvus": milvus.uri,
                         "OTLP endpoint": f"http://{service.endpoint}",
+                        "page": f"http://127.0.0.1:{metrics_port}",
                         "metrics": f"http://127.0.0.1:{metrics_port}/metrics",
                         **({"kept traces also to": export} if export else {}),
                     }
@@ -89,6 +90,7 @@ def _config(sink: str, milvus_port: int, metrics_port: int) -> Config:
         f"processors.milvus.catalogue.interval={_CATALOGUE_SECONDS}s",
         f"processors.tail_sampling.decision_wait={DECISION_WAIT_SECONDS}s",
         f"service.telemetry.metrics.readers=[{reader}]",
+        f"service.telemetry.page={{endpoint: '127.0.0.1:{metrics_port}'}}",
     ]
     return load_config(None, overrides=overrides, environ=os.environ).config
 

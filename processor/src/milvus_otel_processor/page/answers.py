@@ -69,8 +69,9 @@ class Answers:
         if found is None:
             raise ApiError(
                 404,
-                f"no decision over trace {trace_id.lower()} is remembered: it is too old (decided_traces_mib), it waits still, a "
-                "drop policy dropped it (one in sixteen of those is remembered), or it never came",
+                f"no decision over trace {trace_id.lower()} is remembered: it is too old (decided_traces_mib), it waits still, "
+                "it is one of those that were not kept and not remembered (of dropped ones one in sixteen is, of those that no "
+                "policy wanted about 200 a second), or it never came",
             )
         try:
             answer = why(found)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
 
+_DROPPED, _SAMPLED = Decision.DROPPED, Decision.SAMPLED
 _ONE_DROPPED_IN = 16
 """Of the traces that a `drop` policy dropped, which are most of all and alike."""
 _PER_TRACE, _PER_SPAN = 700, 80
@@ -64,14 +65,15 @@ class DecidedTraces:
 
     def add(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
         """Remember a trace that was decided."""
-        if verdict.decision is Decision.DROPPED:
+        decision = verdict[0]
+        if decision is _DROPPED:
             self._dropped += 1
             if self._dropped % _ONE_DROPPED_IN != 1:
                 return
         size = trace.size + _PER_SPAN * len(trace) + _PER_TRACE
         if size > self.limit:
             return
-        if verdict.decision is not Decision.SAMPLED:  # what is kept has been released, and waits to be exported
+        if decision is not _SAMPLED:  # what is kept has been released, and waits to be exported
             trace.release()
         self._held.append((trace, verdict, trigger, self._clock(), self.rules, size))
         self._size += size

@@ -6,6 +6,7 @@ from collections import deque
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.sampling.decision import NOT_SAMPLED
 from milvus_otel_processor.telemetry.counters import Lost
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 SECONDS_APART = 5.0
 _POINTS = 181
+_NOT_SAMPLED = NOT_SAMPLED.key
 _LOST_DECISIONS = frozenset({Lost.FAILED.value, Lost.MALFORMED.value, "discarded"})
 
 
@@ -41,13 +43,24 @@ class Series:
         self._clock = clock
         self._points: deque[Point] = deque(maxlen=_POINTS)
         self._next = 0.0
+        self._not_sampled = 0
+        self._not_sampled_per_second = 0.0
 
-    def sample(self) -> None:
-        """Take a point if it is time."""
+    def sample(self) -> bool:
+        """Take a point if it is time, and tell whether it was."""
         now = self._clock()
         if now >= self._next or now < self._next - 2 * SECONDS_APART:  # the clock may have been set back
             self._next = now + SECONDS_APART
             self._points.append(self._point(now))
+            amount = self._telemetry.decisions.get(_NOT_SAMPLED)
+            before, self._not_sampled = self._not_sampled, amount.traces if amount is not None else 0
+            self._not_sampled_per_second = (self._not_sampled - before) / SECONDS_APART
+            return True
+        return False
+
+    def not_sampled_per_second(self) -> float:
+        """Return how many traces no policy sampled, between the latest two points."""
+        return self._not_sampled_per_second
 
     def points(self) -> list[Point]:
         """Return those of the last 15 minutes, and one of now."""

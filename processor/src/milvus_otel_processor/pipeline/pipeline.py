@@ -133,6 +133,11 @@ class Pipeline:
                 self._early.decide_oldest()
                 self._count_waiting()
 
+    def look_at(self, share: float) -> None:
+        """Have this share of the traces looked at whether or not a rule wants to, for whoever is told of decisions."""
+        with self._lock:
+            self._wishes.look_at(share)
+
     def undisturbed(self, act: Callable[[], object]) -> None:
         """Call `act` while nothing is taken in or decided."""
         with self._lock:

@@ -204,6 +204,8 @@ class Service:
             self._receiver.stop(0)
             self._http.stop()
             raise StartError(str(error)) from None
+        if self._witness is not None:
+            self._pipeline.look_at(1.0)
         self._receiver.start()
         self._http.start()
         self._exporter.start()
@@ -346,8 +348,8 @@ class Service:
             try:
                 self._pipeline.tick()
                 self._relieve()
-                if self._witness is not None:
-                    self._witness.series.sample()
+                if self._witness is not None and self._witness.series.sample():
+                    self._pipeline.look_at(self._witness.share())
             except Exception:  # noqa: BLE001 - see below
                 # A fault in one decision must not end all later ones.
                 _log.exception("deciding failed, going on with the next traces")

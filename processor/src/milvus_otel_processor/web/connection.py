@@ -33,7 +33,7 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes in, up to a whole request."""
         super().data_received(data)
-        if self.is_answering and not self._answers:
+        if self.is_answering and not self._answers and not self.cycle.more_body:
             self._within(ANSWER_SECONDS)
             self._answers = True
 
@@ -64,7 +64,7 @@ class Connection(H11Protocol):
         self._deadline = self.loop.call_later(seconds, self._give_up)
 
     def _give_up(self) -> None:
-        if self._answers and self.transport.get_write_buffer_size() == 0:
+        if self._answers and self.cycle.response_started and self.transport.get_write_buffer_size() == 0:
             self._within(ANSWER_SECONDS)  # it has taken all that there was: the answer is one that goes on
             return
         self.transport.abort()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 
 from milvus_otel_processor.telemetry.faults import FaultLog
@@ -110,6 +111,8 @@ class HttpServer:
         try:
             assert app is not None
             await app(scope, receive, sent)
+        except ClientDisconnect:
+            return  # it has gone away, with or without a reason
         except Exception as error:  # noqa: BLE001 - one request's fault is nobody else's
             self._faults.tell(error, "answering a request failed: %s %s", scope["method"], scope["path"])
             if not started:

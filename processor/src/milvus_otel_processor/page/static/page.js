@@ -102,7 +102,7 @@ async function showDecisions() {
     return made;
   }));
   if (focused) at("rows").querySelector(`[data-trace="${focused}"]`)?.focus();
-  const note = `${short(found.decisions.length)} shown of ${short(found.remembered)} remembered; of what a drop policy dropped, one in sixteen is.`;
+  const note = `${short(found.decisions.length)} shown of ${short(found.remembered)} remembered: of what a drop policy dropped one in sixteen, of what no policy wanted about 200 a second.`;
   if (at("decisions-note").textContent !== note) at("decisions-note").textContent = note;
 }
 
