@@ -165,9 +165,10 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
     "ScopeSpans": [("spans", 2, "bytes*")],
     "Resource": [("resource", 1, "Attributes1")],
     "Scope": [("scope", 1, "Attributes3")],
-    "Attributes1": [("attributes", 1, "KeyValue*")],
+    "Attributes1": [("attributes", 1, "KeyValue*"), ("entity_refs", 3, "EntityRef*")],
     "Attributes3": [("attributes", 3, "KeyValue*")],
     "Attributes9": [("attributes", 9, "KeyValue*")],
+    "EntityRef": [("schema_url", 1, "bytes"), ("type", 2, "bytes")],
     "KeyValue": [("key", 1, "bytes"), ("value", 2, "AnyValue")],
     "KeyValueList": [("values", 1, "KeyValue*")],
     "ArrayValue": [("values", 1, "AnyValue*")],
@@ -286,7 +287,7 @@ ResourceSpansView = cast("type[ResourceSpans]", _view("ResourceSpans"))
 ScopeSpansView = cast("type[ScopeSpans]", _view("ScopeSpans"))
 """A ScopeSpans: only its spans are looked at, as bytes."""
 ResourceView = cast("type[Resource]", _view("Resource"))
-"""A ResourceSpans of which only the resource's attributes are looked at."""
+"""A ResourceSpans of which only the resource is looked at, decoded to the bottom."""
 ScopeView = cast("type[Scope]", _view("Scope"))
 """A ScopeSpans of which only the scope's attributes are looked at."""
 HeadView = cast("type[Head]", _view("Head"))
