@@ -72,7 +72,6 @@ impl Inner {
 #[pyclass(frozen, module = "milvus_otel_core")]
 pub struct Store {
     hooks: Arc<Hooks>,
-    pack_above: usize,
     /// Whether an answer about a root depends on its resource as well.
     tells_resources: AtomicBool,
     inner: Mutex<Inner>,
@@ -87,7 +86,7 @@ struct Learned {
     groups: Vec<Arc<Group<Made>>>,
 }
 
-fn settings_of(settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Settings> {
+fn settings_of(settings: &Bound<'_, PyAny>) -> PyResult<Settings> {
     Ok(Settings {
         waits: Waits {
             whole: settings.getattr("wait")?.extract()?,
@@ -99,7 +98,6 @@ fn settings_of(settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Setti
         asks_roots: settings.getattr("asks_roots")?.extract()?,
         tells_resources: settings.getattr("tells_resources")?.extract()?,
         tells_touched: settings.getattr("tells_touched")?.extract()?,
-        pack_above,
     })
 }
 
@@ -196,12 +194,11 @@ impl Store {
 #[pymethods]
 impl Store {
     #[new]
-    fn new(hooks: &Bound<'_, PyAny>, settings: &Bound<'_, PyAny>, pack_above: usize) -> PyResult<Self> {
-        let inner = Inner { spans: Spans::new(settings_of(settings, pack_above)?), verdicts: Vec::new() };
+    fn new(hooks: &Bound<'_, PyAny>, settings: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let inner = Inner { spans: Spans::new(settings_of(settings)?), verdicts: Vec::new() };
         let tells_resources = AtomicBool::new(settings.getattr("tells_resources")?.extract()?);
         Ok(Store {
             hooks: Arc::new(Hooks::new(hooks)?),
-            pack_above,
             tells_resources,
             inner: Mutex::new(inner),
             wanted: Mutex::default(),
@@ -295,7 +292,7 @@ impl Store {
 
     fn configure(&self, py: Python<'_>, settings: &Bound<'_, PyAny>, now: f64) -> PyResult<()> {
         self.tells_resources.store(settings.getattr("tells_resources")?.extract()?, Ordering::Relaxed);
-        let settings = settings_of(settings, self.pack_above)?;
+        let settings = settings_of(settings)?;
         let mut inner = self.inner(py);
         inner.spans.configure(settings, now);
         inner.verdicts.clear();

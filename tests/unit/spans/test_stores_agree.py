@@ -56,7 +56,7 @@ class Both:
         first = settings(random)
         self.stores: tuple[Store, Store] = (
             ReferenceStore(first, of_root),
-            native_store(first, of_root, random.choice((0, 1 << 30))),
+            native_store(first, of_root),
         )
         self.taken: list[tuple[Trace, Trace]] = []
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::cut::{Cut, Part};
 use crate::groups::Group;
 use crate::head::Head;
-use crate::pack::{Packed, Unpacked};
 
 /// What stands in front of each span where it waits: its size, and the place of its group among its trace's, 4 bytes each.
 pub const FRAME: usize = 8;
@@ -59,16 +58,15 @@ pub fn status_bit(code: i64) -> u8 {
 pub struct Entry<G> {
     pub facts: Facts,
     groups: Vec<Arc<Group<G>>>,
-    packed: Vec<Packed>,
-    /// The spans, each behind its frame, that were not packed.
-    pub young: Vec<u8>,
+    /// The spans, each behind its frame.
+    bytes: Vec<u8>,
     /// With how many spans a large trace is looked at again.
     pub next_look: u32,
 }
 
 impl<G> Default for Entry<G> {
     fn default() -> Self {
-        Entry { facts: Facts::default(), groups: Vec::new(), packed: Vec::new(), young: Vec::new(), next_look: 0 }
+        Entry { facts: Facts::default(), groups: Vec::new(), bytes: Vec::new(), next_look: 0 }
     }
 }
 
@@ -76,7 +74,7 @@ impl<G> Entry<G> {
     /// Take the spans of a request in; `groups` are those of its envelopes.
     pub fn add(&mut self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>]) {
         let room: usize = cut.rows_of(part).map(|row| cut.rows[row].span(request).len() + FRAME).sum();
-        self.young.reserve_exact(room);
+        self.bytes.reserve_exact(room);
         let (mut envelope, mut place) = (u32::MAX, 0);
         for row in cut.rows_of(part) {
             let row = &cut.rows[row];
@@ -85,9 +83,9 @@ impl<G> Entry<G> {
                 place = self.place_of(&groups[envelope as usize]);
             }
             let span = row.span(request);
-            self.young.extend_from_slice(&(span.len() as u32).to_le_bytes());
-            self.young.extend_from_slice(&place.to_le_bytes());
-            self.young.extend_from_slice(span);
+            self.bytes.extend_from_slice(&(span.len() as u32).to_le_bytes());
+            self.bytes.extend_from_slice(&place.to_le_bytes());
+            self.bytes.extend_from_slice(span);
             self.facts.add(span, row.head.as_ref());
         }
     }
@@ -103,32 +101,15 @@ impl<G> Entry<G> {
         place as u32
     }
 
-    /// Put what was packed in the place of the young bytes.
-    pub fn packed(&mut self, packed: Packed) {
-        self.packed.reserve_exact(1);
-        self.packed.push(packed);
-        self.young = Vec::new();
-    }
-
     /// Return all spans with their frames, and their groups.
-    pub fn into_bytes(self, unpacked: &mut Unpacked) -> (Vec<u8>, Vec<Arc<Group<G>>>) {
-        if self.packed.is_empty() {
-            return (self.young, self.groups);
-        }
-        (joined(&self.packed, &self.young, self.facts, unpacked), self.groups)
+    pub fn into_bytes(self) -> (Vec<u8>, Vec<Arc<Group<G>>>) {
+        (self.bytes, self.groups)
     }
 
     /// Return a copy of the same.
-    pub fn bytes(&self, unpacked: &mut Unpacked) -> (Vec<u8>, Vec<Arc<Group<G>>>) {
-        (joined(&self.packed, &self.young, self.facts, unpacked), self.groups.clone())
+    pub fn bytes(&self) -> (Vec<u8>, Vec<Arc<Group<G>>>) {
+        (self.bytes.clone(), self.groups.clone())
     }
-}
-
-fn joined(packed: &[Packed], young: &[u8], facts: Facts, unpacked: &mut Unpacked) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(facts.size + FRAME * facts.count as usize);
-    packed.iter().for_each(|packed| unpacked.read(packed, &mut bytes));
-    bytes.extend_from_slice(young);
-    bytes
 }
 
 /// Iterate over spans with their frames: where each begins and ends, and the place of its group.

@@ -14,7 +14,6 @@ pub mod groups;
 pub mod head;
 pub mod join;
 pub mod names;
-mod pack;
 pub mod store;
 pub mod times;
 pub mod trace;

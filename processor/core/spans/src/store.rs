@@ -1,7 +1,7 @@
 //! Spans that wait, by trace, from a request to the decision.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -12,7 +12,6 @@ use crate::entry::Entry;
 use crate::groups::{Group, Groups};
 use crate::head::{Head, TraceId, is_no_parent};
 use crate::names::{Names, OfRoot};
-use crate::pack::{BLOCK, Unpacked, pack};
 use crate::times::{Times, Waits};
 use crate::trace::Trace;
 
@@ -20,8 +19,6 @@ const KNOWN_GROUPS: usize = 4096;
 const KNOWN_GROUPS_SIZE: usize = 4 << 20;
 /// Spans up to which a trace is looked at each time that it grows.
 const SMALL_TRACE: u32 = 64;
-/// Ids of traces that came lately, beyond those that wait, that are not worth a look.
-const YOUNG_AT_LEAST: usize = 4096;
 
 /// How a store is to work.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +33,6 @@ pub struct Settings {
     pub tells_resources: bool,
     /// Whether it is to be known to which traces the last request added.
     pub tells_touched: bool,
-    /// What waiting bytes may be before the oldest are packed.
-    pub pack_above: usize,
 }
 
 /// What came of a request. `K` is what is known of a decision.
@@ -61,10 +56,6 @@ pub struct Store<G, K> {
     touched: Vec<TraceId>,
     spans: usize,
     size: usize,
-    /// Ids of traces with bytes that are not packed, the oldest first, and how many bytes that are.
-    young: VecDeque<TraceId>,
-    young_size: usize,
-    unpacked: Unpacked,
 }
 
 impl<G, K> Store<G, K> {
@@ -79,9 +70,6 @@ impl<G, K> Store<G, K> {
             touched: Vec::new(),
             spans: 0,
             size: 0,
-            young: VecDeque::new(),
-            young_size: 0,
-            unpacked: Unpacked::default(),
         }
     }
 
@@ -157,7 +145,6 @@ impl<G, K> Store<G, K> {
                 }
             }
         }
-        self.pack_old();
         arrived
     }
 
@@ -212,7 +199,7 @@ impl<G, K> Store<G, K> {
             is_new = true;
             Box::default()
         });
-        let (before, young) = (entry.facts, entry.young.len());
+        let before = entry.facts;
         if is_new {
             entry.facts.arrived = now;
         }
@@ -220,10 +207,6 @@ impl<G, K> Store<G, K> {
         entry.facts.asked |= asked;
         self.spans += (entry.facts.count - before.count) as usize;
         self.size += entry.facts.size - before.size;
-        self.young_size += entry.young.len() - young;
-        if young == 0 {
-            self.young.push_back(part.id);
-        }
         is_new
     }
 
@@ -244,38 +227,7 @@ impl<G, K> Store<G, K> {
         let entry = self.entries.remove(id)?;
         self.spans -= entry.facts.count as usize;
         self.size -= entry.facts.size;
-        self.young_size -= entry.young.len();
         Some(*entry)
-    }
-
-    /// Pack the oldest bytes where there are too many that are not.
-    fn pack_old(&mut self) {
-        if self.young.len() > 2 * self.entries.len() + YOUNG_AT_LEAST {
-            self.young.retain(|id| self.entries.contains_key(id)); // most traces are dropped before they are old
-        }
-        while self.young_size > self.settings.pack_above.max(BLOCK) {
-            let (mut ids, mut size) = (Vec::new(), 0);
-            while size < BLOCK {
-                let Some(id) = self.young.pop_front() else { break };
-                // One that is gone, or was packed and has grown since, may be there twice.
-                let young = self.entries.get(&id).map_or(0, |entry| entry.young.len());
-                if young > 0 && ids.last() != Some(&id) {
-                    size += young;
-                    ids.push(id);
-                }
-            }
-            if ids.is_empty() {
-                return;
-            }
-            let pieces: Vec<&[u8]> = ids.iter().map(|id| &self.entries[id].young[..]).collect();
-            let packed = pack(&pieces);
-            for (id, packed) in ids.iter().zip(packed) {
-                if let Some(entry) = self.entries.get_mut(id) {
-                    self.young_size -= entry.young.len();
-                    entry.packed(packed);
-                }
-            }
-        }
     }
 
     /// Remove and return traces that are due, and then those that are complete and were quiet for long enough; up to `limit`.
@@ -314,23 +266,15 @@ impl<G, K> Store<G, K> {
     /// Remove and return a trace, if it waits.
     pub fn take(&mut self, id: &TraceId) -> Option<Trace<G>> {
         let entry = self.remove(id)?;
-        if self.entries.is_empty() {
-            self.forget();
-        }
         let facts = entry.facts;
-        let (bytes, groups) = entry.into_bytes(&mut self.unpacked);
+        let (bytes, groups) = entry.into_bytes();
         Some(Trace::new(*id, bytes, groups, facts))
-    }
-
-    fn forget(&mut self) {
-        self.young.clear();
-        self.unpacked.clear();
     }
 
     /// Return a trace as it is now, if it waits, and let it wait on.
     pub fn view(&mut self, id: &TraceId) -> Option<Trace<G>> {
         let entry = self.entries.get(id)?;
-        let (bytes, groups) = entry.bytes(&mut self.unpacked);
+        let (bytes, groups) = entry.bytes();
         Some(Trace::new(*id, bytes, groups, entry.facts))
     }
 
@@ -387,11 +331,6 @@ impl<G, K> Store<G, K> {
     /// How many bytes these spans are.
     pub fn size(&self) -> usize {
         self.size
-    }
-
-    /// How many of these bytes, frames included, are not packed.
-    pub fn young_size(&self) -> usize {
-        self.young_size
     }
 
     /// How long a trace waits at the most; seconds.

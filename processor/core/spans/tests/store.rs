@@ -52,7 +52,6 @@ impl Running {
             asks_roots: true,
             tells_resources: false,
             tells_touched: true,
-            pack_above: usize::MAX,
         };
         change(&mut settings);
         Running { store: Store::new(settings) }
@@ -145,20 +144,6 @@ fn a_complete_trace_that_is_quiet_is_finished_before_its_time() {
 }
 
 #[test]
-fn what_is_packed_comes_out_as_it_came() {
-    let mut running = Running::new(|settings| settings.pack_above = 1);
-    let name = "n".repeat(300);
-    let spans: Vec<Vec<u8>> = (0..3000u16).map(|number| span(number % 1000, (number / 1000) as u8, 9, &name)).collect();
-    spans.chunks(100).for_each(|spans| drop(running.put(spans, 0.0)));
-    assert!(running.store.young_size() < 1 << 17, "{} of {}", running.store.young_size(), running.store.size());
-    for trace in running.due(100.0) {
-        let came: Vec<&[u8]> = (0..3).map(|turn| &spans[number(&trace) as usize + turn * 1000][..]).collect();
-        assert_eq!(spans_of(&trace), came);
-    }
-    assert_eq!((running.store.young_size(), running.store.size()), (0, 0));
-}
-
-#[test]
 fn the_traces_that_a_request_adds_to_are_known() {
     let mut running = Running::new(|_| ());
     running.put(&[span(1, 1, 0, "a")], 0.0);
@@ -190,7 +175,7 @@ fn the_ids_of_traces_that_were_dropped_at_once_are_forgotten() {
         running.put(&[span(number, 1, 2, "child")], 0.0);
         running.put(&[span(number, 2, 0, "heartbeat")], 0.0);
     }
-    assert_eq!((running.store.len(), running.store.young_size()), (0, 0));
+    assert_eq!((running.store.len(), running.store.size()), (0, 0));
 }
 
 #[test]

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue, Event
 
-_PACK_ABOVE = 1 << 62
-"""Bytes of waiting spans from which on the oldest are compressed: never, by itself. What is packed is small while it waits, so that
-more is let in than memory has room for when it is decided: a container of 256 MiB was killed by it (tests/faults/overload.py)."""
-
 
 class _Hooks(NamedTuple):
     make_group: Callable[[bytes, bytes], Group]
@@ -29,10 +25,10 @@ class _Hooks(NamedTuple):
     events: Callable[[bytes], Sequence[Event]]
 
 
-def native_store(settings: StoreSettings, of_root: OfRoot, pack_above: int = _PACK_ABOVE) -> Store:
-    """Return a native store; see `spans.contract.Store`. `pack_above` is from how many waiting bytes on it compresses them."""
+def native_store(settings: StoreSettings, of_root: OfRoot) -> Store:
+    """Return a native store; see `spans.contract.Store`."""
     hooks = _Hooks(make_group, of_root, attributes_of, AnyValueView.FromString, events_of)
-    return milvus_otel_core.Store(hooks, settings, pack_above)
+    return milvus_otel_core.Store(hooks, settings)
 
 
 join_traces = milvus_otel_core.Store.join

@@ -56,7 +56,6 @@ fn settings(bits: u8) -> Settings {
         asks_roots: bits & 32 > 0,
         tells_resources: bits & 64 > 0,
         tells_touched: true,
-        pack_above: if bits & 128 > 0 { 0 } else { usize::MAX },
     }
 }
 
