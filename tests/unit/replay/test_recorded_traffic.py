@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from milvus_otel_processor.cli import main
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.support.recordings import MIXES, Recording
+from tests.support.recordings import DATA, MIXES, Recording
 from tests.unit.replay.recordings import sized, spans_in, unsized
 
 if TYPE_CHECKING:
@@ -107,3 +107,18 @@ def test_what_is_written_is_a_recording_again(tmp_path: Path, recording: Recordi
     assert all(
         ExportTraceServiceRequest.FromString(one.SerializeToString()) == one for one in unsized(kept.read_bytes())
     )
+
+
+WITH_LOGS = [("2.6.16", "deadlines"), ("2.6.16", "python-async"), ("2.5.24", "authorization"), ("3.0", "rest")]
+
+
+@pytest.mark.parametrize(("version", "name"), WITH_LOGS)
+def test_to_count_votes_changes_no_decision_also_where_the_access_log_makes_errors(version: str, name: str) -> None:
+    """Counting enriches every trace; the processor only those that it keeps, or that may have failed."""
+    folder = DATA / f"milvus-{version}"
+    file, log = folder / f"{name}.binpb.xz", folder / f"{name}.access.log.xz"
+    decided = [
+        [(row["policy"], row["decision"], row["traces"], row["spans"]) for row in document["policies"]]
+        for document in (replayed(file, "--access-log", str(log), option) for option in ("--votes", "--no-votes"))
+    ]
+    assert decided[0] == decided[1]
