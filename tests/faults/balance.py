@@ -94,7 +94,8 @@ class Metrics:
 class Watch:
     """Reads the metrics again and again, of whichever process there is, and adds them up."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, *, pause: float = 0.1) -> None:
+        self._pause = pause
         self._url = f"http://{endpoint}/metrics"
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -115,7 +116,7 @@ class Watch:
         self._thread.join(30)
 
     def _run(self) -> None:
-        while not self._ended.wait(0.1):
+        while not self._ended.wait(self._pause):
             if (metrics := self.now()) is not None:
                 self.looks += 1
                 if (problem := metrics.imbalance()) is not None:

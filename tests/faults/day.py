@@ -12,6 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from milvus_otel_processor.config import load_config
+from milvus_otel_processor.memory.decisions import decision_memory
 from milvus_otel_processor.memory.limit import resident_memory
 from milvus_otel_processor.service.service import tune_garbage_collection
 from milvus_otel_processor.telemetry.counters import Telemetry
@@ -36,6 +37,8 @@ class Hour(NamedTuple):
     waiting: int
     lines: int
     """Of the access log, in bytes."""
+    decisions: int
+    """That are remembered for late spans, in bytes; their cache takes hours to fill."""
 
 
 class Settled(Nowhere):
@@ -72,7 +75,11 @@ def hours(count: int, *, minutes: int = 60, seed: int = 0) -> Iterator[Hour]:
         snapshot = telemetry.snapshot()
         assert_accounted(snapshot)
         yield Hour(
-            snapshot.received_spans, round(resident_memory() / 2**20, 1), snapshot.waiting_spans, access_log.memory()
+            snapshot.received_spans,
+            round(resident_memory() / 2**20, 1),
+            snapshot.waiting_spans,
+            access_log.memory(),
+            decision_memory(snapshot.decisions, sampling.decision_cache),
         )
 
 

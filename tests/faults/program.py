@@ -59,8 +59,10 @@ class Program:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Leave no process behind, whatever happened."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leave no process behind, whatever happened, and say what it said if that was not well."""
+        if kind is not None:
+            print(f"processor lives: {self.lives()}; its log ends with\n{self.output()[-5000:]}")  # noqa: T201
         if self.lives():
             self.signal(signal.SIGCONT)
             self.kill()

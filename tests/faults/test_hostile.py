@@ -1,0 +1,13 @@
+"""The short form of tests.faults.hostile."""
+
+from pathlib import Path
+
+from tests.faults.hostile import hostile
+
+
+def test_mutated_requests_are_answered_and_every_span_is_in_one_place(tmp_path: Path) -> None:
+    outcome = hostile(tmp_path, 5000, seed=2)
+    assert sum(outcome.answers.values()) == 5000
+    assert set(outcome.answers) == {"OK", "INVALID_ARGUMENT"}, outcome
+    assert outcome.unbalanced == []
+    assert outcome.tracebacks == 0
