@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 STEPS = {
     "ingest": "cut the request, hold its spans by trace, look at root names",
-    "take_due": "take the traces that are due",
+    "take_due": "take the traces that are due; tell apart those that nobody has to look into",
     "before_decision": "enrichment: find the requests of a trace, ask the sources, append",
     "decide": "the rules",
     "after_decision": "enrichment of what was kept without it",
@@ -89,6 +89,7 @@ class TimedStore:
         self._store = store
         self.ingest = watch.timed("ingest", store.ingest)
         self.take_due = watch.timed("take_due", store.take_due)
+        self.take_wanted = watch.timed("take_due", store.take_wanted)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
