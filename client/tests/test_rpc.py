@@ -1,14 +1,16 @@
-"""The view on a handler's stub, in the hands of an application that reaches into pymilvus."""
+"""A handler's stub as a view, in the hands of an application that reaches into pymilvus."""
 
 from __future__ import annotations
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock, patch
 
 import grpc
 import pytest
+from milvus_otel_client import MilvusInstrumentor
 from milvus_otel_client.held import HeldRpcs
 from milvus_otel_client.rpc import StubView
 from opentelemetry.trace import StatusCode
@@ -29,29 +31,55 @@ def handler(milvus: FakeMilvus, instrument: Callable[..., Any]) -> GrpcHandler:
     return GrpcHandler(uri=milvus.uri)
 
 
-def test_what_is_read_is_a_view_and_what_is_kept_is_pymilvus_own_stub(handler: GrpcHandler) -> None:
-    assert isinstance(handler._stub, StubView)
-    assert type(vars(handler)["_stub"]) is MilvusServiceStub
-    assert handler._stub is handler._stub
+def test_the_stub_stays_the_object_that_it_was_and_becomes_a_view(handler: GrpcHandler) -> None:
+    stub = vars(handler)["_stub"]
+    assert type(stub) is MilvusServiceStub
+    assert handler._stub is stub
+    assert isinstance(stub, StubView)
+    assert isinstance(stub, MilvusServiceStub)
+    assert type(stub).__qualname__ == "MilvusServiceStub"
+    assert type(stub._stub) is MilvusServiceStub
 
 
-def test_a_view_that_is_set_again_is_not_wrapped_in_a_view(handler: GrpcHandler) -> None:
-    handler._stub = handler._stub
-    assert type(vars(handler)["_stub"]) is MilvusServiceStub
+def test_a_stub_is_as_it_was_when_nothing_is_instrumented_any_more(milvus: FakeMilvus) -> None:
+    instrumentor = MilvusInstrumentor()
+    instrumentor.instrument()
+    handler = GrpcHandler(uri=milvus.uri)
+    before = dict(vars(vars(handler)["_stub"]))
+    assert handler.list_collections() == []
+    assert vars(handler._stub) != before
+    handler._stub.Search = fake = MagicMock()
+    instrumentor.uninstrument()
+    assert type(handler._stub) is MilvusServiceStub
+    assert vars(handler._stub) == before | {"Search": fake}
+    assert handler.list_collections() == []
 
 
-def test_handlers_that_take_turns_keep_to_their_own_stubs(handler: GrpcHandler, milvus: FakeMilvus) -> None:
+def test_a_view_that_is_set_again_or_on_another_handler_is_not_seen_twice(
+    handler: GrpcHandler, milvus: FakeMilvus, telemetry: Telemetry
+) -> None:
     other = GrpcHandler(uri=milvus.uri)
-    first, second = handler._stub, other._stub
-    assert first._stub is vars(handler)["_stub"]
-    assert second._stub is vars(other)["_stub"]
-    assert handler._stub is first
-    assert other._stub is second
+    handler._stub = handler._stub
+    other._stub = handler._stub
+    telemetry.clear()
+    other.list_collections()
+    assert len(telemetry.rpcs) == 1
+    assert type(handler._stub._stub) is MilvusServiceStub
+
+
+def test_a_stub_that_many_threads_read_first_becomes_one_view(handler: GrpcHandler, telemetry: Telemetry) -> None:
+    telemetry.clear()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: handler.list_collections(), range(64))) == [[]] * 64
+    assert type(handler._stub._stub) is MilvusServiceStub
+    telemetry.clear()
+    handler.list_collections()
+    assert len(telemetry.rpcs) == 1
 
 
 def test_a_view_does_not_keep_a_stub_alive_when_its_handler_has_gone(handler: GrpcHandler, milvus: FakeMilvus) -> None:
     other = GrpcHandler(uri=milvus.uri)
-    stub = weakref.ref(other._stub._stub)
+    stub = weakref.ref(other._stub)
     other.close()
     del other
     gc.collect()
@@ -106,17 +134,17 @@ def test_what_is_set_on_an_rpc_reaches_what_is_called(milvus: FakeMilvus, instru
 
 def test_an_attribute_of_gRPCs_own_rpc_can_be_set_and_is_set_there(handler: GrpcHandler) -> None:  # noqa: N802
     handler._stub.ShowCollections.note = "mine"
-    assert vars(handler)["_stub"].ShowCollections.note == "mine"
+    assert handler._stub._stub.ShowCollections.note == "mine"
 
 
 def test_an_rpc_that_is_patched_for_a_while_is_gRPCs_own_again_afterwards(  # noqa: N802
     handler: GrpcHandler, telemetry: Telemetry
 ) -> None:
-    own = vars(handler)["_stub"].ShowCollections
+    own = handler._stub._stub.ShowCollections
     faked = patch.object(handler._stub, "ShowCollections", side_effect=ValueError("faked"))
     with faked, pytest.raises(MilvusException, match="faked"):
         handler.list_collections()
-    assert vars(handler)["_stub"].ShowCollections is own
+    assert handler._stub._stub.ShowCollections is own
     telemetry.clear()
     handler.list_collections()
     assert len(telemetry.rpcs) == 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISABLED_INSTRUMENTATIONS
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined] # has none
 
 from milvus_otel_client import environment
+from milvus_otel_client.locks import Lock
 from milvus_otel_client.options import options_from
 from milvus_otel_client.package import _instruments
 from milvus_otel_client.patching import Patches
@@ -32,19 +31,8 @@ def is_disabled() -> bool:
     return not {"*", *ENTRY_POINTS}.isdisjoint(environment.names(OTEL_PYTHON_DISABLED_INSTRUMENTATIONS))
 
 
-class _Lock:
-    """Held while pymilvus is instrumented or is not any more; in a forked child nobody holds it."""
-
-    def __init__(self) -> None:
-        self.held = threading.RLock()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._renew)
-
-    def _renew(self) -> None:
-        self.held = threading.RLock()
-
-
-_lock = _Lock()
+_lock = Lock()
+"""Held while pymilvus is instrumented or is not any more."""
 
 
 class MilvusInstrumentor(BaseInstrumentor):  # type: ignore[misc]

@@ -35,6 +35,7 @@ class Patches:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._changes: list[tuple[type, str, Any, Any]] = []
+        self._stubs: list[StubAttribute] = []
 
     def apply(self) -> None:
         """Patch the modules of pymilvus that are imported, and each other one as soon as it is."""
@@ -52,6 +53,9 @@ class Patches:
             else:
                 setattr(owner, name, before)
         self._changes.clear()
+        for seen in self._stubs:
+            seen.leave()
+        self._stubs.clear()
 
     def replace(self, owner: type, name: str, after: Any) -> None:
         """Set a class's attribute, remembering what was there."""
@@ -83,7 +87,9 @@ class Patches:
         """See every rpc that goes through a handler's stub."""
         from pymilvus.grpc_gen.milvus_pb2_grpc import MilvusServiceStub  # noqa: PLC0415 - only once pymilvus is there
 
-        self.replace(owner, attribute, StubAttribute(attribute, MilvusServiceStub, self._telemetry))
+        seen = StubAttribute(attribute, MilvusServiceStub, self._telemetry)
+        self._stubs.append(seen)
+        self.replace(owner, attribute, seen)
 
     def _hook(self, patch: Callable[[Patches, ModuleType], None]) -> Callable[[ModuleType], None]:
         def after_import(module: ModuleType) -> None:

@@ -20,6 +20,7 @@ from opentelemetry.trace import Span, SpanKind, get_current_span, set_span_in_co
 from milvus_otel_client import attributes
 from milvus_otel_client.errors import grpc_code_of, type_name
 from milvus_otel_client.held import set_rpc_failed
+from milvus_otel_client.locks import Lock
 from milvus_otel_client.messages import rpc_message_of
 from milvus_otel_client.propagation import inject
 from milvus_otel_client.surprises import logger_for
@@ -40,10 +41,14 @@ _METADATA_POSITION = 2
 
 
 class StubView:
-    """Stands in for a ``MilvusServiceStub``; its rpcs are looked up in the stub when first used."""
+    """What a ``MilvusServiceStub`` becomes: its rpcs are traced, each from when it is first used.
 
-    def __init__(self, stub: Any, telemetry: Telemetry) -> None:
-        self.__dict__.update(_stub=stub, _telemetry=telemetry)
+    The object stays the very same, since applications and tests compare it, and have it in their hands already.
+    """
+
+    _stub: Any
+    """What the stub was: it has gRPC's own callables, and what was set on it since."""
+    _telemetry: Telemetry
 
     def __setattr__(self, method: str, value: Any) -> None:
         # unittest.mock puts back what it read here, which must not be seen twice
@@ -67,18 +72,46 @@ class StubView:
         return rpc
 
 
-class StubAttribute:
-    """A data descriptor for ``handler._stub``: what is set is kept where it would be anyway, what is read is a view.
+_becoming = Lock()
 
-    Taking the descriptor off the class leaves each handler as it was.
-    """
+
+def _trace_stub(stub: Any, telemetry: Telemetry) -> None:
+    """Make a view of a stub; whoever calls its rpcs meanwhile finds gRPC's own."""
+    with _becoming.held:
+        if isinstance(stub, StubView):
+            return
+        own = object.__new__(type(stub))
+        rpcs = dict(vars(stub))
+        vars(own).update(rpcs)
+        vars(stub).update(_stub=own, _telemetry=telemetry)
+        stub.__class__ = _view_of(type(stub))  # type: ignore[arg-type] # mypy takes classes for their instances
+        for method in rpcs:
+            vars(stub).pop(method, None)
+
+
+def _leave_stub(stub: Any) -> None:
+    """Make a view the stub again that it was."""
+    with _becoming.held:
+        own = vars(stub)["_stub"]
+        vars(stub).update(vars(own))
+        object.__setattr__(stub, "__class__", type(own))
+        for name in vars(stub).keys() - vars(own).keys():
+            del vars(stub)[name]
+
+
+@functools.lru_cache(maxsize=16)
+def _view_of(stub_type: type) -> type:
+    return type(stub_type.__name__, (StubView, stub_type), {"__module__": stub_type.__module__})
+
+
+class StubAttribute:
+    """A data descriptor for ``handler._stub``: whichever stub is there becomes a view when it is read."""
 
     def __init__(self, name: str, stub_type: type, telemetry: Telemetry) -> None:
         self._name = name
         self._stub_type = stub_type
         self._telemetry = telemetry
-        self._views: weakref.WeakKeyDictionary[Any, tuple[Any, StubView]] = weakref.WeakKeyDictionary()
-        self._latest: Callable[[], StubView | None] = lambda: None
+        self._views: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def __get__(self, handler: Any, _owner: type | None = None) -> Any:
         if handler is None:
@@ -87,23 +120,24 @@ class StubAttribute:
             stub = handler.__dict__[self._name]
         except KeyError:
             raise AttributeError(f"{type(handler).__name__!r} object has no attribute {self._name!r}") from None
-        latest = self._latest()  # of most applications it is the only one
-        if latest is not None and latest._stub is stub:  # noqa: SLF001
-            return latest
-        if not isinstance(stub, self._stub_type):
-            return stub  # None before the first connection, or an application's own fake
-        known = self._views.get(handler)
-        if known is None or known[0] is not stub:
-            known = self._views[handler] = (stub, StubView(stub, self._telemetry))
-        self._latest = weakref.ref(known[1])
-        return known[1]
+        stub_type = type(stub)
+        # None before the first connection, or an application's own fake, is left alone
+        if not issubclass(stub_type, StubView) and issubclass(stub_type, self._stub_type) and self._telemetry.is_active:
+            self._views.add(stub)
+            _trace_stub(stub, self._telemetry)
+        return stub
 
     def __set__(self, handler: Any, stub: Any) -> None:
-        # pymilvus reads the attribute and sets others from it: a view must not be wrapped in a view
-        handler.__dict__[self._name] = stub._stub if isinstance(stub, StubView) else stub  # noqa: SLF001
+        handler.__dict__[self._name] = stub
 
     def __delete__(self, handler: Any) -> None:
         del handler.__dict__[self._name]
+
+    def leave(self) -> None:
+        """Leave each stub as it was."""
+        for stub in list(self._views):
+            _leave_stub(stub)
+        self._views.clear()
 
 
 def _under_way() -> Call | None:
