@@ -277,9 +277,11 @@ class _Rpc(_RpcBase):
     """A unary rpc of a sync channel."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        call = _under_way()
-        if call is None and self._telemetry.wanted_in() is None:
-            return self._target(*args, **kwargs)
+        call = CURRENT.get()
+        if call is None or not call.is_under_way:
+            call = None
+            if self._telemetry.wanted_in() is None:
+                return self._target(*args, **kwargs)
         args, span = self._prepare(call, args, kwargs)
         start = self._target if _GRPC_INSTRUMENTATION not in sys.modules else self._aside(self._target)
         try:

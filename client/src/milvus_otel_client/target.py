@@ -43,8 +43,8 @@ def target_of(handler: Any, arguments: Mapping[str, Any]) -> tuple[str | None, s
             name = _header_value(interceptor)
         else:
             name = getattr(handler, "_db_name", "")
-    if not name or not isinstance(name, str):
-        name = attributes.DEFAULT_DATABASE
+        if not name or not isinstance(name, str):
+            return attributes.DEFAULT_DATABASE, handler.server_address
     return name if len(name) <= MAX_NAME else None, handler.server_address
 
 

@@ -37,7 +37,6 @@ _DURATION_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 _MAX_PARTS = 4
 _MAX_REQUEST_ID = 255
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_NO_ANSWERS = (None, None)
 
 CURRENT: ContextVar[Call | None] = ContextVar("milvus_otel_call", default=None)
 """The operation that is under way in this thread or task: what the handler is asked for meanwhile is part of it."""
@@ -142,7 +141,8 @@ class Call:
     """An operation under way."""
 
     __slots__ = (
-        "_answers",
+        "_answer",
+        "_answer_before",
         "_arguments",
         "_arguments_of_parts",
         "_compound",
@@ -174,8 +174,9 @@ class Call:
         """What pymilvus was asked for: what Milvus says may repeat it."""
         self._arguments_of_parts: list[Mapping[str, Any]] | None = None
         """What pymilvus asked its handler for last."""
-        self._answers: tuple[Any, Any] = _NO_ANSWERS
+        self._answer: Any = None
         """What Milvus answered last, and before that: where the operation fails it is looked for the reason."""
+        self._answer_before: Any = None
         self._held: HeldRpcs | None = None
         self._telemetry = telemetry
         self._identity = identity
@@ -247,11 +248,12 @@ class Call:
         """Remember Milvus' answer to an rpc, until it is known whether the operation failed."""
         if self._held is not None:
             self._held.try_again(path)
-        self._answers = (answer, self._answers[0])
+        self._answer_before = self._answer
+        self._answer = answer
 
     def _answer_in(self, error: BaseException) -> str | None:
         """Return the reason that Milvus gave for refusing an rpc, where the error repeats it."""
-        for answer in self._answers:
+        for answer in (self._answer, self._answer_before):
             status = getattr(answer, "status", answer)
             if getattr(status, "code", 0) or getattr(status, "error_code", 0):
                 reason = getattr(status, "reason", None)
@@ -296,7 +298,10 @@ class Call:
     def succeed(self, response: Response, result: Any) -> None:
         """End an operation that returned."""
         try:
-            self.describe_result(response, result)
+            if response and (span := self.span).is_recording():  # as in describe_result, without the call
+                for name, extract in response:
+                    if (value := extract(result)) is not None:
+                        span.set_attribute(name, value)
             if (hook := self._telemetry.options.response_hook) is not None:
                 _run_hook(hook, self.span, self._identity.operation, result)
         except Exception:
@@ -337,7 +342,8 @@ class Call:
         """End the span and record the duration."""
         try:
             # a context that outlives the call has it for its current one: what the application passed is not to stay
-            self._arguments, self._arguments_of_parts, self._answers = _NOTHING, None, _NO_ANSWERS
+            self._arguments = _NOTHING
+            self._arguments_of_parts = self._answer = self._answer_before = None
             if self._held is not None:
                 self._held.end(is_failed=bool(error_attributes))
             telemetry, identity = self._telemetry, self._identity.attributes
