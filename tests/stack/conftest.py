@@ -44,7 +44,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[
     with engine(tmp_path_factory.mktemp("engine")) as engine_alone:
         build_standins(engine_alone)
         docker = engine_alone.within(project)
-        docker("compose", "--profile", "demo", "build", timeout=900)
+        docker("compose", "--profile", "demo", "build", timeout=1500)
         yield docker
         # Each change of the sources leaves images behind; those of today are the builder's cache.
         docker("image", "prune", "--force", "--filter", "until=24h")
