@@ -34,12 +34,12 @@ def findings(counted: Snapshot, decided: Sequence[Decided], rules: TailSamplingS
     yield from _arriving(counted)
     traffic = _look(decided[:_MOST_TRACES])
     yield from _joined(traffic)
-    yield from _skewed(traffic)
     yield from _heartbeats(traffic)
-    yield from _access_log(counted)
-    yield from _enriched(counted)
     yield from _rules(counted, rules)
     yield from _leaving(counted)
+    yield from _skewed(traffic)
+    yield from _access_log(counted)
+    yield from _enriched(counted)
 
 
 class Traffic(NamedTuple):
