@@ -9,7 +9,9 @@ from milvus_otel_processor.remembering import remember
 PATHS = (b"/vectordb/", b"/v1/vector/")
 """What is in the name of every span of such a request but those of version 1 on Milvus before 3.0, which are named below."""
 PROXY = b"Proxy-"
-"""How the root spans of requests of version 1 begin on Milvus before 3.0: it has no span of the request, only of the work."""
+"""How the root spans of the work for requests of version 1 begin: it is a trace of its own. Before 3.0 there is nothing else."""
+VERSION_1 = "/v1/vector/"
+"""How the paths of version 1 begin."""
 
 _path = re.compile(r"/v\d/(?:vectordb|vector)(?:/[\w.-]+)*").match
 _OPERATIONS = {
@@ -90,4 +92,4 @@ def path_of_span(name: bytes) -> str | None:
 @remember(256)
 def paths_of_version_1(operation: str) -> tuple[str, ...]:
     """Return the paths of version 1 that do what this gRPC method does."""
-    return tuple(f"/v1/vector/{below}" for below, method in _OPERATIONS.items() if method == operation)
+    return tuple(f"{VERSION_1}{below}" for below, method in _OPERATIONS.items() if method == operation)

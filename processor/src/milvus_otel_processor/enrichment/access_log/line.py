@@ -96,6 +96,8 @@ class Line:
     """Whether the request has been found that it is about."""
     server: bytes | None = None
     """The id of Milvus' span of that request, where it has been found."""
+    work: bytes | None = None
+    """The same of what was done for it, where that is a trace of its own: for requests of REST's version 1."""
 
 
 def split(text: str) -> list[str]:

@@ -7,7 +7,10 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.enrichment.pairing.likelihood import MILLISECOND
+from milvus_otel_processor.enrichment.pairing.ordered import Ordered
 from milvus_otel_processor.enrichment.pairing.pool import Pool
+from milvus_otel_processor.enrichment.rest import VERSION_1
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 _LARGEST = 64 << 20
 """Bytes that the lines take at the most, however long they are."""
 _BYTES_PER_LINE = 600  # beside its texts: objects, and places in dicts and queues
+_END_OF_TIME = 1 << 64
 _FEW = 16  # failed lines that are looked at one by one
 _LINES_PER_TURN = 64  # taken in before the lock is given back, so that no decision waits for a whole request
 
@@ -60,6 +64,8 @@ class Store:
         self._without_trace: set[int] = set()
         self._nameless = 0
         self._wanted = False
+        self._of_version_1: dict[str, Ordered[Line]] = {}
+        self._failures_of_version_1 = 0
         self._pool = Pool(max_calls=max_lines, hold=hold, share=self._share, is_settled=self._is_settled)
         self.failures: dict[bytes, int] = {}
         """How many lines of failed requests there are, by trace id."""
@@ -121,10 +127,25 @@ class Store:
                 self._pool.add_calls([call], self._clock())
             return self._pool.candidates(call)
 
-    def within(self, method: str, start: int, end: int) -> list[Line]:
-        """Return the lines without a trace id of this method whose time includes this one, to the millisecond."""
+    @property
+    def holds_lines_of_version_1(self) -> bool:
+        """Whether there is any line of a request of REST's version 1."""
+        return bool(self._of_version_1)
+
+    @property
+    def holds_failures_of_version_1(self) -> bool:
+        """Whether one of them failed."""
+        return self._failures_of_version_1 > 0
+
+    def within(self, path: str, start: int, end: int) -> list[Line]:
+        """Return the lines of this path of REST's version 1 whose time includes this one, to the millisecond.
+
+        Whatever their trace id: the work for such a request is a trace of its own.
+        """
         with self._lock:
-            return self._pool.within(method, start, end)
+            lines = self._of_version_1.get(path)
+            after = lines.between(end - MILLISECOND, _END_OF_TIME) if lines is not None else ()
+            return [line for line in after if line.end - line.cost <= start]
 
     def knows(self, trace_id: bytes) -> bool:
         """Tell whether a line, or a call that was taken in, may be that of a request in this trace."""
@@ -194,8 +215,12 @@ class Store:
             self._without_trace.add(key)
             self._pool.add_line(line)
             self._nameless += trace_id is None
-        if line.facts.error_type is not None:
+        failed = line.facts.error_type is not None
+        if failed:
             self._add_failure(line)
+        if line.method.startswith(VERSION_1):
+            self._of_version_1.setdefault(line.method, Ordered()).add(line.end, line)
+            self._failures_of_version_1 += failed
         self._arrivals.append((now, line))
         self.size += _BYTES_PER_LINE + line.size
         self._counts[RECEIVED] += 1
@@ -225,6 +250,15 @@ class Store:
                 self._without_trace.discard(line.key)
                 self._pool.remove_line(line)
                 self._wanted = self._wanted and bool(self._without_trace)
+            if line.method.startswith(VERSION_1):
+                self._forget_of_version_1(line)
+
+    def _forget_of_version_1(self, line: Line) -> None:
+        lines = self._of_version_1[line.method]
+        lines.remove(line.end, line)
+        if not lines:
+            del self._of_version_1[line.method]
+        self._failures_of_version_1 -= line.facts.error_type is not None
 
     def _forget_of_trace(self, trace_id: bytes, line: Line) -> None:
         of_trace = self._by_trace[trace_id]

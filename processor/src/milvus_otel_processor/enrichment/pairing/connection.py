@@ -27,7 +27,6 @@ _COSTS = 3 * MILLISECOND  # within which the costs of calls of one method lie, r
 _HALF_SECOND = 500 * MILLISECOND
 _UNLIKELY = 1e-3  # pairs are left out that are so much less likely than that both are without the other
 _NEGLIGIBLE = 1e-4  # probabilities
-_END_OF_TIME = 1 << 64
 
 
 class Candidate(NamedTuple):
@@ -142,11 +141,6 @@ class Connection:
 
     def _near(self, lines: Ordered[Line], call: Call) -> list[Line]:
         return lines.between(call.start - MILLISECOND, call.end + (LONGEST_WITHIN if self._common.within else 0))
-
-    def within(self, start: int, end: int) -> list[Line]:
-        """Return the lines whose time includes this one, to the millisecond."""
-        after = self.lines.between(end - MILLISECOND, _END_OF_TIME)
-        return [line for line in after if line.end - line.cost <= start]
 
     def _chance(self, at: int) -> float:
         """Return how likely a call meets a line of another at this time, that is, both have lost their own."""

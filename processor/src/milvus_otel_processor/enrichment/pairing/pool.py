@@ -112,12 +112,6 @@ class Pool:
         """Tell whether the line of a failed request is not impossible for this call."""
         return self._of(call).may_have_failed(call)
 
-    def within(self, method: str, start: int, end: int) -> list[Line]:
-        """Return the lines of this method, whatever their connection, whose time includes this one."""
-        found = self._method(method).within(start, end)
-        self._tidy(None, method)
-        return found
-
     def _of(self, call: Call) -> Connection:
         return self._method(call.method) if call.peer is None else self._connection(call.peer, call.method)
 

@@ -62,18 +62,19 @@ class AccessLogSource:
                 return True
         if not calls and grpc_may_have_failed(trace):
             return True
+        if store.holds_failures_of_version_1 and _is_of_version_1(trace):
+            return True
         if not store.holds_open_failures():
             return False
         if not calls:
             calls = [one for index in trace.holding(SERVICE) if (one := call_of(trace.span(index))) is not None]
-            if not calls:
-                return _is_of_version_1(trace)
         return any(map(store.may_have_failed, calls))
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what Milvus wrote of each call."""
         of_trace = self._store.of_trace(trace.id)
-        if not of_trace and not self._store.holds_lines_without_trace:
+        others = self._store.holds_lines_without_trace or self._store.holds_lines_of_version_1
+        if not of_trace and not others:
             return {}
         if len(of_trace) == len(requests) == 1 and _surely(of_trace[0], requests[0], trace.heads):
             self._claim(of_trace[0], requests[0], trace.heads)
@@ -82,7 +83,7 @@ class AccessLogSource:
         for place, line in lines.items():
             self._claim(line, requests[place], trace.heads)
         found = {place: line.facts for place, line in lines.items()}
-        if self._store.holds_lines_without_trace:
+        if others:
             for place, request in enumerate(requests):
                 if place not in found and request.server is not None:
                     more = self._without_trace_id(trace, request, request.server)
@@ -110,18 +111,18 @@ class AccessLogSource:
         return agreed(Evidence.of(trace, request, self._catalogue).weighed(candidates), _SURE)
 
     def _over_http(self, head: Head, operation: str) -> Facts | None:
-        """Return what the lines say of a request of REST's version 1: its only span is that of its work."""
+        """Return what the lines say of the work for a request of REST's version 1, which has a trace of its own."""
         start, end = head.start_time_unix_nano, head.end_time_unix_nano
         lines = [
             line
             for path in paths_of_version_1(operation)
             for line in self._store.within(path, start, end)
-            if line.cost - (end - start) <= _HTTP_OVERHEAD and line.server in {None, head.span_id}
+            if line.cost - (end - start) <= _HTTP_OVERHEAD and line.work in {None, head.span_id}
         ]
         if not lines:
             return None
         if len(lines) == 1:
-            lines[0].server = head.span_id
+            lines[0].work = head.span_id
         return agreed([Candidate(line, 1 / len(lines)) for line in lines], _SURE)
 
 
