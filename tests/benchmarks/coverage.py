@@ -42,9 +42,12 @@ class Row:
     marked_wrongly: int | None = 0
 
 
-def measure(recording: Recording, *, lost: float = 0.0) -> Row:
-    """Replay one recording and compare what its requests were given with what they were."""
-    replayed = replay(recording, lost=lost, random=Random(1))
+def measure(recording: Recording, *, lost: float = 0.0, ahead: float = 0.0) -> Row:
+    """Replay one recording and compare what its requests were given with what they were.
+
+    The processor's clock is `ahead` of Milvus' by so many seconds.
+    """
+    replayed = replay(recording, lost=lost, random=Random(1), ahead=ahead)
     row = Row(recording, ambiguous=replayed.telemetry.enriched_requests["ambiguous"])
     if recording.truth:
         _against_truth(row, replayed)
@@ -93,6 +96,8 @@ def _against_lines(row: Row, replayed: Replayed) -> None:
     traces = {span.trace_id.hex() for span in replayed.spans.values()}
     naming: Counter[str] = Counter()
     named: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    marked: Counter[str] = Counter()
     for line in row.recording.lines:
         fields = line.split("\t")
         if (
@@ -102,13 +107,16 @@ def _against_lines(row: Row, replayed: Replayed) -> None:
         ):
             continue
         row.requests += 1
-        naming[_last(fields[1].partition("?")[0])] += fields[9] not in {"", "Unknown", "[]"}
-        row.failed += fields[11] not in {"Successful", "Unknown"}
+        method = _last(fields[1].partition("?")[0])
+        naming[method] += fields[9] not in {"", "Unknown", "[]"}
+        failed[method] += fields[11] not in {"Successful", "Unknown"}
     for span in replayed.requests:
-        named[_last(span.name.replace("Proxy-S", "/s"))] += "db.collection.name" in attributes(span)
-        row.marked += span.status.code == Status.STATUS_CODE_ERROR
-    row.naming = naming.total()
+        method = _last(span.name.replace("Proxy-S", "/s"))
+        named[method] += "db.collection.name" in attributes(span)
+        marked[method] += span.status.code == Status.STATUS_CODE_ERROR
+    row.naming, row.failed = naming.total(), failed.total()
     row.named = sum(min(count, named[method]) for method, count in naming.items())
+    row.marked = sum(min(count, marked[method]) for method, count in failed.items())
 
 
 def _last(path: str) -> str:

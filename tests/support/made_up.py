@@ -1,4 +1,4 @@
-"""Calls that nobody made, with the truth beside them: Milvus' spans and its access log's lines as clients and networks may mix them up."""
+"""Calls that nobody made, with the truth beside them: what Milvus' spans and its access log would show of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MICROSECOND = 1_000
 METHODS = ("Search", "Search", "Search", "Query", "Insert")
+MESSAGE = "collection not found[database=default][collection=missing]"
 COLLECTIONS = ("products", "orders", "articles", "users", "missing")
 
 
@@ -50,11 +51,14 @@ class Made:
         task = span(
             self.number + 1_000_000, f"{self.method}Task", parent=self.number, start=self.start, trace_id=trace_id
         )
+        if self.failed:  # as Milvus' own spans of failed requests have it
+            event = task.events.add(name="exception")
+            event.attributes.add(key="exception.message").value.string_value = MESSAGE
         return trace_of(own, task)
 
     def line(self) -> str:
         """Its line, without a trace id."""
-        failure = {"status": "Failed", "code": "100", "message": "collection not found"} if self.failed else {}
+        failure = {"status": "Failed", "code": "100", "message": MESSAGE} if self.failed else {}
         return line(
             self.method,
             self.collection,
@@ -78,14 +82,17 @@ class Answers:
 
 def calls(random: Random, *, peers: int, at_once: int, seconds: float, first: int = 1) -> list[Made]:
     """Calls of so many connections, about so many of each at any moment, with times as Milvus measures them."""
-    made = []
+    made: list[Made] = []
     for peer in range(peers):
         for _ in range(at_once):
             at = random.uniform(0, 20 * MILLISECOND)
             while at < seconds * 1000 * MILLISECOND:
                 cost = int(min(random.lognormvariate(1.0, 0.6), 80) * MILLISECOND)
                 before = int(random.lognormvariate(2.7, 0.4) * MICROSECOND)
-                after = int(random.lognormvariate(3.7, 0.5) * MICROSECOND) + random.choice([0] * 19 + [MILLISECOND])
+                after = int(
+                    (random.lognormvariate(3.7, 0.5) + random.choice([0] * 99 + [random.uniform(0, 3000)]))
+                    * MICROSECOND
+                )
                 start = int(at)
                 made.append(
                     Made(

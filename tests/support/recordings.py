@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DATA = Path(__file__).parents[1] / "data"
-VERSIONS = ("2.5.24", "2.6.16", "3.0")
+VERSIONS = ("2.6.16", "2.5.24", "3.0")
 
 _SIZE_BYTES = 4
 

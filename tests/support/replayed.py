@@ -87,10 +87,11 @@ def replay(
     sampling: TailSamplingSettings | None = None,
     lost: float = 0.0,
     random: Random | None = None,
+    ahead: float = 0.0,
 ) -> Replayed:
     """Send a recording through, everything when it came; without these shares of spans and of lines.
 
-    `sampling` is what to decide by; all is kept without one.
+    `sampling` is what to decide by; all is kept without one. The processor's clock is `ahead` of Milvus' by so many seconds.
     """
     chance = random or Random(1)
     settings = sampling if sampling is not None else TailSamplingSettings.model_validate(KEEP_ALL)
@@ -110,9 +111,9 @@ def replay(
         for place, (at, lines) in enumerate(_batches([one for one in of_proxy if chance.random() >= lost])):
             events.append((at + _LOG_DELAY, place, True, _logs(lines)))
     events.sort()
-    replayed.clock.now = events[0][0] if events else 0.0
+    replayed.clock.now = events[0][0] + ahead if events else 0.0
     for at, _, is_log, content in events:
-        replayed.turn_to(at)
+        replayed.turn_to(at + ahead)
         if is_log:
             assert replayed.enrichment.access_log is not None
             replayed.enrichment.access_log.ingest(content)

@@ -132,7 +132,7 @@ def _listed(values: set[str]) -> str:
 
 def table() -> str:
     """The table in Markdown."""
-    versions = ("2.3.5", *VERSIONS)
+    versions = (*VERSIONS, "2.3.5")
     columns = [column(version) for version in versions]
     lines = [f"| | {' | '.join(versions)} |", "| --- " * (len(versions) + 1) + "|"]
     lines += [f"| {row} | {' | '.join(cells[row] for cells in columns)} |" for row in columns[0]]

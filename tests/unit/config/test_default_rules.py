@@ -1,4 +1,4 @@
-"""The built-in rules over small traces, with the names that Milvus 2.3.5 was seen to send."""
+"""The built-in rules: over small traces, with names that Milvus sends, and over recordings of an idle Milvus of each version."""
 
 from __future__ import annotations
 

@@ -92,6 +92,8 @@ class Line:
     """About how many characters its texts have."""
     number: int = 0
     """Counts the lines in the order in which they came."""
+    request: int = 0
+    """The same of the request that it came in: what comes in one is in the order of the log, requests may overtake each other."""
     claimed: bool = False
     """Whether the request has been found that it is about."""
     server: bytes | None = None

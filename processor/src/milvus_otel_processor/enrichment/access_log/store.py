@@ -59,7 +59,7 @@ class Store:
         self._arrivals: deque[tuple[float, Line]] = deque()
         self.size = 0
         """About how much memory the lines take; bytes."""
-        self._numbers = 0
+        self._numbers = self._requests = 0
         self._by_trace: dict[bytes, dict[int, Line]] = {}
         self._without_trace: set[int] = set()
         self._nameless = 0
@@ -79,6 +79,7 @@ class Store:
         """Take lines in, each once: a sender that was not answered sends again."""
         now = self._clock()
         too_old = now - self._hold()
+        self._requests += 1
         arrivals, rest = self._arrivals, iter(lines)
         while some := list(islice(rest, _LINES_PER_TURN)):
             with self._lock:
@@ -210,7 +211,7 @@ class Store:
             self._counts[DOUBLED] += 1
             return
         self._numbers += 1
-        line.number = self._numbers
+        line.number, line.request = self._numbers, self._requests
         if without_trace:
             self._without_trace.add(key)
             self._pool.add_line(line)

@@ -19,6 +19,7 @@ _CHANNEL_MARK, _EXCEPTION = b"-dml_", b"exception.message"
 _channel = re.compile(rb"-dml_\d+_(\d{1,19})v\d+").findall
 _not_found = re.compile(r"collection not found\[database=([^\]]*)\]\[collection=([^\]]*)\]").findall
 _ODD = 0.05  # how likely a failed request has no exception on its spans, or another, and a good one has one
+_UNFORESEEN = 0.002  # how likely it is none of several, or what speaks against all of them would count for nothing
 _COMPARED = 40  # characters of a message: filter expressions are cut out of those that we keep
 _WITH_TASK = 2  # spans: Milvus' own of the call, and one of the work that it does for it
 
@@ -83,7 +84,8 @@ class Evidence(NamedTuple):
     def weighed(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Return the candidates with the probabilities that they have in the light of these spans."""
         weights = [one.probability * self._likelihood(one.line.facts) for one in candidates]
-        none = max(0.0, 1 - sum(one.probability for one in candidates)) * (_ODD if self.messages else 1.0)
+        least = _UNFORESEEN if len(candidates) > 1 else 0.0
+        none = max(least, 1 - sum(one.probability for one in candidates)) * (_ODD if self.messages else 1.0)
         total = sum(weights) + none
         if not total:
             return ()

@@ -19,16 +19,18 @@ MOST = 48
 _MOST_LIKELY = 1e6
 
 
-def probabilities(ratios: Sequence[Sequence[float]], swaps: Sequence[float]) -> Table:
+def probabilities(ratios: Sequence[Sequence[float]], swaps: Sequence[float], unordered: Sequence[bool] = ()) -> Table:
     """Return for each line, and each call, the probability that they are of one request.
 
     `ratios[i][j]` is how much more likely line `i` and call `j` are of one request than each without the other; 0 where they cannot
-    be. `swaps[j]` is how likely the lines of call `j` and the next one were written the other way round, beside the right one.
+    be. `swaps[j]` is how likely the lines of call `j` and the next one were written the other way round, beside the right one;
+    `unordered[i]` says that nothing is known of the order of line `i` and the next one.
     """
     fits = [[min(ratio, _MOST_LIKELY) for ratio in row] for row in ratios]
     lines, calls = len(fits), len(fits[0])
-    ahead = _sums(fits, swaps)
-    behind = _sums([row[::-1] for row in reversed(fits)], swaps[::-1])
+    unordered = unordered or [False] * lines
+    ahead = _sums(fits, swaps, unordered)
+    behind = _sums([row[::-1] for row in reversed(fits)], swaps[::-1], unordered[: lines - 1][::-1])
     total = ahead[lines][calls]
     table = [
         [fit and fit * ahead[i][j] * behind[lines - i - 1][calls - j - 1] for j, fit in enumerate(row)]
@@ -38,13 +40,15 @@ def probabilities(ratios: Sequence[Sequence[float]], swaps: Sequence[float]) -> 
         for j in range(calls - 1):
             crossed = fits[i][j + 1] * fits[i + 1][j]
             if crossed:
-                weight = swaps[j] * crossed * ahead[i][j] * behind[lines - i - 2][calls - j - 2]
+                weight = (
+                    (1.0 if unordered[i] else swaps[j]) * crossed * ahead[i][j] * behind[lines - i - 2][calls - j - 2]
+                )
                 table[i][j + 1] += weight
                 table[i + 1][j] += weight
     return [[weight / total for weight in row] for row in table]
 
 
-def _sums(fits: Sequence[Sequence[float]], swaps: Sequence[float]) -> Table:
+def _sums(fits: Sequence[Sequence[float]], swaps: Sequence[float], unordered: Sequence[bool]) -> Table:
     """Return the sum over all alignments of the first `i` lines and the first `j` calls, at `[i][j]`."""
     calls = len(fits[0])
     table = [[1.0] * (calls + 1)]
@@ -58,7 +62,7 @@ def _sums(fits: Sequence[Sequence[float]], swaps: Sequence[float]) -> Table:
             if i and j:
                 crossed = row[j - 1] * fits[i - 1][j]
                 if crossed:
-                    left += swaps[j - 1] * crossed * table[i - 1][j - 1]
+                    left += (1.0 if unordered[i - 1] else swaps[j - 1]) * crossed * table[i - 1][j - 1]
             sums.append(left)
         table.append(sums)
     return table

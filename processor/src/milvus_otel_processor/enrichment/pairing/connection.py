@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.enrichment.pairing.alignment import MOST, probabilities
@@ -18,7 +18,7 @@ from milvus_otel_processor.enrichment.pairing.ordered import Ordered
 from milvus_otel_processor.spans.calls import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from milvus_otel_processor.enrichment.access_log.line import Line
 
@@ -181,6 +181,7 @@ class Connection:
         table = probabilities(
             [[ratios.get((id(line), call.span_id), 0.0) for call in calls] for line in lines],
             [swap(call.end, after.end) for call, after in pairwise(calls)],
+            [line.end == after.end and line.request != after.request for line, after in pairwise(lines)],
         )
         answers = {
             call.span_id: tuple(
@@ -221,13 +222,28 @@ class Connection:
                         calls[call.span_id] = call
                         new_calls.append(call)
             new_lines = []
-        return (
-            ratios,
-            sorted(lines.values(), key=lambda line: (line.end, line.number)),
-            sorted(calls.values(), key=lambda call: call.end),
-        )
+        by_end = sorted(calls.values(), key=lambda call: call.end)
+        return ratios, _in_order(lines.values(), by_end, ratios), by_end
 
     def _forget_answers(self) -> None:
         self._solved.clear()
         self._given.clear()
         self._solved_until = 0
+
+
+def _in_order(lines: Iterable[Line], calls: Sequence[Call], ratios: dict[tuple[int, bytes], float]) -> list[Line]:
+    """Return the lines in the order in which they were written, as far as that is known.
+
+    Those of one millisecond that came in several requests are put in the order of the calls that fit them best.
+    """
+    found: list[Line] = []
+    for _, group in groupby(sorted(lines, key=lambda line: (line.end, line.number)), lambda line: line.end):
+        same = list(group)
+        if len({line.request for line in same}) > 1:
+            best = {
+                id(line): max(calls, key=lambda call, line=line: ratios.get((id(line), call.span_id), 0.0)).end  # type: ignore[misc]
+                for line in same
+            }
+            same.sort(key=lambda line, best=best: best[id(line)])  # type: ignore[misc]
+        found += same
+    return found
