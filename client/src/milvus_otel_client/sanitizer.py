@@ -106,6 +106,13 @@ class _Reading:
     is_callable: bool = False
     """Whether the last token was a word that can be a function."""
     is_sign: bool = False
+    is_fresh: bool = True
+    """Whether nothing of the condition that comes next, between ``and`` and ``or``, was there yet."""
+    has_field: bool = False
+    """Whether this condition has a field, so that a bare word on the other side of a comparison is a literal."""
+    bare: int | None = None
+    """Where a word stands that is a condition by itself so far: what is left of ``name == Smith and Jones``, more often
+    than a boolean field."""
     says_something: bool = False
     """Whether there is more than a single operand: a lone word may be anything."""
 
@@ -129,7 +136,13 @@ class _Reading:
             raise _UnknownError
         return self._shown()
 
+    def _mask_bare_word(self) -> None:
+        if self.bare is not None:
+            self.out[self.bare] = "?"
+            self.bare = None
+
     def _shown(self) -> str:
+        self._mask_bare_word()
         return _MANY_LITERALS.sub("?", "".join(self.out))
 
     def _cut_off(self, token: re.Match[str]) -> str:
@@ -143,8 +156,11 @@ class _Reading:
         """Take an operand."""
         if not self.is_operand_next:
             raise _UnknownError
+        if is_field:
+            self.has_field = True
+            self.bare = len(self.out) if self.is_fresh else None
         self.out.append(shown)
-        self.is_operand_next = False
+        self.is_operand_next = self.is_fresh = False
         self.is_literal, self.is_field = is_literal, is_field
         self.is_sign = self.is_callable = False
 
@@ -155,6 +171,7 @@ class _Reading:
         self.out.append(shown)
         self.is_operand_next = self.says_something = True
         self.are_words_literals = are_words_literals
+        self.bare = None
         self.is_field = self.is_callable = self.is_sign = False
 
     def take_space(self, _text: str) -> None:
@@ -175,7 +192,9 @@ class _Reading:
         self._take("?", is_literal=True)
 
     def take_and_or(self, word: str) -> None:
+        self._mask_bare_word()
         self._join(word, are_words_literals=self._are_words_literals_here())
+        self.is_fresh, self.has_field = True, False
 
     def take_in_like(self, word: str) -> None:
         self._join(word, are_words_literals=True)
@@ -186,16 +205,18 @@ class _Reading:
             raise _UnknownError
         self.out.append(word)
         self.says_something = True
+        self.is_fresh = False
 
     def take_not(self, word: str) -> None:
         """Take ``not`` before an operand, or inside ``not in`` and ``is not null``."""
         self.out.append(word)
         self.says_something = True
-        self.is_field = self.is_callable = False
+        self.is_field = self.is_callable = self.is_fresh = False
 
     def take_is_null(self, word: str) -> None:
         if self.is_operand_next:
             raise _UnknownError
+        self.bare = None
         self.take_not(word)
 
     def take_list(self, text: str) -> None:
@@ -204,6 +225,7 @@ class _Reading:
         elif self.is_field:
             self.out.append(text if _KEY.fullmatch(text) else "[?]")
             self.is_callable = False
+            self.bare = None
         else:
             raise _UnknownError
 
@@ -219,7 +241,7 @@ class _Reading:
         self._take(text, is_literal=True)
 
     def take_comparison(self, text: str) -> None:
-        self._join(text, are_words_literals=not self.is_literal)
+        self._join(text, are_words_literals=self.has_field or not self.is_literal)
 
     def take_logic(self, text: str) -> None:
         self.take_and_or(text)
@@ -230,6 +252,7 @@ class _Reading:
         elif text in "+-":
             self.out.append(text)
             self.is_sign = True
+            self.is_fresh = False
         else:
             raise _UnknownError
 
@@ -237,7 +260,7 @@ class _Reading:
         if not self.is_operand_next:
             raise _UnknownError
         self.out.append(text)
-        self.is_sign = False
+        self.is_sign = self.is_fresh = False
 
     def take_open(self, bracket: str) -> None:
         is_subscript = bracket == "[" and self.is_field
@@ -248,7 +271,10 @@ class _Reading:
         self.are_words_literals = self.are_words_literals or bracket == "["
         self.says_something = self.says_something or is_call
         self.out.append(bracket)
+        self.bare = None
         self.is_operand_next = True
+        self.is_fresh = not (is_subscript or is_call or self.are_words_literals)
+        self.has_field = False
         self.is_field = self.is_callable = self.is_sign = False
 
     def take_close(self, bracket: str) -> None:
@@ -258,7 +284,9 @@ class _Reading:
         opened, self.are_words_literals = self.around.pop()
         if opened + bracket not in ("()", "[]"):
             raise _UnknownError
+        self._mask_bare_word()
         self.out.append(bracket)
+        self.has_field = True
         self.is_operand_next = self.is_literal = self.is_callable = False
         self.is_field = bracket == "]"
 
