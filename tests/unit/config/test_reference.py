@@ -51,7 +51,8 @@ def test_a_key_that_is_required_in_a_block_alone_says_so() -> None:
 
 def every_model(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for model in base.__subclasses__():
-        if model.__module__.startswith("milvus_otel_processor"):
+        # Tests of rules are not part of the configuration.
+        if model.__module__.startswith("milvus_otel_processor") and ".expectations." not in model.__module__:
             yield model
             yield from every_model(model)
 
