@@ -40,7 +40,7 @@ WAIT, PERIOD = 0.1, 0.005
 def milvus_with(collections: int) -> Iterator[int]:
     """The port on which something answers in Milvus' place, for so many collections.
 
-    In this process no garbage is collected meanwhile, as in `milvus-otel run`: what else is in it would be looked through.
+    In this process no garbage is collected meanwhile, nor often in `milvus-otel run`: what else is in it would be looked through.
     """
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()

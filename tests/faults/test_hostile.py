@@ -11,3 +11,4 @@ def test_mutated_requests_are_answered_and_every_span_is_in_one_place(tmp_path: 
     assert set(outcome.answers) == {"OK", "INVALID_ARGUMENT"}, outcome
     assert outcome.unbalanced == []
     assert outcome.tracebacks == 0
+    assert outcome.resident_mib[-1] - outcome.resident_mib[3] < 8, outcome.resident_mib

@@ -59,6 +59,8 @@ _log = logging.getLogger(__name__)
 _RECEIVER_SHARE = 0.25  # of the time there is for stopping, for requests under way
 _EXPORTER_SHARE = 0.125  # likewise, for what the last decisions kept
 
+_YOUNG_OBJECTS, _GENERATIONS = 10_000, (20, 50)
+"""From how many new objects on, beyond those that went, they are looked through for cycles; and how often older ones are."""
 _PATIENCE, _LONGEST_PATIENCE = 2.0, 30.0
 """Seconds that senders are refused beyond the time that traces wait, in which some must have been decided, and for how much of
 that time."""
@@ -408,11 +410,12 @@ def _storage(settings: FileStorageSettings | None, clock: Callable[[], float]) -
 
 
 def tune_garbage_collection() -> None:
-    """Turn Python's cyclic garbage collector off, for a program that is this service alone.
+    """Have Python's cyclic garbage collector look less often, for a program that is this service alone.
 
-    Waiting traces are many containers without cycles: to look through them again and again is a seventh of all that the
-    service costs, and neither a request nor a decision leaves a cycle behind (measured: docs/decisions.md).
+    Waiting traces are many containers without cycles: to look through them again and again was a seventh of all that the service
+    costs (measured: docs/decisions.md). It cannot be off: each request leaves a small cycle in `grpc.aio`, and one that is
+    refused leaves a large one with all of the request in it, so that a stranger's broken requests would use up the memory.
     """
     gc.collect()
     gc.freeze()
-    gc.disable()
+    gc.set_threshold(_YOUNG_OBJECTS, *_GENERATIONS)
