@@ -15,6 +15,7 @@ def is_wanted(trace: Trace, wanted: Wanted) -> bool:
         or (wanted.duration is not None and duration >= wanted.duration)
         or any(trace.id_hash(basis) <= greatest for basis, greatest in wanted.hashes)
         or (wanted.roots and trace.asked)
+        or (wanted.rootless and not trace.roots)
         or any(map(trace.may_hold, wanted.texts))
         or (wanted.of_group is not None and any(map(wanted.of_group, trace.distinct_groups)))
     )

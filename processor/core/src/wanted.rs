@@ -125,6 +125,7 @@ impl Wanted {
             duration: wanted.getattr("duration")?.extract()?,
             hashes: wanted.getattr("hashes")?.extract()?,
             roots: wanted.getattr("roots")?.extract()?,
+            rootless: wanted.getattr("rootless")?.extract()?,
             texts: any(&texts)?,
             calls: calls.as_ref().map(wanted_calls).transpose()?,
         };

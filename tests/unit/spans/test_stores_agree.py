@@ -107,6 +107,7 @@ class Both:
             duration=self.random.choice((None, 500_000_000)),
             hashes=((7, self.random.randrange(1 << 64)),) if self.random.random() < 0.5 else (),
             roots=self.random.random() < 0.5,
+            rootless=self.random.random() < 0.3,
             texts=frozenset(self.random.sample(TEXTS, self.random.randrange(4))),
             of_group=self.random.choice((None, lambda group: b"service-2" in group.resource)),
         )

@@ -22,6 +22,8 @@ pub struct Facts {
     pub statuses: u8,
     /// Whether the heads of all spans are valid.
     pub sound: bool,
+    /// Whether a root is there.
+    pub rooted: bool,
     /// Whether rules on the names of roots have to be asked.
     pub asked: bool,
     pub count: u32,
@@ -31,7 +33,17 @@ pub struct Facts {
 
 impl Default for Facts {
     fn default() -> Self {
-        Facts { arrived: 0.0, start: u64::MAX, end: 0, statuses: 0, sound: true, asked: false, count: 0, size: 0 }
+        Facts {
+            arrived: 0.0,
+            start: u64::MAX,
+            end: 0,
+            statuses: 0,
+            sound: true,
+            rooted: false,
+            asked: false,
+            count: 0,
+            size: 0,
+        }
     }
 }
 
@@ -46,6 +58,7 @@ impl Facts {
         };
         self.start = self.start.min(head.start);
         self.end = self.end.max(head.end);
+        self.rooted |= head.is_root(span);
         self.statuses |= status_bit(head.status.into());
     }
 }

@@ -16,6 +16,8 @@ pub struct Wanted {
     pub hashes: Vec<(u64, u64)>,
     /// A root whose name rules have to be asked about.
     pub roots: bool,
+    /// No root.
+    pub rootless: bool,
     pub texts: AnyOf,
     pub calls: Option<WantedCalls>,
 }
@@ -34,6 +36,7 @@ impl Wanted {
     pub fn by_facts<G>(&self, trace: &Trace<G>) -> bool {
         !trace.is_as_it_came()
             || (self.roots && trace.facts.asked)
+            || (self.rootless && !trace.facts.rooted)
             || trace.has_status(&self.statuses) != Some(false)
             || self.duration.is_some_and(|least| trace.duration().is_none_or(|duration| duration >= least))
             || self.hashes.iter().any(|(basis, greatest)| trace.id_hash(*basis) <= *greatest)

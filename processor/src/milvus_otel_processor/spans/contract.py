@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 5
+CONTRACT: Final = 6
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -288,6 +288,8 @@ class Wanted(NamedTuple):
     """A hash of its id, going on from the first number, that is not above the second; see `Trace.id_hash`."""
     roots: bool = False
     """Whether it is `asked`."""
+    rootless: bool = False
+    """Whether it has no root."""
     texts: frozenset[bytes] = frozenset()
     """Bytes that its spans hold."""
     of_group: Callable[[Group], bool] | None = None

@@ -22,6 +22,11 @@ PRODUCTS: dict[str, object] = {
 }
 NAMED: dict[str, object] = {"name": "named", "type": "collection", "collection": {"names": ["products"]}}
 FAILED: dict[str, object] = {"name": "failed", "type": "milvus_error"}
+ROOTLESS: dict[str, object] = {
+    "name": "rootless",
+    "type": "span_name",
+    "span_name": {"names": ["^"], "enabled_regex_matching": True, "root_only": True, "invert_match": True},
+}
 LIMIT: dict[str, object] = {"name": "limit", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 5}}
 REST: dict[str, object] = {"name": "rest", "type": "always_sample"}
 
@@ -33,6 +38,7 @@ def test_what_no_rule_wants_no_rule_samples() -> None:
     several = list(blocks(13, 40))
     alone = [[policy] for block in several for policy in block]
     all_blocks: list[list[dict[str, object]]] = [*several, *alone, [ERRORS, SLOW, TENTH, PRODUCTS, NAMED, FAILED]]
+    all_blocks.append([ROOTLESS])
     for block in all_blocks:
         sampler = Sampler(sampling(*block), CLOCK)
         wanted = sampler.wants(roots_are_asked=False)

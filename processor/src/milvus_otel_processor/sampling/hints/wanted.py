@@ -42,6 +42,7 @@ def together(all_wanted: Iterable[Wanted]) -> Wanted | None:
         duration=min(durations, default=None),
         hashes=tuple(pair for one in some for pair in one.hashes),
         roots=any(one.roots for one in some),
+        rootless=any(one.rootless for one in some),
         texts=frozenset[bytes]().union(*(one.texts for one in some)),
         of_group=_any_of([one.of_group for one in some if one.of_group is not None]),
         calls=calls[0] if calls else None,

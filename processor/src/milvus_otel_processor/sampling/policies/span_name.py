@@ -12,6 +12,7 @@ from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.contract import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace
 
 _CACHE_SIZE = 4096  # of answers: names of spans are few, but some hold a collection's id
+
+
+_ANY = frozenset(("^", ".*", "^.*", "^.*$"))
+"""Expressions that match every name."""
 
 
 class SpanNameSettings(Settings):
@@ -58,6 +63,14 @@ class SpanName(Evaluator):
         self.matches = self._matches if settings.except_names else self._names
         self._root_only = settings.root_only
         self._found, self._not_found = answers(invert_match=settings.invert_match)
+        if (
+            settings.root_only
+            and settings.invert_match
+            and regex
+            and _ANY & {*settings.names}
+            and not settings.except_names
+        ):
+            self.wanted = Wanted(rootless=True)
         # Such a name settles the answer, whatever else arrives.
         self.root_matches = self.matches if settings.root_only and not settings.invert_match else None
 
