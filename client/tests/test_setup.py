@@ -132,6 +132,14 @@ milvus_otel_client.setup("shop", endpoint="http://other:4317")
     assert line.endswith("not used: endpoint (OTEL_TRACES_EXPORTER or the protocol has no use for it)")
 
 
+def test_a_standard_boolean_that_is_neither_true_nor_false_is_named(milvus: FakeMilvus) -> None:
+    code = "import milvus_otel_client; milvus_otel_client.setup(exit_timeout=0)"
+    variables = {"OTEL_SDK_DISABLED": "1", "OTEL_EXPORTER_OTLP_INSECURE": "TRUE", "OTEL_TRACES_EXPORTER": "none"}
+    assert _warnings(code, milvus, **variables) == [
+        "WARNING milvus_otel_client.environment: OTEL_SDK_DISABLED='1': expected true or false; the default is taken: false"
+    ]
+
+
 def test_eight_threads_that_set_up_at_once_do_it_once(milvus: FakeMilvus, receiver: Receiver) -> None:
     code = f"""
 import threading

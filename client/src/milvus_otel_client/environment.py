@@ -40,6 +40,14 @@ def boolean(variable: str, *, default: bool) -> bool:
     return default
 
 
+def tell_misspelt_booleans(variables: Iterable[str]) -> None:
+    """Warn of those variables that are neither ``true`` nor ``false``: OpenTelemetry takes anything else for ``false``."""
+    for variable in variables:
+        value = text(variable)
+        if value and value.lower() not in ("true", "false"):
+            _logger.warning("%s=%r: expected true or false; the default is taken: false", variable, value)
+
+
 def seconds(variable: str, *, default: float) -> float:
     """Return the value of a variable that is a number of seconds, 0 or more."""
     value = text(variable)

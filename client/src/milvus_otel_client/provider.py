@@ -17,6 +17,9 @@ from opentelemetry.sdk.environment_variables import (
     OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
     OTEL_BSP_MAX_QUEUE_SIZE,
     OTEL_BSP_SCHEDULE_DELAY,
+    OTEL_EXPORTER_OTLP_INSECURE,
+    OTEL_EXPORTER_OTLP_TRACES_INSECURE,
+    OTEL_SDK_DISABLED,
 )
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
@@ -48,6 +51,7 @@ _BATCH_VARIABLES = (
     OTEL_BSP_MAX_QUEUE_SIZE,
     OTEL_BSP_SCHEDULE_DELAY,
 )
+_BOOLEAN_VARIABLES = (OTEL_SDK_DISABLED, OTEL_EXPORTER_OTLP_INSECURE, OTEL_EXPORTER_OTLP_TRACES_INSECURE)
 _BATCH_DEFAULTS = (2048, 5000, 512, 30_000)
 """The SDK's: spans in the queue, milliseconds between batches, spans in a batch, milliseconds for a batch."""
 _PROVIDER_ARGUMENTS = {
@@ -175,6 +179,7 @@ class _Setup:
                 _PROVIDER_ARGUMENTS, f"{'an earlier setup' if is_ours else 'the application'} has set a provider"
             )
             return provider
+        environment.tell_misspelt_booleans(_BOOLEAN_VARIABLES)
         ours = TracerProvider(resource=self._resource(), shutdown_on_exit=False)
         self._used |= {"service_name", "resource_attributes"}
         end = self._end()
