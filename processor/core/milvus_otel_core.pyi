@@ -4,9 +4,10 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from milvus_otel_processor.spans.contract import Arrived, StoreSettings, Taken, Trace, Wanted
+from milvus_otel_processor.spans.contract import Arrived, StoreSettings, Taken, Trace
 from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.schema import AnyValue, Event
+from milvus_otel_processor.spans.wanted import Wanted
 
 __version__: str
 CONTRACT: int

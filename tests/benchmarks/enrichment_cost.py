@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
-from milvus_otel_processor.service.service import tune_garbage_collection
+from milvus_otel_processor.service.garbage import tune_garbage_collection
 from milvus_otel_processor.telemetry.counters import Telemetry
 
 from tests.support import recorded_enrichment as recorded

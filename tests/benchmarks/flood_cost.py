@@ -17,7 +17,7 @@ import time
 from random import Random
 
 from milvus_otel_processor.config import load_config
-from milvus_otel_processor.service.service import tune_garbage_collection
+from milvus_otel_processor.service.garbage import tune_garbage_collection
 from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from itertools import chain
 
-from milvus_otel_processor.service.service import tune_garbage_collection
+from milvus_otel_processor.service.garbage import tune_garbage_collection
 
 from tests.benchmarks.load import busy, repeated, spans_in
 from tests.support.harness import Harness, sampling

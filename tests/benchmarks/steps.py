@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.sampling.policies.base import Clock
 from milvus_otel_processor.service.assemble import assemble
-from milvus_otel_processor.service.service import tune_garbage_collection
+from milvus_otel_processor.service.garbage import tune_garbage_collection
 from milvus_otel_processor.spans import stores
 from milvus_otel_processor.telemetry.counters import Telemetry
 from ruamel.yaml import YAML

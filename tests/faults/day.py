@@ -14,7 +14,7 @@ from typing import NamedTuple
 from milvus_otel_processor.config import load_config
 from milvus_otel_processor.memory.decisions import decision_memory
 from milvus_otel_processor.memory.limit import resident_memory
-from milvus_otel_processor.service.service import tune_garbage_collection
+from milvus_otel_processor.service.garbage import tune_garbage_collection
 from milvus_otel_processor.telemetry.counters import Telemetry
 
 from tests.benchmarks.enrichment_cost import Nowhere, fresh_round

@@ -1,7 +1,8 @@
 """What makes a trace wanted, said once more in plain words: what stores and hints are compared with."""
 
-from milvus_otel_processor.spans.contract import Trace, Wanted
+from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.schema import DecodeError
+from milvus_otel_processor.spans.wanted import Wanted
 
 
 def is_wanted(trace: Trace, wanted: Wanted) -> bool:

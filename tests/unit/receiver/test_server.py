@@ -12,7 +12,8 @@ from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.receiver.exports import FailedRequestError, RefusedForNowError
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import TRACE_SERVICE, traces
-from milvus_otel_processor.service.service import Service, StartError
+from milvus_otel_processor.service.making import StartError
+from milvus_otel_processor.service.service import Service
 from milvus_otel_processor.telemetry.counters import Refused, Telemetry
 from milvus_otel_processor.telemetry.faults import FaultLog
 

@@ -7,7 +7,8 @@ import grpc
 import pytest
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
-from milvus_otel_processor.service.service import Service, StartError
+from milvus_otel_processor.service.making import StartError
+from milvus_otel_processor.service.service import Service
 
 from tests.peers.otlp_sink import otlp_sink
 from tests.peers.waiting import wait_until

@@ -8,19 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from milvus_otel_processor.spans import contract
-from milvus_otel_processor.spans.contract import (
-    CONTRACT,
-    Arrived,
-    CallMarks,
-    Head,
-    Status,
-    Store,
-    StoreSettings,
-    Taken,
-    Trace,
-    Wanted,
-    WantedCalls,
-)
+from milvus_otel_processor.spans.contract import CONTRACT, Arrived, Head, Status, Store, StoreSettings, Taken, Trace
+from milvus_otel_processor.spans.wanted import CallMarks, Wanted, WantedCalls
 
 RUST = Path("processor/core/src/lib.rs")
 NATIVE = Path("processor/src/milvus_otel_processor/spans/native.py")

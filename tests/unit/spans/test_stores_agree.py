@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from milvus_otel_processor.spans.attributes import Encoded, span_attribute
-from milvus_otel_processor.spans.contract import ASK, Arrived, Store, StoreSettings, Trace, Wanted
+from milvus_otel_processor.spans.contract import ASK, Arrived, Store, StoreSettings, Trace
 from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
 from milvus_otel_processor.spans.store import ReferenceStore
+from milvus_otel_processor.spans.wanted import Wanted
 
 from tests.support.observed import MALFORMED, answer, observed
 from tests.support.traffic import KEYS, NAMES, TRACES, mutated, request, with_malformed_spans

@@ -10,7 +10,8 @@ from milvus_otel_processor.enrichment.access_log import store
 from milvus_otel_processor.enrichment.settings import SOURCES
 from milvus_otel_processor.pipeline import early, late
 from milvus_otel_processor.sampling.decision import Decision
-from milvus_otel_processor.service.service import Service, StartError
+from milvus_otel_processor.service.making import StartError
+from milvus_otel_processor.service.service import Service
 from milvus_otel_processor.telemetry import metrics, reasons
 from milvus_otel_processor.telemetry.counters import Amount, Histogram, Lost, Snapshot, Telemetry
 from milvus_otel_processor.telemetry.instruments import METRICS

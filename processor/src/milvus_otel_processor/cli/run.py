@@ -14,8 +14,10 @@ import click
 from milvus_otel_processor.cli.options import config_options, load_for_start_or_exit
 from milvus_otel_processor.config import last_good, load_config
 from milvus_otel_processor.memory.allocator import tune_allocator
+from milvus_otel_processor.service.garbage import tune_garbage_collection
+from milvus_otel_processor.service.making import StartError
 from milvus_otel_processor.service.reload import Reloader, WatchedFiles
-from milvus_otel_processor.service.service import Service, StartError, tune_garbage_collection
+from milvus_otel_processor.service.service import Service
 from milvus_otel_processor.service.signals import Signals
 from milvus_otel_processor.spans.stores import chosen
 from milvus_otel_processor.telemetry.log import flush_log, log_to_stderr

@@ -20,7 +20,8 @@ from milvus_otel_processor.demo.serve import serve_until_interrupted
 from milvus_otel_processor.demo.sink import Sink
 from milvus_otel_processor.demo.steps import step
 from milvus_otel_processor.enrichment import catalogue
-from milvus_otel_processor.service.service import Service, StartError
+from milvus_otel_processor.service.making import StartError
+from milvus_otel_processor.service.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

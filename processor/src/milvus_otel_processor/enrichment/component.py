@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
     from milvus_otel_processor.enrichment.sources.base import Source
     from milvus_otel_processor.spans.attributes import Encoded
-    from milvus_otel_processor.spans.contract import Trace, Wanted
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.wanted import Wanted
     from milvus_otel_processor.telemetry.counters import Telemetry
     from milvus_otel_processor.tls import ClientCertificates
 

@@ -17,7 +17,7 @@ from milvus_otel_processor.enrichment.grpc_status import (
 from milvus_otel_processor.enrichment.requests import CALLS, find_requests, is_milvus, may_hold_requests
 from milvus_otel_processor.enrichment.sources.channel import MARK
 from milvus_otel_processor.enrichment.sources.client import COLLECTION_KEYS
-from milvus_otel_processor.spans.contract import Wanted, WantedCalls
+from milvus_otel_processor.spans.wanted import Wanted, WantedCalls
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.enrichment import rest
 from milvus_otel_processor.enrichment.facts import MILVUS
 from milvus_otel_processor.remembering import remember
-from milvus_otel_processor.spans.contract import CallMarks
 from milvus_otel_processor.spans.span import NO_PARENT
+from milvus_otel_processor.spans.wanted import CallMarks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

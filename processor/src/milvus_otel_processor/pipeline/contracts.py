@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from milvus_otel_processor.spans.attributes import Encoded
-    from milvus_otel_processor.spans.contract import Trace, Wanted
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.wanted import Wanted
 
 
 class Stage(Protocol):

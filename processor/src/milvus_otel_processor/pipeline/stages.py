@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.pipeline.contracts import Stage
     from milvus_otel_processor.spans.attributes import Encoded
-    from milvus_otel_processor.spans.contract import Trace, Wanted
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.wanted import Wanted
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 _log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.sampling.hints.wanted import together
-from milvus_otel_processor.spans.contract import Wanted
 from milvus_otel_processor.spans.fnv import fnv1a
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from milvus_otel_processor.pipeline.stages import Stages

@@ -12,8 +12,9 @@ from milvus_otel_processor.spans.schema import DecodeError
 if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.contract import Trace, Wanted
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.wanted import Wanted
 
 PASSED = Verdict(Decision.SAMPLED, None)
 """The verdict over every trace where no sampling is configured."""

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.contract import Trace, Wanted
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.wanted import Wanted
 
 _log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.page.witness import Witness
     from milvus_otel_processor.pipeline.pipeline import Pipeline
     from milvus_otel_processor.service.admission import Admission
-    from milvus_otel_processor.service.service import Configuration
+    from milvus_otel_processor.service.making import Configuration
 
 
 class Parts(NamedTuple):

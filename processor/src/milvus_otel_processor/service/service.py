@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from threading import Event, Thread
 from time import monotonic, time_ns
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.enrichment.sources.custom import SourceError
-from milvus_otel_processor.exporter.exporter import OtlpExporter
-from milvus_otel_processor.extensions.bearer_token import BearerToken
 from milvus_otel_processor.memory.decisions import decision_memory
 from milvus_otel_processor.memory.limiter import MemoryLimiter
 from milvus_otel_processor.page.page import PageError
@@ -25,14 +22,12 @@ from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.policies.drop import DropPolicy
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.service.admission import Admission
-from milvus_otel_processor.service.assemble import Assembled, Processors, assemble, redacts
-from milvus_otel_processor.service.credentials import Credentials, Followed, roles
+from milvus_otel_processor.service.assemble import Assembled, assemble
+from milvus_otel_processor.service.credentials import Credentials, Followed
 from milvus_otel_processor.service.durable import Durable
+from milvus_otel_processor.service.making import StartError, certificate_files, make_exporter, make_storage, make_token
 from milvus_otel_processor.service.page import Parts, make_page
-from milvus_otel_processor.spans.groups import join_traces
-from milvus_otel_processor.spans.stores import StoreError, joiner
-from milvus_otel_processor.storage.folder import StorageError
-from milvus_otel_processor.storage.storage import Storage
+from milvus_otel_processor.spans.stores import StoreError
 from milvus_otel_processor.telemetry.counters import Telemetry
 from milvus_otel_processor.web.health import health_routes
 from milvus_otel_processor.web.metrics import metrics_routes
@@ -44,23 +39,15 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.access_log.logs import AccessLog
     from milvus_otel_processor.enrichment.component import Enrichment
-    from milvus_otel_processor.exporter.settings import ExporterSettings
-    from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
-    from milvus_otel_processor.memory.settings import MemoryLimiterSettings
-    from milvus_otel_processor.page.settings import PageSettings
-    from milvus_otel_processor.receiver.settings import ReceiverSettings
+    from milvus_otel_processor.extensions.bearer_token import BearerToken
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.stores import StoreKind
-    from milvus_otel_processor.storage.settings import FileStorageSettings
-    from milvus_otel_processor.telemetry.settings import MetricsSettings
+    from milvus_otel_processor.service.making import Configuration
 
 _log = logging.getLogger(__name__)
 
 _RECEIVER_SHARE = 0.25  # of the time there is for stopping, for requests under way
 _EXPORTER_SHARE = 0.125  # likewise, for what the last decisions kept
 
-_YOUNG_OBJECTS, _GENERATIONS = 10_000, (20, 50)
-"""From how many new objects on, beyond those that went, they are looked through for cycles; and how often older ones are."""
 _PATIENCE, _LONGEST_PATIENCE = 2.0, 30.0
 """Seconds that senders are refused beyond the time that traces wait, in which some must have been decided, and for how much of
 that time."""
@@ -68,54 +55,6 @@ _NANOSECONDS = 1e9
 _RELIEVED = 0.9  # of the memory there is
 _TIGHT = 0.8
 """Of the memory there is, above which what is only there to be looked at is forgotten."""
-
-
-class Configuration(Processors, Protocol):
-    """What a service is made from: the settings of the components that its pipeline has."""
-
-    @property
-    def store(self) -> StoreKind:
-        """What holds waiting spans."""
-
-    @property
-    def receiver(self) -> ReceiverSettings:
-        """The `otlp` receiver."""
-
-    @property
-    def exporter(self) -> ExporterSettings:
-        """The `otlp` exporter."""
-
-    @property
-    def memory_limiter(self) -> MemoryLimiterSettings:
-        """How much memory all of it may take."""
-
-    @property
-    def authenticator(self) -> BearerTokenSettings | None:
-        """The token that senders have to show, if any."""
-
-    @property
-    def exporter_authenticator(self) -> BearerTokenSettings | None:
-        """The token that the exporter shows, if any."""
-
-    @property
-    def file_storage(self) -> FileStorageSettings | None:
-        """What it keeps on disk, if anything."""
-
-    @property
-    def metrics(self) -> MetricsSettings:
-        """The processor's own metrics."""
-
-    @property
-    def page(self) -> PageSettings | None:
-        """The live page and its API, if there is one."""
-
-    @property
-    def page_authenticator(self) -> BearerTokenSettings | None:
-        """The token that has to be shown to the page's API, if any."""
-
-
-class StartError(Exception):
-    """The service cannot start; the message says why and what can be done."""
 
 
 class Service:
@@ -130,10 +69,10 @@ class Service:
         self.telemetry = Telemetry()
         self.endpoint = config.receiver.protocols.grpc.endpoint
         """Where spans are received, as `host:port`; once started, with the port that was bound."""
-        storage = _storage(config.file_storage, clock)
-        self._own_token = _token(config.exporter_authenticator)
+        storage = make_storage(config.file_storage, clock)
+        self._own_token = make_token(config.exporter_authenticator)
         try:
-            self._exporter = _exporter(config, self.telemetry, clock, storage, self._own_token)
+            self._exporter = make_exporter(config, self.telemetry, clock, storage, self._own_token)
         except StoreError as error:
             raise StartError(str(error)) from None
         except CertificateError as error:
@@ -151,7 +90,7 @@ class Service:
         if self._witness is not None:
             parts.append(self._witness.memory)
         self._limiter = MemoryLimiter(config.memory_limiter.limit(), parts)
-        shown = _token(config.authenticator)
+        shown = make_token(config.authenticator)
         self._admission = Admission(self._limiter, clock, authenticates=shown.is_shown if shown is not None else None)
         self._durable = None
         if storage is not None:
@@ -166,7 +105,7 @@ class Service:
             ready=lambda: self._admission.ready,
             rules_are_current=self._rules_are_current,
         )
-        self._credentials = Credentials(self._followed(shown, enrichment), _certificates(config), clock)
+        self._credentials = Credentials(self._followed(shown, enrichment), certificate_files(config), clock)
         self.reloaded(1)
         self._tell_rules(config.tail_sampling)
         self.telemetry.watch(
@@ -189,7 +128,7 @@ class Service:
         self._page = None
         if config.page is not None and self._witness is not None:
             parts_of_service = Parts(self._witness, self._admission, self._pipeline, self._limiter, clock)
-            self._page = make_page(config, config.page, parts_of_service, source, _token(config.page_authenticator))
+            self._page = make_page(config, config.page, parts_of_service, source, make_token(config.page_authenticator))
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
@@ -363,59 +302,3 @@ class Service:
         patience = min(self._store.wait, _LONGEST_PATIENCE) + _PATIENCE
         if self._admission.seconds_refusing() > patience:
             self._pipeline.decide_oldest(lambda: self._limiter.used > self._limiter.budget * _RELIEVED)
-
-
-def _token(settings: BearerTokenSettings | None) -> BearerToken | None:
-    if settings is None:
-        return None
-    try:
-        return BearerToken(settings)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise StartError(f"extensions.bearertokenauth.filename: cannot read {settings.filename}: {reason}") from None
-
-
-def _certificates(config: Configuration) -> dict[str, str]:
-    tls, milvus = config.receiver.protocols.grpc.tls, config.milvus
-    return {
-        **(roles("receiver", tls.named()) if tls is not None else {}),
-        **roles("exporter", config.exporter.tls.named()),
-        **(roles("milvus", milvus.tls.named()) if milvus is not None else {}),
-    }
-
-
-def _exporter(
-    config: Configuration,
-    telemetry: Telemetry,
-    clock: Callable[[], float],
-    storage: Storage | None,
-    token: BearerToken | None,
-) -> OtlpExporter:
-    return OtlpExporter(
-        config.exporter,
-        telemetry,
-        clock=clock,
-        join_traces=join_traces if redacts(config) else joiner(config.store),
-        outbox=storage.outbox if storage is not None else None,
-        on_out=storage.sent.add if storage is not None else lambda _: None,
-        token=token.header if token is not None else None,
-    )
-
-
-def _storage(settings: FileStorageSettings | None, clock: Callable[[], float]) -> Storage | None:
-    try:
-        return Storage(settings, clock) if settings is not None else None
-    except StorageError as error:
-        raise StartError(f"extensions.file_storage.directory: {error}") from None
-
-
-def tune_garbage_collection() -> None:
-    """Have Python's cyclic garbage collector look less often, for a program that is this service alone.
-
-    Waiting traces are many containers without cycles: to look through them again and again was a seventh of all that the service
-    costs (measured: docs/decisions.md). It cannot be off: each request leaves a small cycle in `grpc.aio`, and one that is
-    refused leaves a large one with all of the request in it, so that a stranger's broken requests would use up the memory.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, *_GENERATIONS)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue, Event
+    from milvus_otel_processor.spans.wanted import CallMarks, PlainCall, Wanted
 
     OfRoot = Callable[..., object | None]
 
@@ -236,65 +237,6 @@ class Trace(Protocol):
 
     def release(self) -> None:
         """Give back the memory for all that was decoded, and for spans as they came: the decision is made, what is left waits."""
-
-
-PlainCall = tuple["int | None", int, bytes, "Sequence[int]"]
-"""A call: the places of the caller's span, if it is there, and of the service's own, the name of that, and the places of the spans
-that are beside the call. All others are below it."""
-
-
-class CallMarks(NamedTuple):
-    """How the calls of a gRPC service are told from other spans, and in which traces that is not plain.
-
-    Made once, not each time.
-    """
-
-    service: bytes
-    """Its full name: what the spans of a call are named by, and hold, whoever made them."""
-    parts: bytes
-    """What the names of spans hold that are calls of other services."""
-    others: frozenset[bytes]
-    """What a trace holds in which other spans may be requests as well."""
-    roots: bytes
-    """How the name of a root begins that may be one as well."""
-    is_own: Callable[[Group], bool]
-    """Whether spans of this group are the service's own."""
-
-
-class WantedCalls(NamedTuple):
-    """A trace about a call is wanted where it has one of these; so is one in which calls are not plain."""
-
-    marks: CallMarks
-    texts: frozenset[bytes]
-    """Bytes that its spans hold."""
-    key: bytes
-    values: frozenset[bytes]
-    """An attribute with this key, and another value, encoded, than these."""
-    is_known: Callable[[bytes], bool]
-    """Whether more is known of the trace with this id: asked of every trace that would not be wanted."""
-
-
-class Wanted(NamedTuple):
-    """What a trace has to have for anyone to look at it at its decision: it is wanted where it has one of these.
-
-    Made once, not each time. A trace with a malformed head is always wanted.
-    """
-
-    statuses: frozenset[int] = frozenset()
-    """A span with a status of this code."""
-    duration: int | None = None
-    """At least so many nanoseconds from the earliest start to the latest end."""
-    hashes: tuple[tuple[int, int], ...] = ()
-    """A hash of its id, going on from the first number, that is not above the second; see `Trace.id_hash`."""
-    roots: bool = False
-    """Whether it is `asked`."""
-    rootless: bool = False
-    """Whether it has no root."""
-    texts: frozenset[bytes] = frozenset()
-    """Bytes that its spans hold."""
-    of_group: Callable[[Group], bool] | None = None
-    """A span of such a group. Asked once of each group, so its answers may not change."""
-    calls: WantedCalls | None = None
 
 
 class Taken(NamedTuple):

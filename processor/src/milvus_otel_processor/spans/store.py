@@ -16,8 +16,9 @@ from milvus_otel_processor.spans.trace import ReferenceTrace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from milvus_otel_processor.spans.contract import OfRoot, StoreSettings, Trace, Wanted
+    from milvus_otel_processor.spans.contract import OfRoot, StoreSettings, Trace
     from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.wanted import Wanted
 
 Entry = list[Any]
 """A trace that waits: when its first span came, the group and the bytes of that, then of the second, and so on. One flat list costs

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milvus_otel_processor.spans.attributes import Encoded
-    from milvus_otel_processor.spans.contract import CallMarks
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue, Event, Head
+    from milvus_otel_processor.spans.wanted import CallMarks
 
 _VALUE_TAG = 0x12  # field 2 of KeyValue, length-delimited
 _LONG = 0x80  # lengths from here on take more than one byte

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.sampling.hints.needles import Needles
-    from milvus_otel_processor.spans.contract import Wanted
     from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.wanted import Wanted
 
 
 class Hints(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.spans.contract import Wanted
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -14,7 +14,7 @@ from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedColl
 from milvus_otel_processor.sampling.policies.matching import matcher
 from milvus_otel_processor.sampling.policies.milvus_spans import ALIAS, COLLECTION, NAMESPACE, milvus_spans
 from milvus_otel_processor.settings import Settings
-from milvus_otel_processor.spans.contract import Wanted
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

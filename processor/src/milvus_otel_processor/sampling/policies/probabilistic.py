@@ -12,8 +12,8 @@ from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.thresholds import NEVER, of_probability
 from milvus_otel_processor.settings import Settings
-from milvus_otel_processor.spans.contract import Wanted
 from milvus_otel_processor.spans.fnv import fnv1a
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

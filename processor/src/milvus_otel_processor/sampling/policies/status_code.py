@@ -11,7 +11,7 @@ from milvus_otel_processor.sampling.explanation import span_words
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
-from milvus_otel_processor.spans.contract import Wanted
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

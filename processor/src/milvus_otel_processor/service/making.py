@@ -1,0 +1,123 @@
+"""What the service is made of, made from the settings; what cannot be had is an error that says what can be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from milvus_otel_processor.exporter.exporter import OtlpExporter
+from milvus_otel_processor.extensions.bearer_token import BearerToken
+from milvus_otel_processor.service.assemble import Processors, redacts
+from milvus_otel_processor.service.credentials import roles
+from milvus_otel_processor.spans.groups import join_traces
+from milvus_otel_processor.spans.stores import joiner
+from milvus_otel_processor.storage.folder import StorageError
+from milvus_otel_processor.storage.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
+    from milvus_otel_processor.memory.settings import MemoryLimiterSettings
+    from milvus_otel_processor.page.settings import PageSettings
+    from milvus_otel_processor.receiver.settings import ReceiverSettings
+    from milvus_otel_processor.spans.stores import StoreKind
+    from milvus_otel_processor.storage.settings import FileStorageSettings
+    from milvus_otel_processor.telemetry.counters import Telemetry
+    from milvus_otel_processor.telemetry.settings import MetricsSettings
+
+
+class Configuration(Processors, Protocol):
+    """What a service is made from: the settings of the components that its pipeline has."""
+
+    @property
+    def store(self) -> StoreKind:
+        """What holds waiting spans."""
+
+    @property
+    def receiver(self) -> ReceiverSettings:
+        """The `otlp` receiver."""
+
+    @property
+    def exporter(self) -> ExporterSettings:
+        """The `otlp` exporter."""
+
+    @property
+    def memory_limiter(self) -> MemoryLimiterSettings:
+        """How much memory all of it may take."""
+
+    @property
+    def authenticator(self) -> BearerTokenSettings | None:
+        """The token that senders have to show, if any."""
+
+    @property
+    def exporter_authenticator(self) -> BearerTokenSettings | None:
+        """The token that the exporter shows, if any."""
+
+    @property
+    def file_storage(self) -> FileStorageSettings | None:
+        """What it keeps on disk, if anything."""
+
+    @property
+    def metrics(self) -> MetricsSettings:
+        """The processor's own metrics."""
+
+    @property
+    def page(self) -> PageSettings | None:
+        """The live page and its API, if there is one."""
+
+    @property
+    def page_authenticator(self) -> BearerTokenSettings | None:
+        """The token that has to be shown to the page's API, if any."""
+
+
+class StartError(Exception):
+    """The service cannot start; the message says why and what can be done."""
+
+
+def make_token(settings: BearerTokenSettings | None) -> BearerToken | None:
+    """Return the token that the settings name. Raises StartError where its file cannot be read."""
+    if settings is None:
+        return None
+    try:
+        return BearerToken(settings)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StartError(f"extensions.bearertokenauth.filename: cannot read {settings.filename}: {reason}") from None
+
+
+def certificate_files(config: Configuration) -> dict[str, str]:
+    """Return the files of certificates by what they are for."""
+    tls, milvus = config.receiver.protocols.grpc.tls, config.milvus
+    return {
+        **(roles("receiver", tls.named()) if tls is not None else {}),
+        **roles("exporter", config.exporter.tls.named()),
+        **(roles("milvus", milvus.tls.named()) if milvus is not None else {}),
+    }
+
+
+def make_exporter(
+    config: Configuration,
+    telemetry: Telemetry,
+    clock: Callable[[], float],
+    storage: Storage | None,
+    token: BearerToken | None,
+) -> OtlpExporter:
+    """Return the exporter. Raises StoreError or CertificateError where it cannot be had."""
+    return OtlpExporter(
+        config.exporter,
+        telemetry,
+        clock=clock,
+        join_traces=join_traces if redacts(config) else joiner(config.store),
+        outbox=storage.outbox if storage is not None else None,
+        on_out=storage.sent.add if storage is not None else lambda _: None,
+        token=token.header if token is not None else None,
+    )
+
+
+def make_storage(settings: FileStorageSettings | None, clock: Callable[[], float]) -> Storage | None:
+    """Return what is kept on disk. Raises StartError where the folder cannot be had."""
+    try:
+        return Storage(settings, clock) if settings is not None else None
+    except StorageError as error:
+        raise StartError(f"extensions.file_storage.directory: {error}") from None
