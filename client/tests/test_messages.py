@@ -134,12 +134,12 @@ def test_of_a_long_filter_nothing_is_told_wherever_milvus_repeats_it() -> None:
 
 def test_the_filters_of_requests_that_are_combined_and_of_rerankers_are_not_told() -> None:
     request = AnnSearchRequest([[0.1]], "vector", {}, 3, expr=f"a == '{SECRET}'", expr_params={"x": [SECRET]})
-    boost = Function("boost", FunctionType.BM25, "a", params={"reranker": "boost", "filter": f"b == '{SECRET}'"})
+    boost = Function("boost", FunctionType.BM25, "a", [], params={"reranker": "boost", "filter": f"b == '{SECRET}'"})
     for expression in (f"a == '{SECRET}'", f"b == '{SECRET}'"):
         message = f"cannot parse expression: {expression}, error: near '{SECRET}'"
         told = without_private(message, {"reqs": [request], "rerank": boost})
         assert told == f"cannot parse expression: {expression[0]} == ?, error: near ?"
-    model = Function("model", FunctionType.BM25, "a", params={"reranker": "model", "queries": ["hunter2"]})
+    model = Function("model", FunctionType.BM25, "a", [], params={"reranker": "model", "queries": ["hunter2"]})
     assert without_private("model: hunter2", {"ranker": model}) == "model: ?"
 
 
