@@ -20,10 +20,11 @@ SLEEPER = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 DEAF_SLEEPER = [*SLEEPER[:2], DEAF + SLEEPER[2]]
 OWNER = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
 from milvus_otel_processor.demo.guarded import Guarded
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background may have left it ignored
 guarded = Guarded("guarded-test-")
 guarded.start(json.loads(sys.argv[1]), cwd=guarded.folder, env=os.environ, log=guarded.folder / "log")
 while not (text := (guarded.folder / "log").read_text() if (guarded.folder / "log").exists() else ""):

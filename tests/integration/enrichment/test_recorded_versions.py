@@ -129,6 +129,6 @@ def test_rules_about_collections_and_errors_are_tried_on_a_recording_with_its_ac
     kept = Counter({row["policy"]: row["traces"] for row in json.loads(result.stdout)["policies"] if row["policy"]})
     naming = sum(line.split("\t")[9] not in {"Unknown", "[]"} for line in recording.lines)
     failed = sum(line.split("\t")[11] == "Failed" for line in recording.lines)
-    # A line of `raw` has no span, and in 3.0 one of `rest` failed that names no collection, so that one is another policy's.
-    assert naming - 2 <= kept["errors"] + kept["named"] <= naming + 1
-    assert failed <= kept["errors"] <= failed + 1
+    # A line of `raw` has no span. In 3.0 two of `rest` failed with other words, and a call of REST version 1 is two traces.
+    assert naming - 2 <= kept["errors"] + kept["named"] <= naming + 2
+    assert failed <= kept["errors"] <= failed + 2

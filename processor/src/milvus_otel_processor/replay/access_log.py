@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import TextIOWrapper
+from itertools import groupby
 from lzma import LZMAError
 from typing import TYPE_CHECKING
 
@@ -15,29 +16,36 @@ from milvus_otel_processor.replay.recording import Message, RecordingError, infl
 from milvus_otel_processor.replay.zstd import ZstdError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
 def read_access_log(path: Path) -> Iterator[Message]:
-    """Yield each line of the file, compressed or not, as a Collector would send it, at the time when its request ended.
+    """Yield the lines of the file, compressed or not, as a Collector would send them, at the time when their requests ended.
 
+    Lines of one millisecond come together: their order in the file, which tells which was written first, would be lost otherwise.
     A line that is not of our format is yielded too, at the time of the one before it: to count it is the processor's business.
     Raises RecordingError where the file cannot be read.
     """
     try:
         with path.open("rb") as file:
             content = TextIOWrapper(inflated(file), encoding="utf-8", errors="replace")
-            for number, text in enumerate(content, start=1):
-                line = parse(text)
-                end = line.end if line is not None else 0
-                yield Message(_request(text.rstrip("\n")), end, f"{path}:{number}", is_access_log=True)
+            for (end, _), lines in groupby(enumerate(content, start=1), key=_moment):
+                numbers, texts = zip(*lines, strict=True)
+                yield Message(_request(texts), end, f"{path}:{numbers[0]}", is_access_log=True)
     except (OSError, EOFError, ZstdError, LZMAError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise RecordingError(f"{path}: cannot be read: {reason}") from None
 
 
-def _request(text: str) -> bytes:
-    record = LogRecord(body=AnyValue(string_value=text))
-    logs = ResourceLogs(scope_logs=[ScopeLogs(log_records=[record])])
+def _moment(numbered: tuple[int, str]) -> tuple[int, int]:
+    """Return when a line was written, and what sets one that does not tell apart from its neighbours."""
+    number, text = numbered
+    line = parse(text)
+    return (line.end, 0) if line is not None else (0, number)
+
+
+def _request(texts: Iterable[str]) -> bytes:
+    records = [LogRecord(body=AnyValue(string_value=text.rstrip("\n"))) for text in texts]
+    logs = ResourceLogs(scope_logs=[ScopeLogs(log_records=records)])
     return ExportLogsServiceRequest(resource_logs=[logs]).SerializeToString()
