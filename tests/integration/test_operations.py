@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -151,22 +152,25 @@ def without_certificate(port: int, authority: Path) -> None:
         wrapped.recv(1)
 
 
-def test_failed_handshakes_are_counted_by_reason_and_the_log_stays_json(running: Running) -> None:
-    for _ in range(3):
-        plain_text(running.port)
-    without_certificate(running.port, running.certificates / "ca.crt")
+def failed(page: str, reason: str) -> float:
+    """How many handshakes failed for this reason, by the page of metrics."""
+    found = re.search(rf'^milvus_otel_failed_handshakes_total{{reason="{reason}"}} (\S+)$', page, re.MULTILINE)
+    return float(found[1]) if found is not None else 0.0
 
+
+def test_failed_handshakes_are_counted_by_reason_and_the_log_stays_json(running: Running) -> None:
     def counted() -> bool:
+        # Once more for each look: gRPC does not promise a line for each.
+        plain_text(running.port)
+        without_certificate(running.port, running.certificates / "ca.crt")
         page = running.page()
-        return all(
-            f'milvus_otel_failed_handshakes_total{{reason="{reason}"}} {times}' in page
-            for reason, times in (("HTTP_REQUEST", "3.0"), ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "1.0"))
-        )
+        return failed(page, "HTTP_REQUEST") >= 3 and failed(page, "PEER_DID_NOT_RETURN_A_CERTIFICATE") >= 1
 
     wait_until(counted, "the failed handshakes in the metrics", 120)
     lines = [json.loads(line) for line in running.log.read_text().splitlines()]
     told = [line["msg"] for line in lines if "handshake" in line["msg"]]
-    assert told == ["a TLS handshake failed: reason=HTTP_REQUEST; docs/operations.md says what each means"]
+    assert told[0] == "a TLS handshake failed: reason=HTTP_REQUEST; docs/operations.md says what each means"
+    assert len(told) < 3  # paced
 
 
 def test_no_secret_shows_in_the_log_the_metrics_or_an_error_and_who_shows_the_token_gets_in(running: Running) -> None:
