@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.faults.load import Load, Requests, sink
 from tests.faults.program import Program, wait_for_port
+from tests.peers.missing import missing
 from tests.peers.waiting import wait_until
 
 SPANS = 100
@@ -25,15 +25,15 @@ SPANS = 100
 
 @contextmanager
 def small_disk(folder: Path, mib: int) -> Iterator[Path]:
-    """A file system of this size on the folder; skips the test where none can be mounted."""
+    """A file system of this size on the folder; where none can be mounted it is a missing part."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)]
     try:
         made = subprocess.run(mount, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        pytest.skip("there is no command mount")
+        missing("a small file system needs the command 'mount', which is not on PATH")
     if made.returncode:
-        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+        missing(f"no file system can be mounted here: {made.stderr.strip()}")
     try:
         yield folder
     finally:

@@ -3,14 +3,14 @@
 import json
 import logging
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 from milvus_otel_processor.enrichment.catalogue import milvus
 from milvus_otel_processor.pipeline.limits import memory
 from milvus_otel_processor.telemetry.log import JsonFormatter
+
+from tests.peers.missing import require_command
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -34,9 +34,7 @@ def test_the_privileges_that_are_named_are_those_of_the_calls_that_the_catalogue
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is not installed")
+    analyze = require_command("systemd-analyze", "the check of the unit")
     unit = re.search(r"```ini\n(.*?)```", section("As a systemd service"), re.DOTALL)
     assert unit is not None
     file = tmp_path / "milvus-otel.service"
