@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.extensions.bearer_token import BearerToken
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.service.making import Configuration
+    from milvus_otel_processor.storage.storage import Storage
 
 _log = logging.getLogger(__name__)
 
@@ -108,11 +109,23 @@ class Service:
         self._credentials = Credentials(self._followed(shown, enrichment), certificate_files(config), clock)
         self.reloaded(1)
         self._tell_rules(config.tail_sampling)
+        self._watch(config.exporter.sending_queue.queue_size, storage)
+        self._metrics = config.metrics
+        self._http = HttpServer(clock)
+        self._page = None
+        if config.page is not None and self._witness is not None:
+            parts_of_service = Parts(self._witness, self._admission, self._pipeline, self._limiter, clock)
+            self._page = make_page(config, config.page, parts_of_service, source, make_token(config.page_authenticator))
+        self._stopping = Event()
+        self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
+
+    def _watch(self, queue_size: int, storage: Storage | None) -> None:
+        """Have the metrics show how full everything is."""
         self.telemetry.watch(
             memory_used=lambda: self._limiter.used,
             memory_limit=lambda: self._limiter.budget,
             queued_bytes=self._exporter.memory,
-            queue_capacity=lambda: config.exporter.sending_queue.queue_size,
+            queue_capacity=lambda: queue_size,
             queue_capacity_bytes=lambda: self._limiter.budget,
             ready=lambda: int(self._admission.ready),
             certificates=lambda: self._credentials.expiries,
@@ -123,14 +136,6 @@ class Service:
                 storage_limit=lambda: storage.limit,
                 storage_damaged=lambda: storage.damaged_bytes,
             )
-        self._metrics = config.metrics
-        self._http = HttpServer(clock)
-        self._page = None
-        if config.page is not None and self._witness is not None:
-            parts_of_service = Parts(self._witness, self._admission, self._pipeline, self._limiter, clock)
-            self._page = make_page(config, config.page, parts_of_service, source, make_token(config.page_authenticator))
-        self._stopping = Event()
-        self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
     def start(self) -> None:
         """Receive, decide and export from now on. Raises StartError where an endpoint cannot be listened on.
