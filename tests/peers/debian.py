@@ -18,6 +18,11 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 SLIMMED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt/archives", "var/lib/apt/lists")
 """What Debian's slim images leave out too."""
 
+MOUNT_POINTS = ("src", "cache")
+MOUNTED_FILES = ("etc/hosts", "etc/resolv.conf")
+"""Where `.ci/run` mounts the tree, the built parts and this machine's files. The root itself is read-only then: what tests
+left in it would be in every image that is made of it."""
+
 
 @cache
 def debian_root() -> Path:
@@ -39,8 +44,16 @@ def debian_root() -> Path:
         subprocess.run(["chroot", root, PYTHON, "-m", "venv", "/usr/local"], check=True)
         for folder_of_no_use in SLIMMED:
             shutil.rmtree(root / folder_of_no_use)
+        for mount_point in MOUNT_POINTS:
+            (root / mount_point).mkdir()
+        for file in MOUNTED_FILES:
+            (root / file).parent.mkdir(exist_ok=True)
+            (root / file).write_bytes(b"")
 
-    return built(f"debian-{SUITE}", fingerprint(PACKAGES, *SLIMMED), "2 minutes", build) / "root"
+    return (
+        built(f"debian-{SUITE}", fingerprint(PACKAGES, *SLIMMED, *MOUNT_POINTS, *MOUNTED_FILES), "2 minutes", build)
+        / "root"
+    )
 
 
 def _mirror() -> str:

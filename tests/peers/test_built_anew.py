@@ -104,6 +104,7 @@ def test_a_debian_root_is_made_slim_and_with_a_python_in_usr_local(machine: Mach
     assert entered.endswith("/root python3.14 -m venv /usr/local")
     assert (root / "usr/local/bin/python").exists()
     assert not (root / "usr/share/doc").exists()
+    assert {*debian.MOUNT_POINTS, *debian.MOUNTED_FILES} <= {str(path.relative_to(root)) for path in root.rglob("*")}
 
 
 @pytest.mark.usefixtures("_as_root_on_debian")
