@@ -1,0 +1,63 @@
+"""What is said of one Milvus request, kept or not, to whoever observes all of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+CLIENT, QUEUE, WAIT, QUERY_NODES, CORE, REDUCE, UNEXPLAINED = (
+    "client",
+    "queue",
+    "wait",
+    "query_nodes",
+    "core",
+    "reduce",
+    "unexplained",
+)
+
+STAGES: tuple[str, ...] = (CLIENT, QUEUE, WAIT, QUERY_NODES, CORE, REDUCE, UNEXPLAINED)
+"""Where a request's time can go. `client` is what the caller waited beside Milvus' own time, so no part of `Record.seconds`; the
+other stages never overlap, and add up to it.
+"""
+
+
+class Series(NamedTuple):
+    """What a request is counted under; each is "" where it is not known, and `error_type` also where it succeeded.
+
+    There are no more than `max_series` of them: the same object stands for all requests of one series, and `OVERFLOW` for the
+    requests of all series that found no room.
+    """
+
+    database: str
+    collection: str
+    operation: str
+    error_type: str
+    service: str
+    """The `service.name` of the caller, where its spans say it."""
+
+
+OVERFLOW = Series("", "otel.metric.overflow", "", "", "")
+"""The series of all requests that found no room for one of their own, named as in OpenTelemetry's SDKs."""
+
+
+class Record(NamedTuple):
+    """One Milvus request, after the decision over its trace."""
+
+    series: Series
+    seconds: float
+    """From its start to its end in Milvus' own proxy, or in the caller's span where that is all there is; never negative."""
+    times: tuple[float, ...]
+    """Seconds by stage, in the order of `STAGES`; 0.0 where none of its spans says how long."""
+    kept: bool
+    trace_id: bytes
+    ended_ns: int
+    """Unix time."""
+    nq: int | None = None
+    limit: int | None = None
+    rows: int | None = None
+
+
+class Observer(Protocol):
+    """Whoever wants to know of all requests."""
+
+    def observe(self, record: Record) -> None:
+        """Take in one request; called once for each, under the pipeline's lock, so it never waits."""
