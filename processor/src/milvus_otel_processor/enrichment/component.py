@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.enrichment.access_log.logs import AccessLog
 from milvus_otel_processor.enrichment.access_log.store import Store
 from milvus_otel_processor.enrichment.attributes import Selection, Writer
 from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
-from milvus_otel_processor.enrichment.catalogue.milvus import TRACE_ID, Connection, Reader
-from milvus_otel_processor.enrichment.catalogue.refresher import Refresher
+from milvus_otel_processor.enrichment.catalogue.milvus import TRACE_ID
+from milvus_otel_processor.enrichment.catalogue.upkeep import Upkeep
 from milvus_otel_processor.enrichment.enricher import Enricher
 from milvus_otel_processor.enrichment.grpc_status import grpc_may_have_failed
 from milvus_otel_processor.enrichment.sources.access_log import AccessLogSource
 from milvus_otel_processor.enrichment.sources.channel import ChannelSource
 from milvus_otel_processor.enrichment.sources.client import ClientSource
 from milvus_otel_processor.enrichment.sources.custom import CustomSource, load
-from milvus_otel_processor.telemetry.paced import PacedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,9 +29,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.wanted import Wanted
     from milvus_otel_processor.telemetry.counters import Telemetry
-    from milvus_otel_processor.tls import ClientCertificates
-
-_log = logging.getLogger(__name__)
 
 _NANOSECONDS = 1e9
 _NEVER = 0.0
@@ -68,12 +62,11 @@ class Enrichment:
     ) -> None:
         self.name = name
         self.catalogue = Catalogue()
-        counts = telemetry.access_log_lines
         store = Store(
             max_lines=settings.access_log.max_lines,
             hold=lambda: settings.access_log.hold + wait(),
             clock=clock,
-            counts=counts,
+            counts=telemetry.access_log_lines,
             is_waiting=is_waiting,
         )
         channels = ChannelSource(self.catalogue)
@@ -83,20 +76,8 @@ class Enrichment:
             "access_log": lines,
             "channel": channels,
         }
-        failures = telemetry.source_failures
-        sources = [known[name] if name in known else load(name, failures) for name in settings.sources]
-        self.access_log = (
-            AccessLog(
-                store,
-                counts,
-                own=TRACE_ID,
-                changed=self.catalogue.change,
-                wrote=self.catalogue.wrote,
-                on_lines=lambda: setattr(telemetry, "access_log_last_line", time_ns() / _NANOSECONDS),
-            )
-            if "access_log" in settings.sources
-            else None
-        )
+        sources = [known.get(name) or load(name, telemetry.source_failures) for name in settings.sources]
+        self.access_log = self._access_log(store, telemetry, time_ns) if lines in sources else None
         self.enricher = Enricher(
             sources=sources,
             channels=channels if channels in sources else None,
@@ -107,27 +88,29 @@ class Enrichment:
             spans=telemetry.enriched_spans,
             requests=telemetry.enriched_requests,
         )
-        self._settings = settings
-        self._certificates = settings.tls.certificates()
-        self._refresher = Refresher(
-            settings.catalogue,
+        self._upkeep = Upkeep(
+            settings,
             self.catalogue,
-            lambda: Reader(_connection(settings, self._certificates)),
+            telemetry,
             clock=clock,
             random=random,
-            counts=telemetry.catalogue_refreshes,
-            on_read=lambda: on_catalogue(self.catalogue.all()),
-            on_listed=lambda: setattr(telemetry, "catalogue_last_read", time_ns() / _NANOSECONDS),
+            time_ns=time_ns,
+            on_catalogue=on_catalogue,
         )
-        self._paced = PacedLog(_log, clock)
         self._knows_all_sources = all(name in known for name in settings.sources)
         self._is_known = store.knows if lines in sources else lambda _: False
-        self._reads = settings.catalogue.enabled
-        if self._reads:
-            telemetry.catalogue_last_read = _NEVER
-        if self.access_log is not None:
-            telemetry.access_log_last_line = _NEVER
         self._observe = lines.observe if lines in sources else None
+
+    def _access_log(self, store: Store, telemetry: Telemetry, time_ns: Callable[[], int]) -> AccessLog:
+        telemetry.access_log_last_line = _NEVER
+        return AccessLog(
+            store,
+            telemetry.access_log_lines,
+            own=TRACE_ID,
+            changed=self.catalogue.change,
+            wrote=self.catalogue.wrote,
+            on_lines=lambda: setattr(telemetry, "access_log_last_line", time_ns() / _NANOSECONDS),
+        )
 
     sees_all = False
 
@@ -157,26 +140,16 @@ class Enrichment:
         self.enricher.enrich_late(trace)
 
     def start(self) -> None:
-        """Read the catalogue from now on, in a thread of its own."""
-        if self._reads:
-            self._refresher.start()
+        """Read the catalogue from now on."""
+        self._upkeep.start()
 
     def renew(self) -> bool:
-        """Read Milvus' certificates again, and connect anew where they have changed; tell whether they have."""
-        try:
-            certificates = self._settings.tls.certificates()
-        except CertificateError as error:
-            self._paced.tell(logging.ERROR, "a certificate cannot be read again, the one before stays: %s", error)
-            return False
-        if certificates == self._certificates:
-            return False
-        self._certificates = certificates
-        self._refresher.reconnect()
-        return True
+        """Read Milvus' certificates again; tell whether they have changed."""
+        return self._upkeep.renew()
 
     def stop(self, timeout: float) -> None:
         """Stop reading the catalogue, within about `timeout` seconds."""
-        self._refresher.stop(timeout)
+        self._upkeep.stop(timeout)
 
 
 def _may_fail(sources: Sequence[Source]) -> Callable[[Trace], bool]:
@@ -189,18 +162,3 @@ def _may_fail(sources: Sequence[Source]) -> Callable[[Trace], bool]:
 
 def _selection(settings: SelectionSettings) -> Selection:
     return Selection(settings.include, settings.exclude)
-
-
-def _connection(settings: MilvusSettings, certificates: ClientCertificates) -> Connection:
-    scheme, _, target = settings.uri.rstrip("/").partition("://")
-    password = settings.password.get_secret_value()
-    return Connection(
-        target=target if ":" in target.rpartition("]")[2] else f"{target}:19530",
-        tls=scheme == "https",
-        authorization=f"{settings.user}:{password}" if settings.user else settings.token.get_secret_value(),
-        timeout=settings.catalogue.timeout,
-        ca=certificates.authority,
-        cert=certificates.certificate,
-        key=certificates.key,
-        server_name=settings.tls.server_name_override,
-    )
