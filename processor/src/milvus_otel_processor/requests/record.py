@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-CLIENT, QUEUE, WAIT, QUERY_NODES, CORE, REDUCE, UNEXPLAINED = (
+CLIENT, QUEUE, COORDINATORS, WAIT, QUERY_NODES, CORE, WRITE, REDUCE, UNEXPLAINED = (
     "client",
     "queue",
+    "coordinators",
     "wait",
     "query_nodes",
     "core",
+    "write",
     "reduce",
     "unexplained",
 )
 
-STAGES: tuple[str, ...] = (CLIENT, QUEUE, WAIT, QUERY_NODES, CORE, REDUCE, UNEXPLAINED)
-"""Where a request's time can go. `client` is what the caller waited beside Milvus' own time, so no part of `Record.seconds`; the
-other stages never overlap, and add up to it.
+STAGES: tuple[str, ...] = (CLIENT, QUEUE, COORDINATORS, WAIT, QUERY_NODES, CORE, WRITE, REDUCE, UNEXPLAINED)
+"""Where a request's time can go, in the order of its way. `client` is what the caller waited beside Milvus' own time, so no part of
+`Record.seconds`; the other stages never overlap, and add up to it. docs/observability.md says which spans tell each.
 """
 
 
@@ -44,7 +46,7 @@ class Record(NamedTuple):
 
     series: Series
     seconds: float
-    """From its start to its end in Milvus' own proxy, or in the caller's span where that is all there is; never negative."""
+    """From its start to its end in Milvus' own proxy, never negative."""
     times: tuple[float, ...]
     """Seconds by stage, in the order of `STAGES`; 0.0 where none of its spans says how long."""
     kept: bool
