@@ -7,24 +7,23 @@ import argparse
 import random
 import tempfile
 import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
-
-from tests.faults.program import Program, Sender, wait_for_port
-from tests.peers.otlp_sink import OtlpSink, otlp_sink
+from tests.faults.load import Load, Requests, sink
+from tests.faults.program import Program, wait_for_port
 from tests.peers.waiting import wait_until
 
+SPANS = 50
+"""In a request, each a trace of its own."""
 STARTS_WITHIN = 180.0
 """Seconds; on a machine with much else to do a start alone takes 20."""
 
 
 @dataclass
 class Outcome:
-    """What came of it."""
+    """What came of it; spans, but for `kills` and the last two."""
 
     kills: int
     acknowledged: int
@@ -32,11 +31,6 @@ class Outcome:
     twice: int
     slowest_answer: float
     left_on_disk: int
-
-
-def numbers(sink: OtlpSink) -> Counter[int]:
-    """How often each span's number arrived."""
-    return Counter(int.from_bytes(span.trace_id, "big") for span in sink.spans())
 
 
 def size(storage: Path) -> int:
@@ -49,36 +43,31 @@ def kill_again_and_again(
 ) -> Outcome:
     """Run it; with `outages` the peer is away half of the time."""
     choice = random.Random(seed)
-    with (
-        otlp_sink() as sink,
-        Program(folder, sink.endpoint, extensions__file_storage__fsync=str(fsync).lower()) as program,
-    ):
-        sender = Sender(program.endpoint, pause=0.005)
+    with sink() as peer, Program(folder, peer.endpoint, extensions__file_storage__fsync=str(fsync).lower()) as program:
+        load = Load(program.endpoint, Requests(SPANS, trace=1), pause=0.005)
         program.start()
-        sender.start()
+        load.start()
         for _ in range(kills):
             wait_for_port(program.endpoint, STARTS_WITHIN)
             if outages and choice.random() < 0.5:
-                sink.fail_with(grpc.StatusCode.UNAVAILABLE)
+                peer.away.set()
             time.sleep(choice.uniform(0.2, 2 * seconds))
             program.kill()
-            sink.recover()
+            peer.away.clear()
             program.start()
         wait_for_port(program.endpoint, STARTS_WITHIN)
-        sender.stop()
-        owed = set(sender.acknowledged)
+        load.stop()
         with suppress(TimeoutError):
-            wait_until(lambda: owed <= numbers(sink).keys(), "all acknowledged spans", 60, interval=0.5)
-        arrived = numbers(sink)
+            wait_until(lambda: not peer.missing(load.acknowledged, SPANS), "all acknowledged spans", 60, interval=0.5)
         with suppress(TimeoutError):
             wait_until(lambda: size(program.storage) == 0, "the storage to be empty", 20, interval=0.5)
         left = size(program.storage)
     return Outcome(
         kills,
-        len(owed),
-        len(owed - arrived.keys()),
-        sum(1 for number, count in arrived.items() if count > 1),
-        max(sender.durations),
+        len(load.acknowledged) * SPANS,
+        peer.missing(load.acknowledged, SPANS),
+        peer.twice(load.acknowledged, SPANS),
+        max(load.seconds),
         left,
     )
 

@@ -1,32 +1,18 @@
-"""The processor as a program that is killed and started again, and a sender that keeps to what the Collector does."""
+"""The processor as a program that is killed and started again."""
 
 import resource
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 import grpc
-from google.rpc.error_details_pb2 import RetryInfo
-from grpc_status import rpc_status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.peers.otlp_sink import METHOD
 from tests.peers.process import free_port
 from tests.peers.waiting import wait_until
-
-_RETRIED = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.ABORTED,
-    grpc.StatusCode.DATA_LOSS,
-}
-CALL_SECONDS = 20.0
 
 
 class Program:
@@ -101,78 +87,6 @@ class Program:
 
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
-
-
-class Sender:
-    """Sends requests of traces with one span each, as fast as they are taken, again where that is asked for.
-
-    `acknowledged` are the numbers of the spans in requests that were answered; only a number that is there is owed.
-    """
-
-    def __init__(self, endpoint: str, *, spans: int = 50, pause: float = 0.0, text: int = 100, first: int = 1) -> None:
-        self._endpoint = endpoint
-        self._spans = spans
-        self._pause = pause
-        self._text = "x" * text
-        self._next = first
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.acknowledged: set[int] = set()
-        self.refusals: dict[str, int] = {}
-        self.durations: list[float] = []
-        self.dropped = 0
-        """Spans for which the answer was one that the Collector does not try again after."""
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        self._thread.join(60)
-
-    def _run(self) -> None:
-        # Without a limit of its own for the pauses between tries to connect, a killed processor would be waited for too long.
-        options = [("grpc.max_reconnect_backoff_ms", 200), ("grpc.use_local_subchannel_pool", 1)]
-        with grpc.insecure_channel(self._endpoint, options) as channel:
-            export = channel.unary_unary(METHOD)
-            while not self._ended.is_set():
-                numbers = range(self._next, self._next + self._spans)
-                self._next += self._spans
-                self._send(export, numbers)
-                self._ended.wait(self._pause)
-
-    def _send(self, export: grpc.UnaryUnaryMultiCallable, numbers: range) -> None:
-        request = self._request(numbers)
-        while not self._ended.is_set():
-            began = time.monotonic()
-            try:
-                export(request, timeout=CALL_SECONDS)
-            except grpc.RpcError as error:
-                name = error.code().name
-                self.refusals[name] = self.refusals.get(name, 0) + 1
-                if error.code() not in _RETRIED and not _says_when(error):
-                    self.dropped += len(numbers)
-                    return
-                self._ended.wait(0.05)
-            else:
-                self.durations.append(time.monotonic() - began)
-                self.acknowledged.update(numbers)
-                return
-
-    def _request(self, numbers: range) -> bytes:
-        request = ExportTraceServiceRequest()
-        spans = request.resource_spans.add().scope_spans.add().spans
-        now = time.time_ns()
-        for number in numbers:
-            span = spans.add(trace_id=number.to_bytes(16, "big"), span_id=number.to_bytes(8, "big"), name="request")
-            span.start_time_unix_nano, span.end_time_unix_nano = now, now + 1000
-            span.attributes.add(key="text").value.string_value = self._text
-        return bytes(request.SerializeToString())
-
-
-def _says_when(error: grpc.RpcError) -> bool:
-    status = rpc_status.from_call(error)
-    return status is not None and any(detail.Is(RetryInfo.DESCRIPTOR) for detail in status.details)
 
 
 def wait_for_port(endpoint: str, deadline: float = 60.0) -> None:
