@@ -10,7 +10,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -57,32 +56,20 @@ def hostile(folder: Path, count: int, seed: int) -> Outcome:
         resident = [program.resident_mib]
         places = threading.BoundedSemaphore(_AT_ONCE)
 
-        again: list[bytes] = []
-
-        def answered(call: grpc.Future, request: bytes) -> None:
-            if call.code() is grpc.StatusCode.UNAVAILABLE:  # the connection was lost: as any sender does
-                again.append(request)
-            else:
-                answers[call.code().name] += 1
+        def answered(call: grpc.Future) -> None:
+            answers[call.code().name] += 1
             places.release()
 
         with grpc.insecure_channel(program.endpoint, [("grpc.max_send_message_length", -1)]) as channel:
             export = channel.unary_unary(METHOD)
 
-            def send(request: bytes) -> None:
-                places.acquire()
-                export.future(request, timeout=60).add_done_callback(partial(answered, request=request))
-
             for number, request in enumerate(_wrapped(mutants(Random(seed), count), Random(seed)), start=1):
-                send(request)
-                if again:
-                    send(again.pop())
+                places.acquire()
+                export.future(request, timeout=60).add_done_callback(answered)
                 if number % max(1, count // 10) == 0:
                     resident.append(program.resident_mib)
-            _wait_for_all(places)
-            while again:
-                send(again.pop())
-                _wait_for_all(places)
+            for _ in range(_AT_ONCE):
+                places.acquire()
             export(b"", timeout=60, wait_for_ready=True)
         watch.end()
         last = watch.now()
@@ -97,14 +84,6 @@ def hostile(folder: Path, count: int, seed: int) -> Outcome:
             resident,
             program.output().count("Traceback"),
         )
-
-
-def _wait_for_all(places: threading.Semaphore) -> None:
-    """Return when no request is under way."""
-    for _ in range(_AT_ONCE):
-        places.acquire()
-    for _ in range(_AT_ONCE):
-        places.release()
 
 
 def _wrapped(requests: Iterator[bytes], random: Random) -> Iterator[bytes]:

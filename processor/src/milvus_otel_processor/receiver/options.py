@@ -11,6 +11,10 @@ _MIB = 1024 * 1024
 _HANDSHAKE_MILLISECONDS = 10_000  # gRPC's own two minutes are long for clients that connect and say nothing
 _WINDOW_BYTES = 256 * 1024
 _METADATA_BYTES = 16 * 1024
+_ANSWERED = 4
+"""For each request that may be under way on a connection, how many may be answered and not yet let go of by Python, which takes
+its time on a busy machine. gRPC refuses those that come beyond it, so that what is taken back at once costs little; with its own
+bound a sender that keeps within `max_concurrent_streams` gets UNAVAILABLE."""
 
 
 def server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
@@ -28,6 +32,7 @@ def server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
         # Else a second processor on the same port would take half of the spans unseen.
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
+        ("grpc.http2.max_deallocating_streams", settings.max_concurrent_streams * _ANSWERED),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MILLISECONDS),
         ("grpc.max_metadata_size", _METADATA_BYTES),
