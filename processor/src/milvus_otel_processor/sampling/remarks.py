@@ -1,7 +1,7 @@
-"""What of a whole `tail_sampling` block means nothing here or can never matter, as far as it can be seen without traffic.
+"""Which policies of a `tail_sampling` block can never matter, as far as it can be seen without traffic.
 
 Each remark is the path of a value in the block, a colon, and what is to be said of it. What a single policy says of itself
-is in its own file (`PolicySettings.remarks`).
+is in its own file (`PolicySettings.remarks`); what the block says of its own keys is in `sampling.settings`.
 """
 
 from __future__ import annotations
@@ -17,50 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from milvus_otel_processor.sampling.policies import PolicySettings
-    from milvus_otel_processor.sampling.settings import TailSamplingSettings
-
-_MIB = 1024 * 1024
 
 
-def remarks_on(settings: TailSamplingSettings) -> Iterator[str]:
-    """Yield the remarks on a block, and on the policies in it, at any depth."""
-    yield from _for_the_collectors_sake(settings)
-    yield from _waits_and_limits(settings)
-    yield from _all_policies(settings)
-    for path, policy in located(settings.policies, "policies"):
+def remarks_on(policies: Sequence[PolicySettings], *, stops: bool) -> Iterator[str]:
+    """Yield the remarks on the policies of a block, at any depth; `stops` is its `sample_on_first_match`."""
+    yield from _all_policies(policies, stops=stops)
+    for path, policy in located(policies, "policies"):
         yield from (f"{path}.{note}" for note in policy.notes())
 
 
-def _for_the_collectors_sake(settings: TailSamplingSettings) -> Iterator[str]:
-    if settings.block_on_overflow:
-        yield (
-            "block_on_overflow: is ignored: beyond num_traces the oldest traces are decided early by the policies, "
-            "while the sender waits"
-        )
-    if settings.expected_new_traces_per_sec:
-        yield "expected_new_traces_per_sec: is ignored: no memory is allocated ahead"
-    if settings.sampling_strategy == "span-ingest":
-        yield "sampling_strategy: span-ingest is ignored: decisions are made over whole traces, as with trace-complete"
-    if settings.num_shards > 1:
-        yield (
-            "num_shards: is ignored: one thread decides, and for more run more processors, each with the traces that "
-            "the Collector's loadbalancing exporter gives it by their trace id"
-        )
-
-
-def _waits_and_limits(settings: TailSamplingSettings) -> Iterator[str]:
-    wait = settings.decision_wait
-    for key in ("decision_wait_after_root_received", "decision_wait_after_complete"):
-        sooner = getattr(settings, key)
-        if sooner and sooner >= wait:
-            yield f"{key}: {sooner:g}s is not below decision_wait, {wait:g}s, so that it never comes first"
-    size, memory = settings.maximum_trace_size_bytes, settings.max_memory_mib * _MIB
-    if memory and size >= memory:
-        yield f"maximum_trace_size_bytes: no trace grows to {size} bytes, because max_memory_mib is reached before"
-
-
-def _all_policies(settings: TailSamplingSettings) -> Iterator[str]:
-    active = [(index, policy) for index, policy in enumerate(settings.policies) if policy.mode != SHADOW]
+def _all_policies(policies: Sequence[PolicySettings], *, stops: bool) -> Iterator[str]:
+    active = [(index, policy) for index, policy in enumerate(policies) if policy.mode != SHADOW]
     keeping = [(index, policy) for index, policy in active if not isinstance(policy, DropPolicy)]
     for index, policy in active:
         if isinstance(policy, DropPolicy) and policy.constant():
@@ -72,7 +39,7 @@ def _all_policies(settings: TailSamplingSettings) -> Iterator[str]:
         )
     elif all(policy.constant() is False for _, policy in keeping):
         yield "policies: no policy here samples a trace, so that nothing is kept"
-    yield from _behind_one_that_samples_everything(keeping, stops=settings.sample_on_first_match)
+    yield from _behind_one_that_samples_everything(keeping, stops=stops)
     yield from _asked_before(active)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,11 @@ from milvus_otel_processor.sampling.probabilities import check_probabilities
 from milvus_otel_processor.sampling.remarks import remarks_on
 from milvus_otel_processor.sampling.shadow import SHADOW, check_shadows
 from milvus_otel_processor.settings import ComponentId, Duration, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MIB = 1024 * 1024
 
 
 class DecisionCacheSettings(Settings):
@@ -107,8 +112,35 @@ class TailSamplingSettings(Settings):
     )
 
     def notes(self) -> list[str]:
-        """Return what means nothing here or can never matter, each behind its path: see `sampling.remarks`."""
-        return list(remarks_on(self))
+        """Return what means nothing here or can never matter, each behind its path."""
+        policies = remarks_on(self.policies, stops=self.sample_on_first_match)
+        return [*self._for_the_collectors_sake(), *self._waits_and_limits(), *policies]
+
+    def _for_the_collectors_sake(self) -> Iterator[str]:
+        if self.block_on_overflow:
+            yield (
+                "block_on_overflow: is ignored: beyond num_traces the oldest traces are decided early by the policies, "
+                "while the sender waits"
+            )
+        if self.expected_new_traces_per_sec:
+            yield "expected_new_traces_per_sec: is ignored: no memory is allocated ahead"
+        if self.sampling_strategy == "span-ingest":
+            yield "sampling_strategy: span-ingest is ignored: decisions are made over whole traces, as with trace-complete"
+        if self.num_shards > 1:
+            yield (
+                "num_shards: is ignored: one thread decides, and for more run more processors, each with the traces that "
+                "the Collector's loadbalancing exporter gives it by their trace id"
+            )
+
+    def _waits_and_limits(self) -> Iterator[str]:
+        wait = self.decision_wait
+        for key in ("decision_wait_after_root_received", "decision_wait_after_complete"):
+            sooner = getattr(self, key)
+            if sooner and sooner >= wait:
+                yield f"{key}: {sooner:g}s is not below decision_wait, {wait:g}s, so that it never comes first"
+        size, memory = self.maximum_trace_size_bytes, self.max_memory_mib * _MIB
+        if memory and size >= memory:
+            yield f"maximum_trace_size_bytes: no trace grows to {size} bytes, because max_memory_mib is reached before"
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from milvus_otel_processor.spans.schema import RequestView, ResourceSpansView, ResourceView, ScopeSpansView, ScopeView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.schema import AnyValue, ResourceSpans
 
 T = TypeVar("T")
@@ -154,7 +153,19 @@ def join(spans: Iterable[tuple[Group, bytes]]) -> bytes:
     return request.SerializeToString()
 
 
-def join_traces(traces: Sequence[Trace]) -> bytes:
+class HasSpans(Protocol):
+    """Spans, each with its resource and scope: what of a trace is joined."""
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        """The resource and scope of each span."""
+
+    @property
+    def spans(self) -> Sequence[bytes]:
+        """The serialized spans."""
+
+
+def join_traces(traces: Sequence[HasSpans]) -> bytes:
     """Serialize an ExportTraceServiceRequest that holds the spans of these traces."""
     return join(pair for trace in traces for pair in zip(trace.groups, trace.spans, strict=True))
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from milvus_otel_processor.telemetry.instruments import Snapshot
-
     Labels = tuple[str, ...]
     Values = Mapping[Labels, Any]
+    Counts = Any
+    """Whatever has the fields: `instruments.Snapshot`."""
 
 PREFIX = "milvus_otel_"
 """What the names of all metrics begin with."""
@@ -72,9 +72,9 @@ class Metric(NamedTuple):
     kind: str
     labels: Labels
     text: str
-    values: Callable[[Snapshot], Values]
+    values: Callable[[Counts], Values]
     """Reads its values, by the values of its labels: numbers, or histograms."""
-    known: Callable[[Snapshot], Sequence[Labels]] = lambda _: ()
+    known: Callable[[Counts], Sequence[Labels]] = lambda _: ()
     """The values of its labels that are known before anything happened; they begin at 0, so that `increase()` sees the first."""
     alerts: tuple[str, ...] = ()
     """The alerts of compose/prometheus/alerts.yaml that look at it."""
@@ -102,7 +102,7 @@ def time_of(name: str, text: str, *, alerts: tuple[str, ...] = ()) -> Any:
     """Return a field that is a time, in seconds since 1970; not shown where it is below 0: there is nothing of the kind."""
 
     def metrics(attribute: str) -> tuple[Metric, ...]:
-        def values(now: Snapshot) -> Values:
+        def values(now: Counts) -> Values:
             seconds = getattr(now, attribute)
             return {(): seconds} if seconds >= 0 else {}
 
@@ -118,16 +118,16 @@ def by(
     *,
     make: Callable[[], Any],
     kind: str = COUNTER,
-    known: Sequence[str] | Callable[[Snapshot], Sequence[str]] = (),
+    known: Sequence[str] | Callable[[Counts], Sequence[str]] = (),
     alerts: tuple[str, ...] = (),
 ) -> Any:
     """Return a field that is a number for each value of a label."""
 
     def metrics(attribute: str) -> tuple[Metric, ...]:
-        def values(now: Snapshot) -> Values:
+        def values(now: Counts) -> Values:
             return {(key,): n for key, n in getattr(now, attribute).items()}
 
-        def known_labels(now: Snapshot) -> Sequence[Labels]:
+        def known_labels(now: Counts) -> Sequence[Labels]:
             return [(key,) for key in (known(now) if callable(known) else known)]
 
         return (Metric(name, kind, (label,), text, values, known_labels, alerts),)
