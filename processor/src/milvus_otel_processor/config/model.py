@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 from pydantic import Field, SerializeAsAny
 
 from milvus_otel_processor.components import StageSettings
@@ -16,6 +18,11 @@ from milvus_otel_processor.settings import AuthSettings, ComponentId, Duration, 
 from milvus_otel_processor.spans.stores import StoreKind
 from milvus_otel_processor.storage.settings import FileStorageSettings
 from milvus_otel_processor.telemetry.settings import LogsSettings, MetricsSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_Model = TypeVar("_Model", bound=Settings)
 
 
 class TelemetrySettings(Settings):
@@ -84,7 +91,7 @@ class Config(Settings):
     receivers: dict[str, ReceiverSettings]
     processors: dict[str, SerializeAsAny[Settings]]
     exporters: dict[str, ExporterSettings]
-    extensions: dict[str, MemoryLimiterSettings | FileStorageSettings | BearerTokenSettings] = Field(default={})
+    extensions: dict[str, SerializeAsAny[Settings]] = Field(default={})
     service: ServiceSettings
 
     @property
@@ -100,9 +107,7 @@ class Config(Settings):
     @property
     def page_authenticator(self) -> BearerTokenSettings | None:
         """The token that has to be shown to the page's API: the extension that it names as its `auth.authenticator`, if it does."""
-        auth = self.page.auth if self.page is not None else None
-        found = self.extensions.get(auth.authenticator) if auth is not None else None
-        return found if isinstance(found, BearerTokenSettings) else None
+        return self._token(self.page.auth if self.page is not None else None)
 
     @property
     def store(self) -> StoreKind:
@@ -117,13 +122,12 @@ class Config(Settings):
     @property
     def milvus(self) -> MilvusSettings | None:
         """The `milvus` processor of the pipeline, if it has one."""
-        return next((settings for settings in self._used_processors() if isinstance(settings, MilvusSettings)), None)
+        return _first(MilvusSettings, self._processors())
 
     @property
     def tail_sampling(self) -> TailSamplingSettings | None:
         """The `tail_sampling` processor of the pipeline, if it has one."""
-        used = self._used_processors()
-        return next((settings for settings in used if isinstance(settings, TailSamplingSettings)), None)
+        return _first(TailSamplingSettings, self._processors())
 
     @property
     def exporter(self) -> ExporterSettings:
@@ -134,7 +138,7 @@ class Config(Settings):
     def memory_limiter(self) -> MemoryLimiterSettings:
         """How much memory all of it may take: a `memory_limiter` extension that takes part, or what is so without one."""
         used = (self.extensions[name] for name in self.service.extensions)
-        return next((found for found in used if isinstance(found, MemoryLimiterSettings)), MemoryLimiterSettings())
+        return _first(MemoryLimiterSettings, used) or MemoryLimiterSettings()
 
     @property
     def authenticator(self) -> BearerTokenSettings | None:
@@ -149,9 +153,7 @@ class Config(Settings):
     @property
     def file_storage(self) -> FileStorageSettings | None:
         """What is kept on disk: the extension that the `tail_sampling` block names as its `tail_storage`, if it does."""
-        name = self.tail_sampling.tail_storage if self.tail_sampling is not None else None
-        found = self.extensions.get(name) if name is not None else None
-        return found if isinstance(found, FileStorageSettings) else None
+        return self._extension(FileStorageSettings, self.tail_sampling.tail_storage if self.tail_sampling else None)
 
     @property
     def stages(self) -> list[StageSettings]:
@@ -166,8 +168,15 @@ class Config(Settings):
         return stages
 
     def _token(self, auth: AuthSettings | None) -> BearerTokenSettings | None:
-        found = self.extensions.get(auth.authenticator) if auth is not None else None
-        return found if isinstance(found, BearerTokenSettings) else None
+        return self._extension(BearerTokenSettings, auth.authenticator if auth is not None else None)
 
-    def _used_processors(self) -> list[Settings]:
-        return [self.processors[name] for name in self.service.pipelines.traces.processors]
+    def _extension(self, model: type[_Model], name: str | None) -> _Model | None:
+        return _first(model, [self.extensions[name]] if name in self.extensions else [])
+
+    def _processors(self) -> Iterable[Settings]:
+        return (self.processors[name] for name in self.service.pipelines.traces.processors)
+
+
+def _first(model: type[_Model], found: Iterable[Settings]) -> _Model | None:
+    """Return the first of these settings that is of this component; None where none is."""
+    return next((settings for settings in found if isinstance(settings, model)), None)
