@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from milvus_otel_processor.requests.summary import SORTS, Asked, summary
+from milvus_otel_processor.requests.summary import SORTS, Wanted, summary
 from milvus_otel_processor.requests.windows import Windows
 
 from tests.support.clock import Clock
@@ -22,7 +22,7 @@ def told(**asked: Any) -> dict[str, Any]:
         windows.observe(record(series("orders", "Insert", service="loader" if index % 2 else "shop"), 0.001))
         windows.observe(record(series("users", "Query"), 0.01 + index / 10_000))
     clock.advance(50)
-    return summary(windows.over(1), Asked(**asked))
+    return summary(windows.over(1), Wanted(**asked))
 
 
 def test_a_row_has_all_that_is_asked_about_a_collection() -> None:
@@ -96,6 +96,6 @@ def test_beyond_the_limit_rows_are_counted() -> None:
 
 
 def test_a_window_without_requests_has_no_rows() -> None:
-    found = summary(Windows(Clock()).over(1), Asked())
+    found = summary(Windows(Clock()).over(1), Wanted())
     assert found["rows"] == []
     assert (found["all"]["requests"], found["all"]["per_second"], found["all"]["p99_ms"]) == (0, 0.0, 0.0)

@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "validate": "Check a configuration and say all that is wrong with it.",
     "replay": "Run recorded traffic through the rules and say what they keep.",
     "explain": "Say why a trace is kept, or is not.",
+    "top": "Show all requests: how many, how long, how many failed, where the time went.",
     "capture": "Record what comes in, to replay it.",
     "doctor": "Find out why traces are missing, or not joined.",
     "config": "Print the built-in configuration.",
@@ -77,6 +78,7 @@ def main() -> None:
       milvus-otel demo                                           # see it at work
       milvus-otel run                                            # beside a Collector, a Milvus and a Jaeger
       milvus-otel replay traces.binpb --config sampling.yaml     # what rules keep of recorded traffic
+      milvus-otel top                                            # all requests, by collection
       milvus-otel replay --help                                  # each command has examples of its own
     """
     if os.environ.get("NO_COLOR"):

@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Literal
 import click
 from rich.text import Text
 
-from milvus_otel_processor.cli.options import console, page_options
+from milvus_otel_processor.cli.options import console, page_options, usual_page
 from milvus_otel_processor.doctor import neighbours
 from milvus_otel_processor.doctor.finding import Finding
 from milvus_otel_processor.doctor.neighbours import Place
 from milvus_otel_processor.doctor.probe import Hops, probe
-from milvus_otel_processor.doctor.web import NoAnswerError, NotHttpError, ask
 from milvus_otel_processor.page.client import Client, ClientError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PAGES = ("http://127.0.0.1:8888", "http://127.0.0.1:18888")
-"""Where the stack's processor has its page, and where the demo's has."""
 _COLLECTOR, _GRPC = "http://127.0.0.1:4318", "127.0.0.1:14317"
 _MILVUS, _MANAGEMENT, _JAEGER = "127.0.0.1:19530", "http://127.0.0.1:9091", "http://127.0.0.1:16686"
 _WORDS = {
@@ -117,22 +114,14 @@ def _place(given: str | None, usual: str) -> Place:
 
 def _page(url: str | None, token: str | None) -> tuple[Client | None, list[Finding]]:
     """Return what asks the processor, if one answers, and what it tells."""
-    tried = [url] if url is not None else [one for one in _PAGES if _is_page(one)] or [_PAGES[-1]]
     try:
-        client = Client(tried[0], token)
+        client = Client(url if url is not None else usual_page(), token)
         found = client.get("/doctor")
     except ClientError as error:
         state: Literal["bad", "unknown"] = "bad" if url is not None or error.status else "unknown"
         return None, [Finding(state, f"The processor was not asked: {error}.", "Say where its page is: --from URL.")]
     answers = [Finding("good", f"The processor answers at {client.url}.")]
     return client, answers + [Finding(**one) for one in found["findings"]]
-
-
-def _is_page(url: str) -> bool:
-    try:
-        return ask(f"{url}/api/v1").status != 404
-    except (NoAnswerError, NotHttpError):
-        return False
 
 
 def _hops(places: dict[str, Place], page: Client | None, findings: list[Finding], otlp: str | None) -> Hops:

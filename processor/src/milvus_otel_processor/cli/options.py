@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.replay.recording import Message
 
 _UNCAPPED_WIDTH = 200
+_PAGES = ("http://127.0.0.1:8888", "http://127.0.0.1:18888")
+"""Where the stack's processor has its page, and where the demo's has."""
 TOKEN_VARIABLE = "MILVUS_OTEL_PAGE_TOKEN"  # noqa: S105 - a name
 
 config_option = click.option(
@@ -137,6 +139,19 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
     return url(token(with_token))
 
 
+def usual_page() -> str:
+    """Return where a processor's page answers on this host, or where the last one would."""
+    from milvus_otel_processor.doctor.web import NoAnswerError, NotHttpError, ask  # noqa: PLC0415 - most commands ask nobody
+
+    for url in _PAGES:
+        try:
+            if ask(f"{url}/api/v1").status != 404:
+                return url
+        except (NoAnswerError, NotHttpError):
+            continue
+    return _PAGES[-1]
+
+
 def load_for_start_or_exit(
     path: Path | None, overrides: Sequence[str], on_read: Callable[[Path], None]
 ) -> tuple[LoadedConfig, ConfigError | None]:
@@ -202,5 +217,6 @@ __all__ = [
     "load_or_exit",
     "page_options",
     "recorded_options",
+    "usual_page",
     "warn_of",
 ]

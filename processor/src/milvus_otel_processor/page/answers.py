@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milvus_otel_processor.doctor.inside import findings
+from milvus_otel_processor.page.all_requests import all_requests
 from milvus_otel_processor.page.asked import ApiError
 from milvus_otel_processor.page.listing import Listing, Wanted
 from milvus_otel_processor.page.now import now
@@ -45,6 +46,12 @@ class Answers:
     def now(self, _: Asked) -> dict[str, Any]:
         """See `page.now`."""
         return now(self.inside)
+
+    def requests(self, asked: Asked) -> dict[str, Any]:
+        """See `page.all_requests`; `counted` tells whether requests are counted at all."""
+        witness, jaeger = self.inside.witness, self.inside.settings.jaeger.rstrip("/")
+        answer = {"counted": witness.counts_requests, **all_requests(asked, witness.requests)}
+        return {**answer, "jaeger": jaeger} if jaeger else answer
 
     def decisions(self, asked: Asked) -> dict[str, Any]:
         """Return the latest decisions that are asked for."""
@@ -192,6 +199,7 @@ class Endpoint(NamedTuple):
 ENDPOINTS = (
     Endpoint("GET", "", Answers.about),
     Endpoint("GET", "/now", Answers.now),
+    Endpoint("GET", "/requests", Answers.requests),
     Endpoint("GET", "/decisions", Answers.decisions),
     Endpoint("GET", "/traces/{trace_id}", Answers.trace),
     Endpoint("GET", "/rules", Answers.rules),

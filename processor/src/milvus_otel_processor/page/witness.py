@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.page.decided import DecidedTraces
 from milvus_otel_processor.page.recent import RecentRequests
 from milvus_otel_processor.page.series import Series
+from milvus_otel_processor.requests.windows import Windows
 
 _LOOKED_AT_PER_SECOND = 200.0
 """Traces that no rule wants, and which are decided in Python all the same, to be remembered: each takes about 25 µs."""
@@ -28,6 +29,10 @@ class Witness:
         self.decided.replace_rules(rules)
         self.recent = RecentRequests(settings.recent_requests_mib << 20)
         self.series = Series(telemetry)
+        self.requests = Windows()
+        """All requests of the last hour."""
+        self.counts_requests = False
+        """Whether `requests` is told of them."""
 
     def traces(self, ingest: Callable[[bytes], int]) -> Callable[[bytes], int]:
         """Return what takes in requests with spans as `ingest` does, and remembers those that it took."""
@@ -61,9 +66,10 @@ class Witness:
 
     def memory(self) -> int:
         """Return about how many bytes all of it takes."""
-        return self.decided.memory() + self.recent.memory()
+        return self.decided.memory() + self.recent.memory() + self.requests.memory()
 
     def give_way(self) -> None:
         """Forget the older half of it, for the memory; not while traces are decided."""
         self.decided.give_way()
         self.recent.give_way()
+        self.requests.give_way()

@@ -26,7 +26,7 @@ SORTS: Final = ("total_ms", "requests", "errors", "p50_ms", "p95_ms", "p99_ms", 
 _DIGITS = 3
 
 
-class Asked(NamedTuple):
+class Wanted(NamedTuple):
     """Which rows are wanted."""
 
     by: tuple[str, ...] = USUAL_KEYS
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
     limit: int = 100
 
 
-def summary(window: Window, asked: Asked) -> dict[str, Any]:
+def summary(window: Window, wanted: Wanted) -> dict[str, Any]:
     """Return the rows that are asked for, with what all requests of the window come to; durations are milliseconds.
 
     Shares are of the time of all requests of the window, also where only some are asked for.
@@ -47,20 +47,20 @@ def summary(window: Window, asked: Asked) -> dict[str, Any]:
     rows: dict[tuple[str, ...], Row] = {}
     for series, cell in cells.items():
         everything.add(series, cell)
-        if all(getattr(series, key) == value for key, value in asked.where.items()):
-            key = tuple(getattr(series, name) for name in asked.by)
+        if all(getattr(series, key) == value for key, value in wanted.where.items()):
+            key = tuple(getattr(series, name) for name in wanted.by)
             if key not in rows:
-                rows[key] = Row(dict(zip(asked.by, key, strict=True)), window.seconds)
+                rows[key] = Row(dict(zip(wanted.by, key, strict=True)), window.seconds)
             rows[key].add(series, cell)
     made = [row.told(everything.cell.seconds) for row in rows.values()]
-    made.sort(key=lambda row: (-row[asked.sort], *(row[key] for key in asked.by)))
+    made.sort(key=lambda row: (-row[wanted.sort], *(row[key] for key in wanted.by)))
     return {
         "seconds": round(window.seconds, 1),
         "relative_error": RELATIVE_ERROR,
         "stages": list(STAGES),
         "all": everything.told(everything.cell.seconds),
-        "rows": made[: asked.limit],
-        "rows_left_out": max(0, len(made) - asked.limit),
+        "rows": made[: wanted.limit],
+        "rows_left_out": max(0, len(made) - wanted.limit),
     }
 
 

@@ -1,14 +1,16 @@
 import { bytes, element, number, plot, row, short, time, waterfall } from "./draw.js";
+import { columns, hintsOf, rowsOf, told } from "./requests.js";
 
-const VIEWS = ["now", "decisions", "rules", "help"];
+const VIEWS = ["now", "requests", "decisions", "rules", "help"];
 const WORDS = { sampled: "kept", not_sampled: "not kept", dropped: "dropped", not_asked: "not asked" };
-const SECONDS = { now: 5, decisions: 5, rules: 30 };
+const SECONDS = { now: 5, requests: 5, decisions: 5, rules: 30 };
 const at = (id) => document.getElementById(id);
 let view = "";
 let timer = 0;
 let rules = null;
 let measured = null;
 let checking = 0;
+let sort = "total_ms";
 
 async function ask(path, text) {
   const headers = {};
@@ -35,6 +37,7 @@ async function refresh() {
   try {
     if (!document.hidden) {
       if (view === "now") await showNow();
+      if (view === "requests" && at("r-follow").checked) await showRequests();
       if (view === "decisions" && at("follow").checked) await showDecisions();
       if (view === "rules") await showRules();
     }
@@ -82,6 +85,21 @@ async function showNow() {
   at("sources").replaceChildren(...(sources.length ? sources.map(([name, count]) => row(name, number(count), number(`${((100 * count) / total).toFixed(1)} %`))) : [row("none yet", number(0), number(""))]));
 }
 
+// --- Requests
+
+async function showRequests() {
+  const form = new FormData(at("requests-filter"));
+  const found = await ask(`/requests?${new URLSearchParams({ minutes: form.get("minutes"), by: form.get("by"), sort, limit: 500 })}`);
+  const rows = found.rows.filter((one) => found.by.some((key) => one[key].toLowerCase().includes(form.get("text").toLowerCase())));
+  const note = told(found);
+  if (at("requests-note").textContent !== note) at("requests-note").textContent = note;
+  const focused = document.activeElement?.dataset?.sort;
+  at("request-columns").replaceChildren(...columns(found, sort, (name) => { sort = name; return showRequests().catch((error) => tell(error.message)); }));
+  if (focused) at("request-columns").querySelector(`[data-sort="${focused}"]`)?.focus();
+  at("request-rows").replaceChildren(...rowsOf(found, rows));
+  at("hints").replaceChildren(...hintsOf(found, rows));
+}
+
 // --- Decisions
 
 async function showDecisions() {
@@ -102,7 +120,7 @@ async function showDecisions() {
     return made;
   }));
   if (focused) at("rows").querySelector(`[data-trace="${focused}"]`)?.focus();
-  const note = `${short(found.decisions.length)} shown of ${short(found.remembered)} remembered: of what a drop policy dropped one in sixteen, of what no policy wanted about 200 a second.`;
+  const note = `${short(found.decisions.length)} shown of ${short(found.remembered)} remembered: of what a drop policy dropped one in sixteen, of what no policy wanted about 200 a second. These are a sample: how many requests there are and how long they take is told by Requests, of all of them.`;
   if (at("decisions-note").textContent !== note) at("decisions-note").textContent = note;
 }
 
@@ -255,6 +273,12 @@ async function showHelp() {
   } catch (error) { at("findings").replaceChildren(element("li", { class: "bad" }, error.message)); }
 }
 
+for (const on of ["change", "input", "submit"]) {
+  at("requests-filter").addEventListener(on, (event) => {
+    if (on === "submit") event.preventDefault();
+    showRequests().catch((error) => tell(error.message));
+  });
+}
 at("filter").addEventListener("submit", (event) => { event.preventDefault(); showDecisions().catch((error) => tell(error.message)); });
 at("filter").addEventListener("change", () => { showDecisions().catch((error) => tell(error.message)); });
 at("token-form").addEventListener("submit", (event) => {

@@ -1,0 +1,98 @@
+"""Requests as a table: a row for each collection and operation, or for what else they are grouped by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from milvus_otel_processor.requests.record import OVERFLOW
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+COLUMNS: Final = {
+    "per_second": "req/s",
+    "requests": "requests",
+    "errors": "errors",
+    "p50_ms": "p50 ms",
+    "p95_ms": "p95 ms",
+    "p99_ms": "p99 ms",
+    "share": "time",
+    "kept": "kept",
+}
+"""The columns with numbers, and their titles; `share` is of the time of all requests."""
+
+_LONGEST_NAME = 40
+_STAGES_SHOWN, _LEAST_SHARE = 3, 0.05
+_OTHERS = "(all others)"
+_NONE = "-"
+
+
+def table(rows: Sequence[Mapping[str, Any]], by: Sequence[str], sort: str = "", *, rate: bool = True) -> Table:
+    """Return the rows of a summary (`requests.summary`); without `rate` how many a second is left out."""
+    shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for key in by:
+        shown.add_column(key.replace("_", " "), overflow="ellipsis", no_wrap=True, max_width=_LONGEST_NAME)
+    for name, title in COLUMNS.items():
+        if rate or name != "per_second":
+            column = "share" if sort == "total_ms" else sort
+            shown.add_column(Text(title, style="bold reverse" if name == column else ""), justify="right", no_wrap=True)
+    shown.add_column("where it went", overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        numbers = [_number(name, row) for name in COLUMNS if rate or name != "per_second"]
+        shown.add_row(*(name_of(key, row) for key in by), *numbers, stages(row), style="red" if _fails(row) else None)
+    return shown
+
+
+def hints(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> RenderableType:
+    """Return what it means where one stage took most of the time of a row; each sentence once, with the rows it is about."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("hint"):
+            about.setdefault(row["hint"], []).append(" ".join(name_of(key, row).plain for key in by if row[key]))
+    return Group(*(Text.assemble((", ".join(names), "bold"), f": {words}") for words, names in about.items()))
+
+
+def name_of(key: str, row: Mapping[str, Any]) -> Text:
+    """Return the value of a key, on one line."""
+    value = str(row[key])
+    if key == "collection" and value == OVERFLOW.collection:
+        return Text(_OTHERS, style="dim")
+    return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in value) or _NONE)
+
+
+def stages(row: Mapping[str, Any]) -> str:
+    """Return the stages that took most of the time, each with its share: `wait 95%, core 4%`."""
+    spent: Mapping[str, float] = row["stages_ms"]
+    total = sum(spent.values())
+    if total <= 0:
+        return _NONE
+    longest = sorted(spent.items(), key=lambda one: -one[1])[:_STAGES_SHOWN]
+    return ", ".join(
+        f"{name.replace('_', ' ')} {time / total:.0%}" for name, time in longest if time >= _LEAST_SHARE * total
+    )
+
+
+def number(value: float) -> str:
+    """Return a number with three digits that matter, as far as it has them."""
+    if value >= 100 or value == 0:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _number(name: str, row: Mapping[str, Any]) -> str:
+    if name == "kept":
+        return f"{row['kept']:,}"
+    if name == "share":
+        return f"{row['share']:.0%}"
+    value = row[name]
+    return f"{value:,}" if isinstance(value, int) else number(value)
+
+
+def _fails(row: Mapping[str, Any]) -> bool:
+    return bool(row["errors"] * 2 >= row["requests"])

@@ -1,0 +1,132 @@
+"""What `milvus-otel top` shows of an answer, and how it goes on when there is none."""
+
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from milvus_otel_processor.page.client import ClientError
+from milvus_otel_processor.requests.record import OVERFLOW
+from milvus_otel_processor.requests.summary import Wanted, summary
+from milvus_otel_processor.requests.windows import Windows
+from milvus_otel_processor.top.live import follow
+from milvus_otel_processor.top.screen import screen
+from milvus_otel_processor.top.view import View
+from rich.console import Console
+
+from tests.support.clock import Clock
+from tests.support.request_records import record, series, times
+
+
+def answer(*, counted: bool = True, hostile: str = "", limit: int = 100) -> dict[str, Any]:
+    clock = Clock()
+    windows = Windows(clock)
+    for index in range(60):
+        windows.observe(record(series("orders"), 0.19, times(wait=0.186, core=0.004), kept=index < 6, trace=index))
+        windows.observe(record(series("users", "Query", "100" if index < 3 else ""), 0.002, times(core=0.002)))
+    windows.observe(record(OVERFLOW, 0.001))
+    if hostile:
+        windows.observe(record(series(hostile)))
+    clock.advance(60)
+    return {"counted": counted, **summary(windows.over(1), Wanted(limit=limit))}
+
+
+def shown(found: dict[str, Any], view: View | None = None, width: int = 160, **more: Any) -> str:
+    console = Console(file=StringIO(), width=width, highlight=False, markup=False)
+    console.print(screen(found, view or View(minutes=1), **more))
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_it_says_how_many_there_are_that_all_count_and_how_exact_it_is() -> None:
+    first = shown(answer()).split("\n")[0]
+    assert first.startswith("121 requests in the last 1.0 min (2.02/s), 3 failed; p99 ")
+    assert "All of them count; the traces of 5.0% are kept. Quantiles: ±1%." in first
+
+
+def test_a_row_shows_where_the_time_went_and_below_what_that_means() -> None:
+    lines = shown(answer()).split("\n")
+    (row,) = [line for line in lines if line.startswith("default   orders")]
+    assert row.split()[:3] == ["default", "orders", "Search"]
+    assert row.rstrip().endswith("99%     6  wait 98%")
+    assert any(line.startswith("default orders Search: Most of the time was the wait") for line in lines)
+
+
+def test_requests_without_room_are_called_all_others() -> None:
+    assert "(all others)" in shown(answer())
+
+
+def test_hostile_names_stay_on_their_line_and_markup_is_text() -> None:
+    text = shown(answer(hostile="a\nb\x1b[31m[bold]" + "x" * 10_000))
+    assert "a\ufffdb\ufffd[31m[bold]xxx" in text
+    assert max(map(len, text.split("\n"))) <= 160
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 300])
+def test_it_fits_into_any_width(width: int) -> None:
+    assert max(map(len, shown(answer(), width=width).split("\n"))) <= width
+
+
+def test_rows_that_are_not_shown_are_counted() -> None:
+    assert "and 2 more" in shown(answer(), lines=1)
+    assert "and 1 more" in shown(answer(limit=2))
+
+
+def test_where_nothing_is_counted_it_says_what_to_do() -> None:
+    assert "requests.enabled" in shown(answer(counted=False))
+
+
+def test_before_the_first_request_it_says_when_there_will_be_one() -> None:
+    found = {"counted": True, **summary(Windows(Clock()).over(1), Wanted())}
+    assert "No request yet" in shown(found)
+
+
+def typed(keys: list[str], clock: Clock) -> Callable[[float], str]:
+    left: Iterator[str] = iter(keys)
+
+    def key(seconds: float) -> str:
+        pressed = next(left, "q")
+        if not pressed:
+            clock.advance(seconds)
+        return pressed
+
+    return key
+
+
+def test_it_asks_again_when_it_is_time_or_when_what_is_asked_for_changes() -> None:
+    clock, asked = Clock(), list[str]()
+
+    def ask(path: str) -> dict[str, Any]:
+        asked.append(path)
+        return answer()
+
+    console = Console(file=StringIO(), width=100, height=20)
+    follow(
+        ask, View(), console, interval=2.0, key=typed(["", "s", "/", "o", "\r", "p", "", "p", ""], clock), clock=clock
+    )
+    sorts = [path.partition("sort=")[2].partition("&")[0] for path in asked]
+    assert sorts == ["total_ms", "total_ms", "requests", "requests"]
+
+
+def test_when_the_processor_is_gone_the_last_answer_stays_with_the_reason() -> None:
+    clock, answers = Clock(), iter([answer()])
+
+    def ask(_: str) -> dict[str, Any]:
+        found = next(answers, None)
+        if found is None:
+            raise ClientError("http://127.0.0.1:1: no answer: Connection refused")
+        return found
+
+    out = StringIO()
+    console = Console(file=out, width=100, height=30, force_terminal=True)
+    follow(ask, View(), console, interval=2.0, key=typed(["", "x"], clock), clock=clock)
+    assert "no answer: Connection refused" in out.getvalue()
+    assert out.getvalue().rindex("orders") > out.getvalue().index("no answer")
+
+
+def test_without_an_answer_at_the_start_it_ends() -> None:
+    def ask(_: str) -> dict[str, Any]:
+        raise ClientError("nobody there")
+
+    with pytest.raises(ClientError, match="nobody there"):
+        follow(ask, View(), Console(file=StringIO()), interval=2.0, key=lambda _: "q")
