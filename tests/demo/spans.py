@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from milvus_otel_processor.demo.sink import KeptSpan
+from milvus_otel_processor.replay.kept_span import KeptSpan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,8 +19,9 @@ import pytest
 from milvus_otel_processor.demo import plain_workload, wheel
 from milvus_otel_processor.demo.dataset import COLLECTIONS, MISSING_COLLECTION
 from milvus_otel_processor.demo.run import run_demo
-from milvus_otel_processor.demo.sink import KeptSpan, Sink
+from milvus_otel_processor.demo.sink import Sink
 from milvus_otel_processor.demo.workload import FAILURES, SERVICE_NAME
+from milvus_otel_processor.replay.kept_span import KeptSpan
 from pymilvus import MilvusClient, MilvusException
 from rich.console import Console
 

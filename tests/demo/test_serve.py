@@ -9,7 +9,7 @@ from milvus_otel_processor.demo.serve import Arrivals
 from tests.demo.spans import search_trace
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.demo.sink import KeptSpan
+    from milvus_otel_processor.replay.kept_span import KeptSpan
 
 
 def test_a_trace_is_told_once_when_it_no_longer_grows() -> None:

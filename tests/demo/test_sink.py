@@ -6,8 +6,9 @@ import grpc
 import pytest
 from milvus_otel_processor.demo import sink as sink_module
 from milvus_otel_processor.demo.errors import DemoError
-from milvus_otel_processor.demo.sink import EXPORT_METHOD, Sink, decode
+from milvus_otel_processor.demo.sink import EXPORT_METHOD, Sink
 from milvus_otel_processor.demo.wheel import free_ports
+from milvus_otel_processor.replay.decoded import decode
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource

@@ -22,7 +22,7 @@ from rich.console import Console
 from tests.demo.spans import MILLISECOND, failed_plain_search, kept_span, search_trace
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.demo.sink import KeptSpan
+    from milvus_otel_processor.replay.kept_span import KeptSpan
 
 
 def rendered(trace: list[KeptSpan], width: int = 80, encoding: str = "utf-8") -> list[str]:

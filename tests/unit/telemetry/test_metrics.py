@@ -8,7 +8,7 @@ import pytest
 from milvus_otel_processor.enrichment import enricher
 from milvus_otel_processor.enrichment.access_log import store
 from milvus_otel_processor.enrichment.settings import SOURCES
-from milvus_otel_processor.pipeline import early, late
+from milvus_otel_processor.pipeline import late, triggers
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.service.making import StartError
 from milvus_otel_processor.service.service import Service
@@ -76,7 +76,13 @@ def test_what_is_known_before_it_happens_begins_at_0() -> None:
 
 
 def test_the_words_that_begin_at_0_are_those_of_the_code() -> None:
-    early_decisions = {early.FIRST_MATCH, early.NUM_TRACES, early.MAX_MEMORY, early.TRACE_SIZE, early.MEMORY_LIMIT}
+    early_decisions = {
+        triggers.FIRST_MATCH,
+        triggers.NUM_TRACES,
+        triggers.MAX_MEMORY,
+        triggers.TRACE_SIZE,
+        triggers.MEMORY_LIMIT,
+    }
     assert set(reasons.EARLY) == early_decisions
     assert set(reasons.LINES) == {store.RECEIVED, store.DOUBLED, store.EVICTED, store.MALFORMED, store.FOREIGN}
     assert set(reasons.SOURCES) == set(SOURCES)

@@ -7,8 +7,6 @@ from importlib import import_module
 
 import click
 
-from milvus_otel_processor.spans.stores import chosen
-
 SUBCOMMANDS = {
     "run": "Receive, enrich, sample and export traces.",
     "validate": "Check a configuration and say all that is wrong with it.",
@@ -47,6 +45,8 @@ class _Subcommands(click.Group):
             # gRPC writes lines of its own to stderr, of a port that is taken for one; our log says it. It reads this when imported.
             # `run` reads these lines.
             os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        # Else pydantic reads the metadata of every installed package, at each start: there may be a plugin that watches models.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         command = import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)
         command.help = _as_it_stands(command.help)
@@ -64,11 +64,25 @@ def _as_it_stands(text: str | None) -> str:
     return (text or "").replace("\\b\n", "\b\n")
 
 
+def _say_version(context: click.Context, _: click.Parameter, wanted: object) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib.metadata import version  # noqa: PLC0415 - no other command asks
+
+    from milvus_otel_processor.spans.stores import chosen  # noqa: PLC0415 - likewise
+
+    click.echo(f"milvus-otel, version {version('milvus-otel-processor')}, store {chosen('auto')}")
+    context.exit()
+
+
 @click.group(cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(
-    package_name="milvus-otel-processor",
-    prog_name="milvus-otel",
-    message=f"%(prog)s, version %(version)s, store {chosen('auto')}",
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_say_version,
+    help="Show the version and exit.",
 )
 def main() -> None:
     r"""Traces of Milvus requests: enriched with the collection they touch, and kept by rules as whole traces.

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from milvus_otel_processor.cli.options import LeftOut, RecordingError, console, page_options, recorded_options, warn_of
+from milvus_otel_processor.cli.options import console, page_options, recorded_options, warn_of
 from milvus_otel_processor.cli.progress import progress
-from milvus_otel_processor.replay.explain import show, to_json
-from milvus_otel_processor.replay.runner import Run
-from milvus_otel_processor.replay.watch import ExplainedRules
+from milvus_otel_processor.replay.explain import from_document, show, to_json
+from milvus_otel_processor.replay.left_out import LeftOut
 
 if TYPE_CHECKING:
     from milvus_otel_processor.cli.options import Recorded
     from milvus_otel_processor.config import Config
-    from milvus_otel_processor.replay.watch import Explained
+    from milvus_otel_processor.replay.explained import Explained
 
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -67,6 +66,29 @@ def command(
             )
         _say(trace_id.lower(), _asked(url, token, trace_id), form)
         return
+    _say(trace_id.lower(), _replayed(trace_id, recorded), form)
+
+
+def _say(trace_id: str, found: Explained, form: Literal["text", "json"]) -> None:
+    if form == "json":
+        click.echo(to_json(trace_id, found))
+    else:
+        show(trace_id, found, console())
+
+
+def _asked(url: str, token: str | None, trace_id: str) -> Explained:
+    from milvus_otel_processor.page.client import Client, ClientError  # noqa: PLC0415 - files do not need it
+
+    try:
+        return from_document(Client(url, token).get(f"/traces/{trace_id}"))
+    except ClientError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+def _replayed(trace_id: str, recorded: Recorded) -> Explained:
+    from milvus_otel_processor.replay.recording import RecordingError  # noqa: PLC0415 - a running processor needs none of it
+
     config = recorded.load()
     left_out = LeftOut()
     try:
@@ -79,28 +101,14 @@ def command(
         names = ", ".join(map(str, recorded.files))
         click.echo(f"no trace {trace_id.lower()} was decided: no valid span of it is in {names}", err=True)
         sys.exit(1)
-    _say(trace_id.lower(), found, form)
-
-
-def _say(trace_id: str, found: Explained, form: Literal["text", "json"]) -> None:
-    if form == "json":
-        click.echo(to_json(trace_id, found))
-    else:
-        show(trace_id, found, console())
-
-
-def _asked(url: str, token: str | None, trace_id: str) -> Explained:
-    from milvus_otel_processor.page.client import Client, ClientError  # noqa: PLC0415 - files need neither
-    from milvus_otel_processor.page.why import from_document  # noqa: PLC0415
-
-    try:
-        return from_document(Client(url, token).get(f"/traces/{trace_id}"))
-    except ClientError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+    return found
 
 
 def _find(wanted: bytes, recorded: Recorded, config: Config, left_out: LeftOut) -> Explained | None:
+    from milvus_otel_processor.replay.recording import RecordingError  # noqa: PLC0415 - as above
+    from milvus_otel_processor.replay.runner import Run  # noqa: PLC0415 - likewise
+    from milvus_otel_processor.replay.watch import ExplainedRules  # noqa: PLC0415 - likewise
+
     if config.tail_sampling is None:
         raise RecordingError("the pipeline has no tail_sampling processor, so that every trace is kept")
     run = Run(config, rules=ExplainedRules, store_kind=config.store)

@@ -1,4 +1,7 @@
-"""What subcommands have in common: where the configuration comes from, which recorded traffic is read, how to write to people."""
+"""What subcommands have in common: where the configuration comes from, which recorded traffic is read, how to write to people.
+
+Settings models, YAML and tables take longer to import than many a command to do its work, so each is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from rich.console import Console
 
-from milvus_otel_processor.config import ConfigError, LoadedConfig, load_config
-from milvus_otel_processor.config.last_good import load_with_last_good
-from milvus_otel_processor.replay.left_out import LeftOut
-from milvus_otel_processor.replay.recording import RecordingError, read
+from milvus_otel_processor.cli.policy_keys import complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from rich.console import Console
+
     from milvus_otel_processor.cli.progress import Progress
-    from milvus_otel_processor.config import Config
+    from milvus_otel_processor.config import Config, ConfigError, LoadedConfig
+    from milvus_otel_processor.replay.left_out import LeftOut
     from milvus_otel_processor.replay.recording import Message
 
 _UNCAPPED_WIDTH = 200
@@ -46,6 +48,7 @@ policy_option = click.option(
     "--policy",
     "policy_overrides",
     multiple=True,
+    shell_complete=complete,
     metavar="NAME.KEY=VALUE",
     help="Set one value of one policy for this run, such as slow.threshold_ms=500. May be given often.",
 )
@@ -61,6 +64,8 @@ access_log_option = click.option(
 
 def console() -> Console:
     """Return where tables for people go: as wide as the terminal, or wide enough where it is a file or a pipe."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+
     found = Console(highlight=False, markup=False)
     if not found.is_terminal:
         found.width = _UNCAPPED_WIDTH
@@ -95,9 +100,13 @@ class Recorded(NamedTuple):
 
     def read(self, left_out: LeftOut, progress: Progress | None = None) -> list[Iterator[Message]]:
         """Return the recordings, not read yet; what of them is not replayed is counted in `left_out`, `progress` is shown."""
-        from milvus_otel_processor.replay.access_log import read_access_log  # noqa: PLC0415 - OTLP's logs, which others need not
+        from milvus_otel_processor.replay.recording import read  # noqa: PLC0415 - see above
 
-        found = [read(file, left_out) for file in self.files] + [read_access_log(file) for file in self.access_logs]
+        found = [read(file, left_out) for file in self.files]
+        if self.access_logs:
+            from milvus_otel_processor.replay.access_log import read_access_log  # noqa: PLC0415 - likewise
+
+            found += [read_access_log(file) for file in self.access_logs]
         return found if progress is None else [progress.watch(recording) for recording in found]
 
 
@@ -159,6 +168,9 @@ def load_for_start_or_exit(
 
     If there is none to be had, say all that is wrong and end with status 1.
     """
+    from milvus_otel_processor.config import ConfigError  # noqa: PLC0415 - see above
+    from milvus_otel_processor.config.last_good import load_with_last_good  # noqa: PLC0415 - likewise
+
     try:
         return load_with_last_good(path, overrides=overrides, environ=os.environ, on_read=on_read)
     except ConfigError as error:
@@ -193,6 +205,8 @@ def load_or_exit(
     `on_read` is called with each file that takes part, right before it is read. With `rules_alone` the file may hold the rules
     and nothing else.
     """
+    from milvus_otel_processor.config import ConfigError, load_config  # noqa: PLC0415 - see above
+
     try:
         return load_config(
             path,
@@ -208,9 +222,7 @@ def load_or_exit(
 
 
 __all__ = [
-    "LeftOut",
     "Recorded",
-    "RecordingError",
     "config_options",
     "console",
     "load_and_warn",

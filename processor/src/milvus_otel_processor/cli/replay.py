@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from milvus_otel_processor.cli.options import (
-    LeftOut,
-    RecordingError,
-    console,
-    load_and_warn,
-    recorded_options,
-    warn_of,
-)
+from milvus_otel_processor.cli.options import console, load_and_warn, recorded_options, warn_of
 from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.replay.compare import Comparison, Limit, Side, read_limit
 from milvus_otel_processor.replay.counted import CountedRules
+from milvus_otel_processor.replay.left_out import LeftOut
+from milvus_otel_processor.replay.recording import RecordingError
 from milvus_otel_processor.replay.report import Report
 from milvus_otel_processor.replay.runner import Run, replay_together
 from milvus_otel_processor.replay.tables import print_comparison, print_report

@@ -20,7 +20,9 @@ _HEAD = frozenset({"name", "type", "mode", *BLOCKS})
 _Path = tuple[str | int, ...]
 
 
-class _Named(NamedTuple):
+class NamedPolicy(NamedTuple):
+    """A policy with a name, and the way to it from the root of the file."""
+
     name: str
     path: _Path
     node: Mapping
@@ -37,7 +39,7 @@ def override_policy(root: Node, argument: str, substitute: Callable[[Node], Node
     place = Place(f"--policy {key}")
     if not equals:
         raise ConfigError([Problem(place, "", "has no value, expected --policy NAME.key=value")])
-    policy = _policy(list(_policies(root, ())), key, place)
+    policy = _policy(list(policies(root)), key, place)
     keys = key[len(policy.name) + 1 :].split(".")
     if not all(keys):
         raise ConfigError([Problem(place, "", "has an empty key, expected --policy NAME.key=value")])
@@ -48,10 +50,10 @@ def override_policy(root: Node, argument: str, substitute: Callable[[Node], Node
     return _replaced(root, policy.path, override(policy.node, keys, value))
 
 
-def _policy(policies: list[_Named], key: str, place: Place) -> _Named:
-    found = [policy for policy in policies if key.startswith(f"{policy.name}.")]
+def _policy(named: list[NamedPolicy], key: str, place: Place) -> NamedPolicy:
+    found = [policy for policy in named if key.startswith(f"{policy.name}.")]
     if not found:
-        names = list(dict.fromkeys(policy.name for policy in policies))
+        names = list(dict.fromkeys(policy.name for policy in named))
         name = key.partition(".")[0]
         expected = one_of(names) if names else "there is no policy with a name"
         message = f"there is no policy {shown(name)}, {expected}{did_you_mean(name, names)}"
@@ -68,19 +70,19 @@ def _policy(policies: list[_Named], key: str, place: Place) -> _Named:
     return meant[0]
 
 
-def _policies(node: Node, path: _Path) -> Iterator[_Named]:
+def policies(root: Node) -> Iterator[NamedPolicy]:
     """Yield the policies with a name in the `tail_sampling` blocks, at any depth."""
-    processors = node.get("processors") if isinstance(node, Mapping) else None
+    processors = root.get("processors") if isinstance(root, Mapping) else None
     for name, entry in processors.entries.items() if isinstance(processors, Mapping) else ():
         if component_type(name) == "tail_sampling":
-            yield from _named(entry.node, (*path, "processors", name))
+            yield from _named(entry.node, ("processors", name))
 
 
-def _named(node: Node, path: _Path) -> Iterator[_Named]:
+def _named(node: Node, path: _Path) -> Iterator[NamedPolicy]:
     if isinstance(node, Mapping):
         name = node.get("name")
         if isinstance(name, Scalar) and name.value not in (None, "") and "type" in node.entries:
-            yield _Named(str(name.value), path, node)
+            yield NamedPolicy(str(name.value), path, node)
         for key, entry in node.entries.items():
             yield from _named(entry.node, (*path, key))
     elif isinstance(node, Sequence):

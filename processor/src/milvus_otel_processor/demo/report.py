@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from milvus_otel_processor.demo.dataset import Progress
-    from milvus_otel_processor.demo.sink import KeptSpan
+    from milvus_otel_processor.replay.kept_span import KeptSpan
     from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 
 ACCESS_LOG = "access_log"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from milvus_otel_processor.demo.milvus import EmbeddedMilvus
-    from milvus_otel_processor.demo.sink import KeptSpan, Sink
+    from milvus_otel_processor.demo.sink import Sink
+    from milvus_otel_processor.replay.kept_span import KeptSpan
 
 _POLL_SECONDS = 1.0
 

@@ -4,47 +4,25 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from milvus_otel_processor.demo.errors import DemoError
+from milvus_otel_processor.replay.decoded import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from milvus_otel_processor.replay.kept_span import KeptSpan
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _MAX_TRACES = 5000
 _FORWARD_SECONDS = 10.0
 _REACH_SECONDS = 3.0
 _LOCAL = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
-
-
-@dataclass(frozen=True)
-class KeptSpan:
-    """What is shown of one span; times in nanoseconds since the epoch, ids in hex, no parent is an empty string."""
-
-    trace_id: str
-    span_id: str
-    parent_id: str
-    name: str
-    service: str
-    start: int
-    end: int
-    kind: str
-    """client, server, internal, ..."""
-    is_error: bool
-    attributes: dict[str, Any]
 
 
 class Sink:
@@ -121,40 +99,3 @@ def _reached(endpoint: str) -> grpc.Channel:
             "such as a Jaeger's 127.0.0.1:4317"
         ) from None
     return channel
-
-
-def decode(request: bytes) -> Iterator[KeptSpan]:
-    """Yield the spans of an `ExportTraceServiceRequest` in its wire format."""
-    for of_resource in ExportTraceServiceRequest.FromString(request).resource_spans:
-        service = str(_attributes(of_resource.resource.attributes).get("service.name", ""))
-        for of_scope in of_resource.scope_spans:
-            for span in of_scope.spans:
-                yield _kept_span(service, span)
-
-
-def _kept_span(service: str, span: Span) -> KeptSpan:
-    return KeptSpan(
-        trace_id=span.trace_id.hex(),
-        span_id=span.span_id.hex(),
-        parent_id=span.parent_span_id.hex(),
-        name=span.name,
-        service=service,
-        start=span.start_time_unix_nano,
-        end=span.end_time_unix_nano,
-        kind=Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower(),
-        is_error=span.status.code == Status.STATUS_CODE_ERROR,
-        attributes=_attributes(span.attributes),
-    )
-
-
-def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
-
-
-def _value(value: AnyValue) -> Any:
-    kind = value.WhichOneof("value")
-    if kind == "array_value":
-        return [_value(item) for item in value.array_value.values]
-    if kind == "kvlist_value":
-        return _attributes(value.kvlist_value.values)
-    return getattr(value, kind) if kind else None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
+from milvus_otel_processor.demo.tree import in_tree_order
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
-    from milvus_otel_processor.demo.sink import KeptSpan
+    from milvus_otel_processor.replay.kept_span import KeptSpan
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
 _SERVICE_COLUMNS, _DURATION_COLUMNS, _COLLECTION_COLUMNS = 10, 9, 10
@@ -115,27 +117,6 @@ def waterfall(trace: list[KeptSpan], console: Console, most: int | None = None) 
 
 def _indented(span: KeptSpan, depth: int) -> str:
     return " " * depth + short_name(span.name) + (" (error)" if span.is_error else "")
-
-
-def in_tree_order(trace: list[KeptSpan]) -> Iterator[tuple[KeptSpan, int]]:
-    """Yield each span with its depth, parents before children, siblings by start time.
-
-    A span whose parent is not in the trace counts as a root; one of a circle of parents, which no root leads to, too.
-    """
-    known = {span.span_id for span in trace}
-    children: defaultdict[str, list[KeptSpan]] = defaultdict(list)
-    roots: list[KeptSpan] = []
-    for span in sorted(trace, key=lambda span: span.start):
-        (children[span.parent_id] if span.parent_id in known else roots).append(span)
-    seen: set[int] = set()
-    waiting = [(span, 0) for span in reversed([*roots, *trace])]
-    while waiting:
-        span, depth = waiting.pop()
-        if id(span) in seen:
-            continue
-        seen.add(id(span))
-        yield span, depth
-        waiting.extend((child, depth + 1) for child in reversed(children[span.span_id]))
 
 
 def bar(start: int, end: int, whole: int, columns: int, block: str) -> str:

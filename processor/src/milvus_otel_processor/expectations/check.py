@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.config import Config
     from milvus_otel_processor.config.problems import Place
     from milvus_otel_processor.expectations.model import Expectation, ExpectationSettings
+    from milvus_otel_processor.replay.explained import Explained
     from milvus_otel_processor.replay.recording import Message
-    from milvus_otel_processor.replay.watch import Explained
     from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.sampling.explanation import Explanation
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from milvus_otel_processor.demo.sink import KeptSpan, decode
 from milvus_otel_processor.page.decided import copied
-from milvus_otel_processor.pipeline.decider import DUE
+from milvus_otel_processor.pipeline.triggers import DUE
+from milvus_otel_processor.replay.decoded import decode
 from milvus_otel_processor.replay.explain import document, in_order, trigger_words
-from milvus_otel_processor.replay.watch import TIME, Explained, Trigger, not_by_the_store
-from milvus_otel_processor.sampling.decision import Decision, Verdict
+from milvus_otel_processor.replay.explained import TIME, Explained, Trigger, not_by_the_store
+from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.sampler import Sampler
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.page.decided import Decided
     from milvus_otel_processor.spans.trace import ReferenceTrace
-
-_NOT_ASKED = "not_asked"
 
 
 def why(one: Decided) -> dict[str, Any]:
@@ -50,30 +48,6 @@ def why(one: Decided) -> dict[str, Any]:
         "malformed_spans": len(one.trace) - len(trace),
         "span_details": [{**asdict(span), "start": str(span.start), "end": str(span.end)} for span in explained.spans],
     }
-
-
-def from_document(found: dict[str, Any]) -> Explained:
-    """Return what `why` told of, as it is where recordings are explained."""
-    return Explained(
-        TraceExplanation(
-            Verdict(Decision(found["decision"]), found["policy"]),
-            tuple(
-                PolicyExplanation(one["name"], one["type"], one["mode"], _explanation(one)) for one in found["policies"]
-            ),
-        ),
-        [KeptSpan(**{**span, "start": int(span["start"]), "end": int(span["end"])}) for span in found["span_details"]],
-        found["duration_ms"],
-        found["has_root"],
-        found["complete"],
-        None,
-        Trigger(found["trigger"], found["trigger_setting"] or ""),
-    )
-
-
-def _explanation(found: dict[str, Any]) -> Explanation:
-    inside = tuple((one["name"], _explanation(one)) for one in found.get("policies", ()))
-    verdict = found["verdict"]
-    return Explanation(None if verdict == _NOT_ASKED else Decision(verdict), found["reason"], inside)
 
 
 def _trigger(one: Decided) -> Trigger:

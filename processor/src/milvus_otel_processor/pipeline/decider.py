@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.pipeline.outlet import Kept
+from milvus_otel_processor.pipeline.triggers import DUE
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision
 from milvus_otel_processor.telemetry.counters import Lost
 from milvus_otel_processor.telemetry.faults import FaultLog
@@ -26,8 +27,6 @@ MALFORMED = "malformed"
 """The decision over a trace of which no span is valid protobuf, where a rule had to look into them."""
 DISCARDED = "discarded"
 """What stands for the decision over a trace that still waited at the end, and was not to be decided."""
-DUE, SHUTDOWN = "due", "shutdown"
-"""What made traces due: the store says so (time, root, complete), or the processor stops; else it is the name of a limit."""
 FAILED = "failed"
 """The decision over a trace at which the enricher or a policy failed: a fault of this program."""
 

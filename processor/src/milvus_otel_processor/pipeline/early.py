@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.pipeline.limits import memory
+from milvus_otel_processor.pipeline.triggers import FIRST_MATCH, MAX_MEMORY, MEMORY_LIMIT, NUM_TRACES, TRACE_SIZE
 from milvus_otel_processor.spans.attributes import Encoded
 from milvus_otel_processor.spans.schema import DecodeError
 
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.rules import Rules
     from milvus_otel_processor.spans.contract import Arrived, Store, Trace
     from milvus_otel_processor.telemetry.counters import Telemetry
-
-FIRST_MATCH, NUM_TRACES, MAX_MEMORY, TRACE_SIZE = (
-    "sample_on_first_match",
-    "num_traces",
-    "max_memory_mib",
-    "maximum_trace_size_bytes",
-)
-"""The reasons in the counter of early decisions, by the names of their settings."""
-MEMORY_LIMIT = "memory_limit"
-"""Likewise where all the memory that there is was used up, and refusing requests did not help."""
 
 INCOMPLETE = "milvus.decision.incomplete"
 """The attribute on kept spans of traces that were decided then: more of them may have come."""

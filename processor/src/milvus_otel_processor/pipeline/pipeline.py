@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.pipeline.decider import SHUTDOWN
+from milvus_otel_processor.pipeline.triggers import SHUTDOWN
 from milvus_otel_processor.pipeline.wishes import Wishes
 from milvus_otel_processor.spans.contract import Taken
 from milvus_otel_processor.telemetry.counters import Refused

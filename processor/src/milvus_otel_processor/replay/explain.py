@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
-from milvus_otel_processor.demo.waterfall import in_tree_order, waterfall
-from milvus_otel_processor.pipeline.decider import SHUTDOWN
-from milvus_otel_processor.replay.watch import COMPLETE, FIRST, LIMIT, ROOT, TIME
-from milvus_otel_processor.sampling.explanation import amount
+from milvus_otel_processor.demo.tree import in_tree_order
+from milvus_otel_processor.pipeline.triggers import SHUTDOWN
+from milvus_otel_processor.replay.explained import COMPLETE, FIRST, LIMIT, ROOT, TIME, Explained, Trigger
+from milvus_otel_processor.replay.kept_span import KeptSpan
+from milvus_otel_processor.sampling.decision import Decision, Verdict
+from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation, amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
-    from milvus_otel_processor.demo.sink import KeptSpan
-    from milvus_otel_processor.replay.watch import Explained, Trigger
-    from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation
 
 _STYLES = {"sampled": "green", "dropped": "red", "not_sampled": "dim", None: "dim"}
 _SOURCE, _COLLECTION, _DATABASE, _OPERATION = (
@@ -109,8 +106,36 @@ def _waterfall(spans: Sequence[KeptSpan]) -> Iterator[dict[str, Any]]:
         }
 
 
+def from_document(found: dict[str, Any]) -> Explained:
+    """Return what a document of the running processor tells of: one with `span_details`, see `page.why`."""
+    return Explained(
+        TraceExplanation(
+            Verdict(Decision(found["decision"]), found["policy"]),
+            tuple(
+                PolicyExplanation(one["name"], one["type"], one["mode"], _explanation(one)) for one in found["policies"]
+            ),
+        ),
+        [KeptSpan(**{**span, "start": int(span["start"]), "end": int(span["end"])}) for span in found["span_details"]],
+        found["duration_ms"],
+        found["has_root"],
+        found["complete"],
+        None,
+        Trigger(found["trigger"], found["trigger_setting"] or ""),
+    )
+
+
+def _explanation(found: dict[str, Any]) -> Explanation:
+    inside = tuple((one["name"], _explanation(one)) for one in found.get("policies", ()))
+    verdict = found["verdict"]
+    return Explanation(None if verdict == _NOT_ASKED else Decision(verdict), found["reason"], inside)
+
+
 def show(trace_id: str, found: Explained, console: Console) -> None:
     """Print it."""
+    from rich.text import Text  # noqa: PLC0415 - who wants JSON need not wait for it
+
+    from milvus_otel_processor.demo.waterfall import waterfall  # noqa: PLC0415 - likewise
+
     verdict = found.explanation.verdict
     by = f" by {verdict.policy}" if verdict.policy else ""
     console.print(Text(f"trace {trace_id}: {verdict.decision.value.replace('_', ' ')}{by}", style="bold"))
@@ -153,6 +178,8 @@ def _facts(found: Explained) -> Iterator[str]:
 
 
 def _show(name: str, type_: str, explanation: Explanation, console: Console, *, depth: int) -> None:
+    from rich.text import Text  # noqa: PLC0415 - as above
+
     decision = explanation.decision.value if explanation.decision is not None else None
     head = "  " * depth + name + (f" ({type_})" if type_ and type_ != name else "")
     words = (decision or _NOT_ASKED).replace("_", " ")

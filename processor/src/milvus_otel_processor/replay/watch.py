@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from milvus_otel_processor.demo.sink import decode
-from milvus_otel_processor.pipeline.decider import DUE, SHUTDOWN
-from milvus_otel_processor.pipeline.early import FIRST_MATCH
+from milvus_otel_processor.pipeline.triggers import DUE
+from milvus_otel_processor.replay.decoded import decode
+from milvus_otel_processor.replay.explained import COMPLETE, ROOT, TIME, Explained, Trigger, not_by_the_store
 from milvus_otel_processor.sampling.decision import Verdict
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
@@ -16,44 +16,10 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
-    from milvus_otel_processor.demo.sink import KeptSpan
-    from milvus_otel_processor.sampling.explanation import TraceExplanation
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Store, Trace
     from milvus_otel_processor.spans.groups import Group
-
-TIME, ROOT, COMPLETE, FIRST, LIMIT = "time", "root", "complete", "first_match", "limit"
-"""What can make a trace due, beside SHUTDOWN: its `decision_wait`, its root, that nothing of it is missing, that a policy samples
-it whatever else arrives, or a limit."""
-
-
-class Trigger(NamedTuple):
-    """What made a trace due."""
-
-    kind: str
-    setting: str
-    """The key of the `tail_sampling` block that says so; empty where none does."""
-
-
-def not_by_the_store(trigger: str) -> Trigger:
-    """Return what made a trace due, where that was not the store but one of the others in `pipeline.decider`."""
-    kind = {FIRST_MATCH: FIRST, SHUTDOWN: SHUTDOWN}.get(trigger, LIMIT)
-    return Trigger(kind, "" if kind == SHUTDOWN else trigger)
-
-
-class Explained(NamedTuple):
-    """One trace at its decision."""
-
-    explanation: TraceExplanation
-    spans: list[KeptSpan]
-    """The spans that were there, with what enrichment wrote."""
-    milliseconds: float
-    has_root: bool
-    complete: bool
-    waited: float | None
-    """Seconds from its first span to the decision, on the recording's clock; None where that is not known."""
-    trigger: Trigger
 
 
 class WatchedRules(Rules):

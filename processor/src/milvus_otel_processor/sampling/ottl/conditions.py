@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.sampling.ottl.compiler import compile_condition
 from milvus_otel_processor.sampling.ottl.errors import OttlError
@@ -12,10 +12,9 @@ from milvus_otel_processor.sampling.ottl.errors import OttlError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_log = logging.getLogger(__name__)
+    from milvus_otel_processor.sampling.ottl.errors import ErrorMode
 
-ErrorMode = Literal["ignore", "propagate", "silent"]
-"""What becomes of a condition that has no answer: it does not hold, and that is logged; its error is raised; it does not hold."""
+_log = logging.getLogger(__name__)
 
 
 class Conditions:

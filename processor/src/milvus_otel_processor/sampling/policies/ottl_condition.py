@@ -9,10 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount, span_words
 from milvus_otel_processor.sampling.hints.needles import Needles
-from milvus_otel_processor.sampling.ottl.conditions import Conditions, ErrorMode
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
-from milvus_otel_processor.sampling.ottl.errors import OttlError
-from milvus_otel_processor.sampling.ottl.unchanging import span_attributes, unchanging
+from milvus_otel_processor.sampling.ottl.errors import ErrorMode, OttlError
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import (
     SYSTEM_CLOCK,
@@ -27,6 +25,7 @@ from milvus_otel_processor.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from milvus_otel_processor.sampling.ottl.conditions import Conditions
     from milvus_otel_processor.spans.contract import Trace
 
 
@@ -55,6 +54,8 @@ class OttlConditionSettings(Settings):
 
     def conditions(self, clock: Clock) -> tuple[Conditions, Conditions]:
         """Return the conditions about spans and those about span events. Raises CompileError where one is none."""
+        from milvus_otel_processor.sampling.ottl.conditions import Conditions  # noqa: PLC0415 - other policies need no parser
+
         return (
             Conditions(self.span, "span", self.error_mode, clock.time_ns),
             Conditions(self.spanevent, "spanevent", self.error_mode, clock.time_ns),
@@ -122,6 +123,8 @@ class OttlConditionPolicy(PolicySettings):
 
     def remarks(self) -> Iterator[str]:
         """Yield parts of conditions that say the same of every span."""
+        from milvus_otel_processor.sampling.ottl.unchanging import unchanging  # noqa: PLC0415 - as above
+
         for context, conditions in self._conditions():
             for index, condition in enumerate(conditions):
                 for remark in unchanging(condition, context):
@@ -130,6 +133,8 @@ class OttlConditionPolicy(PolicySettings):
 
     def asked(self) -> Iterator[AskedAttribute]:
         """Yield the attributes of spans that conditions name."""
+        from milvus_otel_processor.sampling.ottl.unchanging import span_attributes  # noqa: PLC0415 - as above
+
         for context, conditions in self._conditions():
             for index, condition in enumerate(conditions):
                 for key in span_attributes(condition, context):
