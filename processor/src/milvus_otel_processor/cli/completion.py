@@ -7,6 +7,9 @@ from click.shell_completion import get_completion_class
 
 _PROGRAM = "milvus-otel"
 _VARIABLE = "_MILVUS_OTEL_COMPLETE"
+_BASH_END = "\n    return 0\n"
+_GO_ON = "\n    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
+"""For bash: what ends with an equals sign is not the end of a word."""
 
 
 @click.command("completion")
@@ -23,4 +26,5 @@ def command(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     source = found(click.Command(_PROGRAM), {}, _PROGRAM, _VARIABLE)
-    click.echo(source.source_template % source.source_vars())  # `source` itself asks the shell for its version first
+    script = source.source_template % source.source_vars()  # `source` itself asks the shell for its version first
+    click.echo(script.replace(_BASH_END, _GO_ON + _BASH_END))

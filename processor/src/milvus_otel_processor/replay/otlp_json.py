@@ -6,9 +6,6 @@ import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from google.protobuf.json_format import ParseDict, ParseError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,6 +47,10 @@ def from_json(text: bytes) -> Converted:
     OTLP/JSON is protobuf's JSON but for the ids of traces and spans, which are hexadecimal, not base64. Fields that are not
     known here are passed over, as it demands of a receiver (opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
     """
+    # Where files are not JSON, as most are, none of this is needed, and a command need not wait for it.
+    from google.protobuf.json_format import ParseDict, ParseError  # noqa: PLC0415
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: PLC0415
+
     try:
         document = json.loads(text)
     except ValueError as error:

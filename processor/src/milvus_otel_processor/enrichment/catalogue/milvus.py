@@ -15,12 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import grpc
-
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import grpc
 
 _log = logging.getLogger(__name__)
 
@@ -151,6 +151,8 @@ class Reader:
             return None
 
     def _call(self, method: str, request: Any, namespace: str) -> Any:
+        import grpc  # noqa: PLC0415 - a replay asks no Milvus, and need not wait for it
+
         metadata = [*self._metadata, ("dbname", namespace)]
         try:
             return getattr(self._stub, method)(request, timeout=self._timeout, metadata=metadata)
@@ -189,6 +191,8 @@ def _no_pymilvus(why: object) -> Refusal:
 
 
 def _channel(connection: Connection) -> grpc.Channel:
+    import grpc  # noqa: PLC0415 - as above
+
     options: list[tuple[str, Any]] = [("grpc.max_receive_message_length", -1)]
     if not connection.tls:
         return grpc.insecure_channel(connection.target, options=options)
