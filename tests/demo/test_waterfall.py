@@ -7,11 +7,11 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from milvus_otel_processor.demo.tree import in_tree_order
 from milvus_otel_processor.demo.waterfall import (
     bar,
     duration,
     failed_and_named_by,
-    in_tree_order,
     most_telling,
     short_name,
     summary,
