@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tests.peers.missing import missing, require_command
 
-STATIC = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
-"""Static, so that a stand-in for an image made `FROM scratch` can hold the program."""
+STATIC = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
+"""Static, so that a stand-in for an image made `FROM scratch` can hold the program; a module's go.work names folders that the
+module proxy leaves out."""
 
 
 def go(*arguments: str, cwd: Path) -> str:
@@ -30,8 +31,8 @@ def require_go() -> None:
     require_command("go", "a part built from Go modules")
 
 
-def build_module(module: str, version: str, package: str, target: Path) -> None:
-    """Build `package` of `module@version` into the file `target`.
+def build_module(module: str, version: str, package: str, target: Path, *, tags: str = "") -> None:
+    """Build `package` of `module@version` into the file `target`, with these build tags.
 
     From a copy of the module's folder, because `go install` refuses modules whose go.mod has replace directives.
     """
@@ -42,5 +43,5 @@ def build_module(module: str, version: str, package: str, target: Path) -> None:
     shutil.copytree(downloaded["Dir"], work)
     for path in [work, *work.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)  # the module cache is read-only
-    go("build", "-trimpath", "-ldflags=-s -w", "-o", str(target), package, cwd=work)
+    go("build", "-trimpath", "-ldflags=-s -w", f"-tags={tags}", "-o", str(target), package, cwd=work)
     shutil.rmtree(work)

@@ -1,6 +1,6 @@
 """A whole processor, running in the test's own process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,7 @@ class Configuration:
     tail_sampling: TailSamplingSettings | None = None
     milvus: MilvusSettings | None = None
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    resource: Mapping[str, str] = field(default_factory=dict)
     memory_limiter: MemoryLimiterSettings = field(default_factory=MemoryLimiterSettings)
     file_storage: FileStorageSettings | None = None
     authenticator: BearerTokenSettings | None = None

@@ -15,6 +15,7 @@ from milvus_otel_processor.service.service import Service
 from milvus_otel_processor.telemetry import metrics, reasons
 from milvus_otel_processor.telemetry.counters import Amount, Histogram, Lost, Snapshot, Telemetry
 from milvus_otel_processor.telemetry.instruments import METRICS
+from milvus_otel_processor.telemetry.own import own_metrics
 from milvus_otel_processor.telemetry.settings import MetricsSettings
 from milvus_otel_processor.web.metrics import metrics_routes
 
@@ -23,7 +24,7 @@ from tests.support.processor import Configuration, exporter_settings, receiver_s
 
 
 def scraped(telemetry: Telemetry) -> str:
-    with served(metrics_routes(telemetry.snapshot)) as url:
+    with served(metrics_routes(own_metrics(telemetry.snapshot))) as url:
         return ask(f"{url}/metrics").body.decode()
 
 

@@ -10,6 +10,7 @@ from time import monotonic
 
 import pytest
 from milvus_otel_processor.telemetry.counters import Snapshot
+from milvus_otel_processor.telemetry.own import own_metrics
 from milvus_otel_processor.web import connection
 from milvus_otel_processor.web.health import health_routes
 from milvus_otel_processor.web.metrics import metrics_routes
@@ -20,6 +21,8 @@ from starlette.routing import Route
 
 from tests.peers.waiting import wait_until
 from tests.support.http import ask, served
+
+METRICS = own_metrics(Snapshot)
 
 
 def opened(url: str) -> socket.socket:
@@ -38,7 +41,7 @@ def is_closed(client: socket.socket) -> bool:
 
 
 def test_metrics_and_health_are_served_at_one_address() -> None:
-    with served([*health_routes(lambda: None), *metrics_routes(Snapshot)]) as url:
+    with served([*health_routes(lambda: None), *metrics_routes(METRICS)]) as url:
         assert b"milvus_otel_exporter_sent_spans_total 0.0" in ask(f"{url}/metrics").body
         assert b"milvus_otel_exporter_sent_spans_total 0.0" in ask(f"{url}/").body
         assert ask(f"{url}/health").json() == {"status": "ready"}
@@ -64,7 +67,7 @@ def test_what_is_listened_to_twice_is_one_socket_and_the_first_route_counts() ->
 
     server = HttpServer(monotonic)
     host, port = server.listen("127.0.0.1", 0, [Route("/", page)])
-    assert server.listen("localhost", port, metrics_routes(Snapshot)) == (host, port)
+    assert server.listen("localhost", port, metrics_routes(METRICS)) == (host, port)
     server.start()
     try:
         assert ask(f"http://{host}:{port}/").body == b"the page"
@@ -75,7 +78,7 @@ def test_what_is_listened_to_twice_is_one_socket_and_the_first_route_counts() ->
 
 def test_two_addresses_have_their_own_routes() -> None:
     server = HttpServer(monotonic)
-    _, metrics = server.listen("127.0.0.1", 0, metrics_routes(Snapshot))
+    _, metrics = server.listen("127.0.0.1", 0, metrics_routes(METRICS))
     _, health = server.listen("127.0.0.1", 0, health_routes(lambda: None))
     server.start()
     try:
@@ -88,7 +91,7 @@ def test_two_addresses_have_their_own_routes() -> None:
 
 def test_clients_that_say_nothing_or_never_end_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "READ_SECONDS", 0.5)
-    with served(metrics_routes(Snapshot)) as url:
+    with served(metrics_routes(METRICS)) as url:
         silent, slow = opened(url), opened(url)
         slow.sendall(b"GET /metrics HTTP/1.1\r\nhost:")
         with silent, slow:
@@ -137,7 +140,7 @@ def test_a_client_that_does_not_take_its_answer_is_let_go(monkeypatch: pytest.Mo
 
 def test_idle_connections_cost_no_thread_and_the_longest_silent_one_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MOST", 20)
-    with served(metrics_routes(Snapshot)) as url:
+    with served(metrics_routes(METRICS)) as url:
         assert ask(f"{url}/metrics").status == 200
         threads = active_count()
         clients = [opened(url) for _ in range(60)]
@@ -151,7 +154,7 @@ def test_idle_connections_cost_no_thread_and_the_longest_silent_one_makes_room(m
 
 
 def test_what_is_no_http_is_answered_and_closed() -> None:
-    with served(metrics_routes(Snapshot)) as url:
+    with served(metrics_routes(METRICS)) as url:
         for said in (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET /" + b"x" * 100_000):
             with opened(url) as client, suppress(ConnectionError):
                 client.sendall(said)
@@ -172,7 +175,7 @@ def test_an_answer_that_fails_is_logged_and_harms_no_other(caplog: pytest.LogCap
 
 def test_connections_and_requests_leave_no_cycles_behind() -> None:
     # The service turns Python's collector of cycles off: what only it could free would pile up.
-    with served([*health_routes(lambda: None), *metrics_routes(Snapshot)]) as url:
+    with served([*health_routes(lambda: None), *metrics_routes(METRICS)]) as url:
 
         def ask_all() -> None:
             for _ in range(40):

@@ -20,7 +20,7 @@ from milvus_otel_processor.storage.settings import FileStorageSettings
 from milvus_otel_processor.telemetry.settings import LogsSettings, MetricsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _Model = TypeVar("_Model", bound=Settings)
 
@@ -30,6 +30,11 @@ class TelemetrySettings(Settings):
 
     logs: LogsSettings = Field(default=LogsSettings(), description="The log on stderr.")
     metrics: MetricsSettings = Field(default=MetricsSettings(), description="The processor's own metrics.")
+    resource: dict[str, str] = Field(
+        default={},
+        description="Attributes of the resource of the metrics that are sent by OTLP, beside `service.name`, `service.version` and "
+        "a `service.instance.id` that is new with each start; one of these names replaces it.",
+    )
     page: PageSettings | None = Field(
         default=None, description="The live page and its API; without this block there is none. Not in the Collector."
     )
@@ -98,6 +103,11 @@ class Config(Settings):
     def metrics(self) -> MetricsSettings:
         """The processor's own metrics."""
         return self.service.telemetry.metrics
+
+    @property
+    def resource(self) -> Mapping[str, str]:
+        """What the metrics that are sent say of the processor."""
+        return self.service.telemetry.resource
 
     @property
     def page(self) -> PageSettings | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.page.witness import Witness
     from milvus_otel_processor.service.assemble import Processors
     from milvus_otel_processor.telemetry.counters import Snapshot
+    from milvus_otel_processor.telemetry.family import Source
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Inside:
     decided_until: Callable[[], float]
     """Up to when all traces are decided; seconds of `clock`."""
     clock: Callable[[], float]
+    metrics: Source
+    """All metrics, for Prometheus."""
     facts: dict[str, str] = field(default_factory=dict)
     """Where it listens, what it exports to, and the like: for people."""
     rules_file: Path | None = None

@@ -40,7 +40,7 @@ class Page:
         routes = [
             *self._routes,
             *health_routes(inside.obstacle, lambda: inside.snapshot().last_reload_successful != 0),
-            *metrics_routes(inside.snapshot),
+            *metrics_routes(inside.metrics),
         ]
         try:
             host, port = server.listen(self._host, int(self._port), routes)

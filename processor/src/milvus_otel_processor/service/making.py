@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 from milvus_otel_processor.exporter.exporter import OtlpExporter
@@ -12,9 +13,11 @@ from milvus_otel_processor.spans.groups import join_traces
 from milvus_otel_processor.spans.stores import joiner
 from milvus_otel_processor.storage.folder import StorageError
 from milvus_otel_processor.storage.storage import Storage
+from milvus_otel_processor.telemetry.own import PACKAGE
+from milvus_otel_processor.telemetry.push import Push, PushError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.storage.settings import FileStorageSettings
     from milvus_otel_processor.telemetry.counters import Telemetry
+    from milvus_otel_processor.telemetry.family import Source
     from milvus_otel_processor.telemetry.settings import MetricsSettings
 
 
@@ -61,6 +65,10 @@ class Configuration(Processors, Protocol):
     @property
     def metrics(self) -> MetricsSettings:
         """The processor's own metrics."""
+
+    @property
+    def resource(self) -> Mapping[str, str]:
+        """What the metrics that are sent say of the processor, beside its name and version."""
 
     @property
     def page(self) -> PageSettings | None:
@@ -121,3 +129,12 @@ def make_storage(settings: FileStorageSettings | None, clock: Callable[[], float
         return Storage(settings, clock) if settings is not None else None
     except StorageError as error:
         raise StartError(f"extensions.file_storage.directory: {error}") from None
+
+
+def make_pushes(config: Configuration, source: Source, telemetry: Telemetry, clock: Callable[[], float]) -> list[Push]:
+    """Return what sends the metrics. Raises StartError where it cannot be had."""
+    resource = {"service.name": PACKAGE, "service.version": version(PACKAGE), **config.resource}
+    try:
+        return [Push(one, source, resource, telemetry.metrics_not_sent, clock) for one in config.metrics.pushes]
+    except PushError as error:
+        raise StartError(f"service.telemetry.metrics.readers: {error}") from None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.pipeline.pipeline import Pipeline
     from milvus_otel_processor.service.admission import Admission
     from milvus_otel_processor.service.making import Configuration
+    from milvus_otel_processor.telemetry.family import Source
 
 
 class Parts(NamedTuple):
@@ -30,6 +31,7 @@ class Parts(NamedTuple):
     pipeline: Pipeline
     limiter: MemoryLimiter
     clock: Callable[[], float]
+    metrics: Source
 
 
 def make_page(
@@ -44,6 +46,7 @@ def make_page(
         obstacle=parts.admission.obstacle,
         decided_until=lambda: parts.pipeline.decided_until,
         clock=parts.clock,
+        metrics=parts.metrics,
         facts={
             "exports_to": config.exporter.endpoint,
             "milvus": config.milvus.uri if config.milvus is not None else "",

@@ -25,10 +25,18 @@ from milvus_otel_processor.service.admission import Admission
 from milvus_otel_processor.service.assemble import Assembled, assemble
 from milvus_otel_processor.service.credentials import Credentials, Followed
 from milvus_otel_processor.service.durable import Durable
-from milvus_otel_processor.service.making import StartError, certificate_files, make_exporter, make_storage, make_token
+from milvus_otel_processor.service.making import (
+    StartError,
+    certificate_files,
+    make_exporter,
+    make_pushes,
+    make_storage,
+    make_token,
+)
 from milvus_otel_processor.service.page import Parts, make_page
 from milvus_otel_processor.spans.stores import StoreError
 from milvus_otel_processor.telemetry.counters import Telemetry
+from milvus_otel_processor.telemetry.own import own_metrics, process_metrics, together
 from milvus_otel_processor.web.health import health_routes
 from milvus_otel_processor.web.metrics import metrics_routes
 from milvus_otel_processor.web.server import HttpServer
@@ -52,6 +60,8 @@ _EXPORTER_SHARE = 0.125  # likewise, for what the last decisions kept
 _PATIENCE, _LONGEST_PATIENCE = 2.0, 30.0
 """Seconds that senders are refused beyond the time that traces wait, in which some must have been decided, and for how much of
 that time."""
+_LAST_PUSH = 0.5
+"""Seconds that the last metrics have to be sent where there is no time left."""
 _NANOSECONDS = 1e9
 _RELIEVED = 0.9  # of the memory there is
 _TIGHT = 0.8
@@ -83,6 +93,8 @@ class Service:
             self._witness = Witness(config.page, config.tail_sampling, self.telemetry)
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
+        self._metrics_source = together(own_metrics(self._pipeline.snapshot), process_metrics())
+        self._pushes = make_pushes(config, self._metrics_source, self.telemetry, clock)
         access_log = enrichment.access_log if enrichment is not None else None
         self._sampling = config.tail_sampling
         parts = [self._pipeline.memory, self._exporter.memory, self._decision_memory]
@@ -114,7 +126,9 @@ class Service:
         self._http = HttpServer(clock)
         self._page = None
         if config.page is not None and self._witness is not None:
-            parts_of_service = Parts(self._witness, self._admission, self._pipeline, self._limiter, clock)
+            parts_of_service = Parts(
+                self._witness, self._admission, self._pipeline, self._limiter, clock, self._metrics_source
+            )
             self._page = make_page(config, config.page, parts_of_service, source, make_token(config.page_authenticator))
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
@@ -155,6 +169,8 @@ class Service:
         self._receiver.start()
         self._http.start()
         self._exporter.start()
+        for push in self._pushes:
+            push.start()
         self._ticker.start()
         if self._durable is not None:
             self._durable.start()
@@ -175,7 +191,7 @@ class Service:
         for endpoint in self._metrics.endpoints:
             routes = [
                 *health_routes(self._admission.obstacle, self._rules_are_current),
-                *metrics_routes(self._pipeline.snapshot),
+                *metrics_routes(self._metrics_source),
             ]
             try:
                 self._http.listen(endpoint.host, endpoint.port, routes)
@@ -262,6 +278,8 @@ class Service:
         if self._durable is not None:
             self._durable.close()
         self._stages.stop(lambda: deadline - monotonic())
+        for push in self._pushes:
+            push.stop(max(_LAST_PUSH, deadline - monotonic()))
         self._http.stop()
 
     def _services(self, access_log: AccessLog | None) -> dict[str, Callable[[bytes], bytes]]:

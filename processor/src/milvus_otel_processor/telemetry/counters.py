@@ -76,6 +76,11 @@ class Telemetry(Snapshot):
         with self._lock:
             self.retries += 1
 
+    def metrics_not_sent(self) -> None:
+        """Count a push of the metrics that failed."""
+        with self._lock:
+            self.failed_metric_exports += 1
+
     def watch(self, **values: Callable[[], Any]) -> None:
         """Have snapshots ask these for the fields of their names."""
         self._watched.update(values)

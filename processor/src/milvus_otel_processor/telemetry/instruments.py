@@ -7,10 +7,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.telemetry import reasons
+from milvus_otel_processor.telemetry.family import COUNTER, GAUGE, HISTOGRAM
 from milvus_otel_processor.telemetry.metric import (
-    COUNTER,
-    GAUGE,
-    HISTOGRAM,
     LONG,
     METRICS_OF,
     PREFIX,
@@ -367,6 +365,10 @@ class Snapshot:
             lambda now: {(now.rules_hash,): 1} if now.rules_hash else {},
             alerts=("MilvusOtelRulesDiffer",),
         ),
+    )
+    failed_metric_exports: int = number(
+        "metrics_export_failures",
+        "Times that these metrics could not be sent to where a `periodic` reader sends them; the next that arrive make up for it.",
     )
     lost_spans: Counter[str] = by(
         "reason",

@@ -6,6 +6,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from milvus_otel_processor.telemetry.family import COUNTER, GAUGE, HISTOGRAM
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
 PREFIX = "milvus_otel_"
 """What the names of all metrics begin with."""
-COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
 SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds; the bounds of histograms of work."""

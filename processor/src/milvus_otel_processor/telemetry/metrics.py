@@ -1,76 +1,95 @@
-"""The processor's own metrics, for Prometheus to scrape: each instrument as `instruments.py` states it."""
+"""The page for Prometheus: all metrics, in its text format, or in OpenMetrics with exemplars, whichever it asks for."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client import CollectorRegistry, PlatformCollector
+from prometheus_client.core import CounterMetricFamily, Exemplar, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
-from milvus_otel_processor.telemetry.instruments import COUNTER, GAUGE, HISTOGRAM, METRICS, PREFIX
+from milvus_otel_processor.telemetry.family import (
+    COUNTER,
+    GAUGE,
+    HISTOGRAM,
+    Buckets,
+    Family,
+    parted,
+    prometheus_label,
+    prometheus_name,
+)
+from milvus_otel_processor.telemetry.instruments import METRICS, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from prometheus_client.core import Metric
 
-    from milvus_otel_processor.telemetry.counters import Snapshot
-    from milvus_otel_processor.telemetry.instruments import Metric as Instrument
+    from milvus_otel_processor.telemetry.family import Source
+    from milvus_otel_processor.telemetry.metric import Metric as Instrument
+
+_FAMILIES = {COUNTER: CounterMetricFamily, GAUGE: GaugeMetricFamily, HISTOGRAM: HistogramMetricFamily}
+_SUFFIX = {COUNTER: "_total", GAUGE: ""}
+_NANOSECONDS = 1e9
 
 
-_PACKAGE = "milvus-otel-processor"
-_FAMILIES = {COUNTER: CounterMetricFamily, GAUGE: GaugeMetricFamily}
-
-
-class _Snapshots(Collector):
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        self._snapshot = snapshot
+class _Families(Collector):
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     def collect(self) -> Iterable[Metric]:
-        now = self._snapshot()
-        return list(_families(now))
+        return [_metric(family) for family in self._source(False)]
 
 
-def _families(now: Snapshot) -> Iterator[Metric]:
-    for metric in METRICS:
-        if metric.kind == HISTOGRAM:
-            yield _histogram(metric, now)
-            continue
-        family = _FAMILIES[metric.kind](PREFIX + metric.name, metric.text, labels=metric.labels)
-        for labels, value in {**dict.fromkeys(metric.known(now), 0.0), **metric.values(now)}.items():
-            family.add_metric(labels, value)
-        yield family
+def _metric(family: Family) -> Metric:
+    name = prometheus_name(family.name, family.unit)
+    metric: Metric = _FAMILIES[family.kind](name, family.text)
+    for attributes, value in family.points:
+        labels = {prometheus_label(key): text for key, text in attributes.items()}
+        if isinstance(value, Buckets):
+            metric.samples.extend(_samples(name, labels, value))
+        elif isinstance(value, int | float):
+            metric.samples.append(Sample(metric.name + _SUFFIX[family.kind], labels, value))
+    return metric
 
 
-def _histogram(metric: Instrument, now: Snapshot) -> Metric:
-    family = HistogramMetricFamily(PREFIX + metric.name, metric.text, labels=metric.labels)
-    for labels, histogram in metric.values(now).items():
-        bounds = (*map(str, histogram.bounds), "+Inf")
-        family.add_metric(labels, list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)
-    return family
+def _samples(name: str, labels: dict[str, str], histogram: Buckets) -> Iterator[Sample]:
+    bounds = (*map(str, histogram.bounds), "+Inf")
+    total = 0
+    for index, (bound, total) in enumerate(zip(bounds, accumulate(histogram.counts), strict=True)):
+        found = histogram.exemplars.get(index)
+        exemplar = None
+        if found is not None:
+            exemplar = Exemplar({"trace_id": found.trace_id.hex()}, found.value, found.time_ns / _NANOSECONDS)
+        yield Sample(f"{name}_bucket", {**labels, "le": bound}, total, exemplar=exemplar)
+    yield Sample(f"{name}_count", labels, total)
+    yield Sample(f"{name}_sum", labels, histogram.sum)
 
 
-def registry(snapshot: Callable[[], Snapshot]) -> CollectorRegistry:
-    """Return all metrics, with what `snapshot` returns whenever they are read."""
+def registry(source: Source) -> CollectorRegistry:
+    """Return a registry of all metrics that `source` has whenever they are read."""
     made = CollectorRegistry()
-    made.register(_Snapshots(snapshot))
-    ProcessCollector(registry=made)
+    made.register(_Families(source))
     PlatformCollector(registry=made)
-    Info("milvus_otel_build", "The processor's version.", registry=made).info({"version": version(_PACKAGE)})
     return made
 
 
 def reference() -> str:
     """Return docs/metrics.md."""
-    rows = [
-        f"| `{PREFIX}{metric.name}{'_total' if metric.kind == COUNTER else ''}` | {metric.kind} | "
-        f"{', '.join(f'`{label}`' for label in metric.labels)} | {metric.text} | {', '.join(metric.alerts)} |\n"
-        for metric in METRICS
-    ]
-    return _HEAD + "".join(rows)
+    return _HEAD + "".join(map(_row, METRICS))
+
+
+def _row(metric: Instrument) -> str:
+    name = f"{PREFIX}{metric.name}{'_total' if metric.kind == COUNTER else ''}"
+    labels, alerts = ", ".join(map(_shown, metric.labels)), ", ".join(metric.alerts)
+    cells = (f"`{name}`", metric.kind, _shown(parted(metric.name)[1]), labels, metric.text, alerts)
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _shown(word: str) -> str:
+    return f"`{word}`" if word else ""
 
 
 _HEAD = """\
@@ -122,8 +141,8 @@ Beside these there are Prometheus' own metrics of a process (`process_resident_m
 happened start at 0. What to be woken up by is in [compose/prometheus/alerts.yaml](../compose/prometheus/alerts.yaml); the last
 column names the alerts that look at a metric, and [operations.md](operations.md) says what to do about each.
 
-| metric | kind | labels | what it counts | alert |
-| --- | --- | --- | --- | --- |
+| metric | kind | unit | labels | what it counts | alert |
+| --- | --- | --- | --- | --- | --- |
 """
 
 if __name__ == "__main__":

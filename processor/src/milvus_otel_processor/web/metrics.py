@@ -1,4 +1,4 @@
-"""`/metrics`: the processor's own metrics, as Prometheus asks for them."""
+"""`/metrics`: all metrics, as Prometheus asks for them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from starlette.routing import Route
 from milvus_otel_processor.telemetry.metrics import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
 
-    from milvus_otel_processor.telemetry.counters import Snapshot
+    from milvus_otel_processor.telemetry.family import Source
 
 
-def metrics_routes(snapshot: Callable[[], Snapshot]) -> list[Route]:
-    """Return routes that answer with what `snapshot` returns; at `/` too, where no page is."""
-    collected = registry(snapshot)
+def metrics_routes(source: Source) -> list[Route]:
+    """Return routes that answer with what `source` has then; at `/` too, where no page is."""
+    collected = registry(source)
 
     async def scrape(request: Request) -> Response:
         encode, content_type = exposition.choose_encoder(request.headers.get("accept", ""))
