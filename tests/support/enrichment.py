@@ -201,12 +201,16 @@ class Bench:
 
     settings: MilvusSettings = field(default_factory=MilvusSettings)
     clock: Clock = field(default_factory=Clock)
-    waiting: set[bytes] = field(default_factory=set)
+    waiting: Any = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.telemetry = Telemetry()
         self.enrichment = Enrichment(
-            self.settings, self.telemetry, clock=self.clock, random=Random(1), is_waiting=self.waiting.__contains__
+            self.settings,
+            self.telemetry,
+            clock=self.clock,
+            random=Random(1),
+            is_waiting=lambda trace_id: trace_id in self.waiting,
         )
 
     def know(self, *collections: Collection) -> None:

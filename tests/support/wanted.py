@@ -2,7 +2,7 @@
 
 from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.schema import DecodeError
-from milvus_otel_processor.spans.wanted import Wanted
+from milvus_otel_processor.spans.wanted import Wanted, WantedFailures
 
 
 def is_wanted(trace: Trace, wanted: Wanted) -> bool:
@@ -19,4 +19,11 @@ def is_wanted(trace: Trace, wanted: Wanted) -> bool:
         or (wanted.rootless and not trace.roots)
         or any(map(trace.may_hold, wanted.texts))
         or (wanted.of_group is not None and any(map(wanted.of_group, trace.distinct_groups)))
+        or (wanted.failures is not None and _may_have_failed(trace, wanted.failures))
     )
+
+
+def _may_have_failed(trace: Trace, wanted: WantedFailures) -> bool:
+    holds = trace.may_hold(wanted.service)
+    values = trace.values_behind(wanted.key)
+    return (holds and (values is None or not values <= wanted.values)) or wanted.is_known(trace.id, holds)

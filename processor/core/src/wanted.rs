@@ -9,7 +9,7 @@ use milvus_otel_spans::any_of::AnyOf;
 use milvus_otel_spans::calls::Marks as Plain;
 use milvus_otel_spans::groups::Group;
 use milvus_otel_spans::trace::Trace;
-use milvus_otel_spans::wanted::{Wanted as Read, WantedCalls};
+use milvus_otel_spans::wanted::{Wanted as Read, WantedCalls, WantedFailures};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -100,6 +100,7 @@ pub struct Wanted {
     read: Read,
     of_group: Option<OfGroup>,
     calls: Option<(OfGroup, Py<PyAny>)>,
+    is_known_failure: Option<Py<PyAny>>,
 }
 
 impl Wanted {
@@ -119,6 +120,8 @@ impl Wanted {
         let of_group = wanted.getattr("of_group")?;
         let calls = wanted.getattr("calls")?;
         let calls = (!calls.is_none()).then_some(calls);
+        let failures = wanted.getattr("failures")?;
+        let failures = (!failures.is_none()).then_some(failures);
         let statuses = wanted.getattr("statuses")?.cast_into::<PyFrozenSet>()?;
         let read = Read {
             statuses: statuses.iter().map(|code| code.extract()).collect::<PyResult<_>>()?,
@@ -128,6 +131,7 @@ impl Wanted {
             rootless: wanted.getattr("rootless")?.extract()?,
             texts: any(&texts)?,
             calls: calls.as_ref().map(wanted_calls).transpose()?,
+            failures: failures.as_ref().map(wanted_failures).transpose()?,
         };
         let asked = |calls: &Bound<'_, PyAny>| -> PyResult<_> {
             let is_own = calls.getattr("marks")?.getattr("is_own")?;
@@ -138,6 +142,7 @@ impl Wanted {
             read,
             of_group: (!of_group.is_none()).then(|| OfGroup::new(of_group)),
             calls: calls.as_ref().map(asked).transpose()?,
+            is_known_failure: failures.map(|failures| Ok::<_, PyErr>(failures.getattr("is_known")?.unbind())).transpose()?,
         })
     }
 
@@ -153,6 +158,17 @@ impl Wanted {
                 }
             }
         }
+        let Some(calls) = self.without_known_calls(py, trace)? else { return Ok(None) };
+        Ok((!self.may_have_failed(py, trace)?).then_some(calls))
+    }
+
+    fn may_have_failed(&self, py: Python<'_>, trace: &Trace<Made>) -> PyResult<bool> {
+        let (Some(failures), Some(is_known)) = (&self.read.failures, &self.is_known_failure) else { return Ok(false) };
+        let Some(holds) = failures.unwanted_holds(trace) else { return Ok(true) };
+        is_known.bind(py).call1((PyBytes::new(py, &trace.id), holds))?.is_truthy()
+    }
+
+    fn without_known_calls(&self, py: Python<'_>, trace: &Trace<Made>) -> PyResult<Option<usize>> {
         let Some((is_own, is_known)) = &self.calls else { return Ok(self.read.unwanted_calls(trace, &[])) };
         let own: Vec<bool> = trace.groups().iter().map(|group| is_own.answer(py, group)).collect::<PyResult<_>>()?;
         let Some(calls) = self.read.unwanted_calls(trace, &own) else { return Ok(None) };
@@ -162,12 +178,26 @@ impl Wanted {
 }
 
 fn wanted_calls(calls: &Bound<'_, PyAny>) -> PyResult<WantedCalls> {
-    let key: Vec<u8> = calls.getattr("key")?.extract()?;
-    let values = calls.getattr("values")?.cast_into::<PyFrozenSet>()?;
     Ok(WantedCalls {
         marks: plain(&calls.getattr("marks")?)?,
         texts: any(&calls.getattr("texts")?)?,
-        key: Finder::new(&key).into_owned(),
-        values: values.iter().map(|value| value.extract()).collect::<PyResult<_>>()?,
+        key: finder(&calls.getattr("key")?)?,
+        values: values(&calls.getattr("values")?)?,
     })
+}
+
+fn wanted_failures(failures: &Bound<'_, PyAny>) -> PyResult<WantedFailures> {
+    Ok(WantedFailures {
+        service: finder(&failures.getattr("service")?)?,
+        key: finder(&failures.getattr("key")?)?,
+        values: values(&failures.getattr("values")?)?,
+    })
+}
+
+fn finder(text: &Bound<'_, PyAny>) -> PyResult<Finder<'static>> {
+    Ok(Finder::new(text.cast::<PyBytes>()?.as_bytes()).into_owned())
+}
+
+fn values(values: &Bound<'_, PyAny>) -> PyResult<Vec<Vec<u8>>> {
+    values.cast::<PyFrozenSet>()?.iter().map(|value| value.extract()).collect()
 }

@@ -170,7 +170,7 @@ class Known:
         self.name = name
         self._has_to_see = has_to_see
 
-    def wants(self) -> None:
+    def wants(self, *, rules_read: bool) -> None:
         return
 
     def unwanted(self, calls: int) -> None: ...

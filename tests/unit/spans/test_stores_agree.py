@@ -6,12 +6,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from milvus_otel_processor.spans.attributes import Encoded, span_attribute
+from milvus_otel_processor.spans.attributes import Encoded, int_value, span_attribute
 from milvus_otel_processor.spans.contract import ASK, Arrived, Store, StoreSettings, Trace
 from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
 from milvus_otel_processor.spans.store import ReferenceStore
-from milvus_otel_processor.spans.wanted import Wanted
+from milvus_otel_processor.spans.wanted import Wanted, WantedFailures
 
 from tests.support.observed import MALFORMED, answer, observed
 from tests.support.traffic import KEYS, NAMES, TRACES, mutated, request, with_malformed_spans
@@ -111,6 +111,7 @@ class Both:
             rootless=self.random.random() < 0.3,
             texts=frozenset(self.random.sample(TEXTS, self.random.randrange(4))),
             of_group=self.random.choice((None, lambda group: b"service-2" in group.resource)),
+            failures=self.random.choice((None, self.failures())),
         )
         taken, native = (store.take_wanted(self.now, 1000, wanted) for store in self.stores)
         dropped = [trace for trace in taken.traces if not is_wanted(trace, wanted)]
@@ -123,6 +124,11 @@ class Both:
         for pair in zip(kept, native.traces, strict=True):
             agree(*pair)
             self.taken.append(pair)
+
+    def failures(self) -> WantedFailures:
+        text, key, some = self.random.choice(TEXTS), self.random.choice(SOME_KEYS), self.random.randrange(TRACES)
+        values = frozenset((int_value(7), b"\x0a\x08products"))
+        return WantedFailures(text, key, values, lambda trace_id, holds: holds and trace_id[-1] == some)
 
     def take_oldest(self) -> None:
         self.traces(lambda store: store.take_oldest(1))

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.harness import Harness, assert_accounted, drop_roots, sampling
+from tests.support import recorded_enrichment as recorded
+from tests.support.enrichment import Bench
+from tests.support.harness import Harness, RecordingExporter, assert_accounted, drop_roots, pipeline_of, sampling
 from tests.support.recorded import requests
+from tests.support.recordings import MIXES
 from tests.support.stores import KINDS, using
 
 if TYPE_CHECKING:
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Snapshot
+
+    from tests.support.recordings import Recording
 
 Rule = dict[str, object]
 HEARTBEATS = drop_roots("milvus.proto.rootcoord.RootCoord/AllocTimestamp")
@@ -55,4 +60,37 @@ def test_both_stores_count_and_keep_the_same(rules: list[Rule], enrich: bool) ->
         "late_spans",
         "trace_removal_age",
     ):
+        assert getattr(other, counted) == getattr(one, counted), counted
+
+
+def decided_with_lines(kind: StoreKind, mix: Recording, rules: list[Rule]) -> tuple[Snapshot, dict[bytes, list[bytes]]]:
+    """The same with the lines of the access log, half of which come before the spans."""
+    bench, lines = Bench(), mix.lines or recorded.lines()
+    exporter = RecordingExporter(bench.telemetry)
+    with using(kind):
+        pipeline, store = pipeline_of(
+            sampling(*rules),
+            lambda _: bench.enrichment,
+            exporter=exporter,
+            telemetry=bench.telemetry,
+            clock=bench.clock,
+        )
+        bench.waiting = store
+        bench.log(*lines[::2])
+        for request in mix.requests:
+            pipeline.ingest(request)
+        bench.log(*lines[1::2])
+        bench.clock.now += 60
+        pipeline.tick()
+    assert not pipeline.waits
+    return bench.telemetry.snapshot(), {trace.id: list(trace.spans) for trace in exporter.puts}
+
+
+@pytest.mark.usefixtures("native_store_there")
+@pytest.mark.parametrize("mix", MIXES, ids=str)
+def test_both_stores_keep_the_same_failures_that_only_the_access_log_knows(mix: Recording) -> None:
+    (one, kept), (other, also_kept) = (decided_with_lines(kind, mix, [HEARTBEATS, ERRORS]) for kind in KINDS)
+    assert kept == also_kept
+    assert len(kept) > 0
+    for counted in ("decisions", "enriched_requests", "enriched_spans", "access_log_lines"):
         assert getattr(other, counted) == getattr(one, counted), counted

@@ -20,6 +20,7 @@ pub struct Wanted {
     pub rootless: bool,
     pub texts: AnyOf,
     pub calls: Option<WantedCalls>,
+    pub failures: Option<WantedFailures>,
 }
 
 /// A trace with a call is wanted where it has one of these.
@@ -29,6 +30,27 @@ pub struct WantedCalls {
     /// An attribute with this key, and with another value, encoded, than these.
     pub key: Finder<'static>,
     pub values: Vec<Vec<u8>>,
+}
+
+/// A trace is wanted where it holds the name of a service, and an attribute with this key, and another value than these.
+pub struct WantedFailures {
+    pub service: Finder<'static>,
+    pub key: Finder<'static>,
+    pub values: Vec<Vec<u8>>,
+}
+
+impl WantedFailures {
+    /// Tell whether a trace that is not wanted by this holds the service; None where it is wanted.
+    pub fn unwanted_holds<G>(&self, trace: &Trace<G>) -> Option<bool> {
+        let holds = trace.may_hold(&self.service);
+        (!holds || all_among(trace, &self.key, &self.values)).then_some(holds)
+    }
+}
+
+/// Tell whether all values behind a key are among these; false where one is not plain to see.
+fn all_among<G>(trace: &Trace<G>, key: &Finder<'_>, values: &[Vec<u8>]) -> bool {
+    let is_known = |value: &&[u8]| values.iter().any(|known| known == value);
+    trace.values_behind(key).is_some_and(|found| found.iter().all(is_known))
 }
 
 impl Wanted {
@@ -55,9 +77,7 @@ impl Wanted {
             Calls::Unclear => None,
             Calls::One(_) => {
                 let is_plain = !wanted.texts.is_in(trace.framed());
-                let values = if is_plain { trace.values_behind(&wanted.key) } else { None };
-                let is_known = |value: &&[u8]| wanted.values.iter().any(|known| known == value);
-                values.is_some_and(|values| values.iter().all(is_known)).then_some(1)
+                (is_plain && all_among(trace, &wanted.key, &wanted.values)).then_some(1)
             }
         }
     }

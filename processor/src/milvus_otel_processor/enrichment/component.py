@@ -12,11 +12,12 @@ from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
 from milvus_otel_processor.enrichment.catalogue.milvus import TRACE_ID
 from milvus_otel_processor.enrichment.catalogue.upkeep import Upkeep
 from milvus_otel_processor.enrichment.enricher import Enricher
-from milvus_otel_processor.enrichment.grpc_status import grpc_may_have_failed
+from milvus_otel_processor.enrichment.grpc_status import failures_of_grpc, grpc_may_have_failed
 from milvus_otel_processor.enrichment.sources.access_log import AccessLogSource
 from milvus_otel_processor.enrichment.sources.channel import ChannelSource
 from milvus_otel_processor.enrichment.sources.client import ClientSource
 from milvus_otel_processor.enrichment.sources.custom import CustomSource, load
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.sources.base import Source
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.contract import Trace
-    from milvus_otel_processor.spans.wanted import Wanted
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 _NANOSECONDS = 1e9
@@ -99,6 +99,9 @@ class Enrichment:
         )
         self._knows_all_sources = all(name in known for name in settings.sources)
         self._is_known = store.knows if lines in sources else lambda _: False
+        self._failures = Wanted(
+            failures=failures_of_grpc(lines.knows_failure if lines in sources else lambda *_: False)
+        )
         self._observe = lines.observe if lines in sources else None
 
     def _access_log(self, store: Store, telemetry: Telemetry, time_ns: Callable[[], int]) -> AccessLog:
@@ -123,9 +126,14 @@ class Enrichment:
         """Tell whether one of the trace's spans may become an ERROR; False is a sure no."""
         return self.enricher.may_fail(trace)
 
-    def wants(self) -> Wanted | None:
-        """Return what it knows traces by of which it may know something; None with a source of the user's own, who knows what."""
-        return self.enricher.wants(self._is_known) if self._knows_all_sources else None
+    def wants(self, *, rules_read: bool) -> Wanted | None:
+        """Return what it knows traces by of which it may know something; None with a source of the user's own, who knows what.
+
+        Where no rule reads that, those are enough in which a request may have failed.
+        """
+        if not self._knows_all_sources:
+            return None
+        return self.enricher.wants(self._is_known) if rules_read else self._failures
 
     def unwanted(self, calls: int) -> None:
         """Count the requests in traces of which nothing is known."""

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.requests import SERVICE
 from milvus_otel_processor.spans.attributes import int_value
+from milvus_otel_processor.spans.wanted import WantedFailures
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from milvus_otel_processor.spans.contract import Trace
 
 STATUS_CODE = b"rpc.grpc.status_code"
@@ -39,6 +42,11 @@ _NAMES = (
 def grpc_may_have_failed(trace: Trace) -> bool:
     """Tell whether gRPC ended a call in this trace with an error; False is a sure no."""
     return trace.may_hold(SERVICE) and not all_well(trace)
+
+
+def failures_of_grpc(is_known: Callable[[bytes, bool], bool]) -> WantedFailures:
+    """Return what traces have of which `grpc_may_have_failed` says True; `is_known` tells of further ones."""
+    return WantedFailures(SERVICE, STATUS_CODE, OK_STATUS, is_known)
 
 
 def all_well(trace: Trace) -> bool:

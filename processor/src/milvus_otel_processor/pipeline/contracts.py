@@ -26,8 +26,11 @@ class Stage(Protocol):
     def sees_all(self) -> bool:
         """Whether it has to see every trace before the rules are asked; the stages in front of it then do so too."""
 
-    def wants(self) -> Wanted | None:
-        """Return what a trace has to have for this stage to want to see it, though it may not be kept; None where it wants all."""
+    def wants(self, *, rules_read: bool) -> Wanted | None:
+        """Return what a trace has to have for this stage to want to see it, though it may not be kept; None where it wants all.
+
+        `rules_read` is whether rules read what it adds. Where none does, those are enough of which it says `has_to_see`.
+        """
 
     def unwanted(self, calls: int) -> None:
         """Count calls in traces that it did not want to see, where rules may read what it adds."""

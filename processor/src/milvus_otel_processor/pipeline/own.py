@@ -65,7 +65,7 @@ class OwnStage:
         except Exception as error:
             raise OwnProcessorError(f"processors.{name}: cannot be made: {type(error).__name__}: {error}") from error
 
-    def wants(self) -> None:
+    def wants(self, *, rules_read: bool) -> None:  # noqa: ARG002
         """Return None: it sees all traces."""
         return
 

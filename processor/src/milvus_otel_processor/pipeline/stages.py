@@ -55,9 +55,9 @@ class Stages:
             except Exception as error:  # noqa: BLE001 - it may be the user's
                 self._failed(stage, error, "stopping the processor %s failed", stage.name)
 
-    def wants(self) -> list[Wanted] | None:
+    def wants(self, *, rules_read: bool) -> list[Wanted] | None:
         """Return what traces have that stages want to see before the decision; None where one of these wants to see all."""
-        wanted = [stage.wants() for stage in self._before]
+        wanted = [stage.wants(rules_read=rules_read) for stage in self._before]
         some = [one for one in wanted if one is not None]
         return some if len(some) == len(wanted) else None
 

@@ -40,7 +40,7 @@ class Wishes:
         """Return what makes a trace wanted, the same object as long as nobody changes their mind; None where all are."""
         if self._by_rules is None or self._share >= 1:
             return None
-        by_stages = self._stages.wants()
+        by_stages = self._stages.wants(rules_read=self._rules.reads_enrichment)
         if by_stages != self._by_stages:
             self._by_stages = by_stages
             share = [Wanted(hashes=((_BASIS, int(self._share * _HASHES)),))] if self._share else []

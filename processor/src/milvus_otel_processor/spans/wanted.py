@@ -45,6 +45,19 @@ class WantedCalls(NamedTuple):
     """Whether more is known of the trace with this id: asked of every trace that would not be wanted."""
 
 
+class WantedFailures(NamedTuple):
+    """A trace in which a call of a gRPC service may have failed is wanted: where it has one of these."""
+
+    service: bytes
+    """The service's full name, which the spans of a call hold."""
+    key: bytes
+    values: frozenset[bytes]
+    """An attribute with this key, and another value, encoded, than these, in a trace that holds the service."""
+    is_known: Callable[[bytes, bool], bool]
+    """Whether it is known from elsewhere: asked of every trace that would not be wanted, by its id and by whether it holds the
+    service."""
+
+
 class Wanted(NamedTuple):
     """What a trace has to have for anyone to look at it at its decision: it is wanted where it has one of these.
 
@@ -66,3 +79,4 @@ class Wanted(NamedTuple):
     of_group: Callable[[Group], bool] | None = None
     """A span of such a group. Asked once of each group, so its answers may not change."""
     calls: WantedCalls | None = None
+    failures: WantedFailures | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
+    from milvus_otel_processor.spans.calls import Call
     from milvus_otel_processor.spans.contract import Head, Trace
 
 _MILLISECOND = 1_000_000
@@ -51,16 +52,8 @@ class AccessLogSource:
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether gRPC may have ended one of the trace's calls with an error, or a line says so that may be of one of them."""
         store, trace_id = self._store, trace.id
-        if may_be_made_up(trace_id):
-            for line in store.of_trace(trace_id):
-                store.claim(line)  # its trace is here, so that its id is no client's own text
-        if trace_id in store.failures:
-            return True
         calls = store.calls_of(trace_id)
-        for call in calls:
-            if call.status:
-                return True
-        if not calls and grpc_may_have_failed(trace):
+        if self._knows_failure(trace_id, calls) or (not calls and grpc_may_have_failed(trace)):
             return True
         if store.holds_failures_of_version_1 and _is_of_version_1(trace):
             return True
@@ -69,6 +62,26 @@ class AccessLogSource:
         if not calls:
             calls = [one for index in trace.holding(SERVICE) if (one := call_of(trace.span(index))) is not None]
         return any(map(store.may_have_failed, calls))
+
+    def knows_failure(self, trace_id: bytes, holds_calls: bool) -> bool:
+        """Answer the same of the trace with this id, where its spans do not say that gRPC ended a call with an error.
+
+        `holds_calls` is whether its spans hold the service's name.
+        """
+        store = self._store
+        calls = store.calls_of(trace_id)
+        if self._knows_failure(trace_id, calls) or store.holds_failures_of_version_1:
+            return True
+        if not (calls or holds_calls) or not store.holds_open_failures():
+            return False
+        return not calls or any(map(store.may_have_failed, calls))
+
+    def _knows_failure(self, trace_id: bytes, calls: Sequence[Call]) -> bool:
+        store = self._store
+        if may_be_made_up(trace_id):
+            for line in store.of_trace(trace_id):
+                store.claim(line)  # its trace is here, so that its id is no client's own text
+        return trace_id in store.failures or any(call.status for call in calls)
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what Milvus wrote of each call."""

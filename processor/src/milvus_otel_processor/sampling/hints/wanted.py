@@ -31,11 +31,12 @@ def wanted_by(rule: Hints, *, roots_are_asked: bool) -> Wanted | None:
 
 
 def together(all_wanted: Iterable[Wanted]) -> Wanted | None:
-    """Return what makes a trace wanted by any of these; None where they look for calls in several ways."""
+    """Return what makes a trace wanted by any of these; None where they look for calls, or failures, in several ways."""
     some = list(all_wanted)
     durations = [one.duration for one in some if one.duration is not None]
     calls = [one.calls for one in some if one.calls is not None]
-    if len(calls) > 1:
+    failures = [one.failures for one in some if one.failures is not None]
+    if len(calls) > 1 or len(failures) > 1:
         return None
     return Wanted(
         statuses=frozenset[int]().union(*(one.statuses for one in some)),
@@ -46,6 +47,7 @@ def together(all_wanted: Iterable[Wanted]) -> Wanted | None:
         texts=frozenset[bytes]().union(*(one.texts for one in some)),
         of_group=_any_of([one.of_group for one in some if one.of_group is not None]),
         calls=calls[0] if calls else None,
+        failures=failures[0] if failures else None,
     )
 
 
