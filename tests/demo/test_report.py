@@ -11,10 +11,13 @@ import pytest
 from milvus_otel_processor.demo.dataset import Progress
 from milvus_otel_processor.demo.report import Applications, Outcome, show
 from milvus_otel_processor.demo.steps import step
+from milvus_otel_processor.requests.windows import Window, Windows
 from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 from rich.console import Console
 
 from tests.demo.spans import failed_plain_search, kept_span, search_trace
+from tests.support.clock import Clock
+from tests.support.request_records import record, series, times
 
 SNAPSHOT = Snapshot(
     received_spans=1000,
@@ -165,3 +168,32 @@ def test_a_step_that_fails_is_not_told_as_done() -> None:
     with pytest.raises(ValueError, match="no"), step("Milvus starts", Console(file=file)):
         raise ValueError("no")
     assert file.getvalue() == ""
+
+
+def counted() -> Window:
+    clock = Clock()
+    windows = Windows(clock)
+    for index in range(200):
+        windows.observe(record(series("products", "Search"), 0.005, times(core=0.004), kept=index < 20))
+        windows.observe(record(series("products", "Insert"), 0.25, times(write=0.2), kept=index < 3))
+    windows.observe(record(series("reviews", "Search", "100"), 0.01, kept=True))
+    clock.advance(40)
+    return windows.over(60)
+
+
+def test_it_ends_with_all_requests_by_collection_and_says_that_what_is_kept_is_a_sample() -> None:
+    text = shown(replace(OUTCOME, requests=counted()), width=140)
+    end = text[text.index("All requests") :]
+    assert "also those whose traces are not kept: 401, of which 1 failed and the traces of 24 are kept." in end
+    table = [line.split()[:4] for line in end.splitlines()[2:5]]
+    assert table == [
+        ["products", "Insert", "200", "0"],
+        ["products", "Search", "200", "0"],
+        ["reviews", "Search", "1", "1"],
+    ]
+    assert "products Insert: Most of the time was the write" in end
+    assert end.rstrip().endswith("told by this table.")
+
+
+def test_where_requests_are_not_counted_there_is_no_table_of_them() -> None:
+    assert "All requests" not in shown()

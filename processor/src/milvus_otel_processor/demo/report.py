@@ -1,28 +1,34 @@
-"""What the demo shows at its end: what came in, what became of it and why, what enrichment knew, and two traces."""
+"""What the demo shows at its end: what came in, what became of it and why, some traces, and all requests by collection."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
 
 from milvus_otel_processor.demo.waterfall import failed_and_named_by, most_telling, slowest, summary, waterfall
 from milvus_otel_processor.enrichment.enricher import NO_COLLECTION, UNKNOWN
+from milvus_otel_processor.requests.summary import Wanted
+from milvus_otel_processor.requests.summary import summary as summary_of
+from milvus_otel_processor.top.table import hints, table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from milvus_otel_processor.demo.dataset import Progress
     from milvus_otel_processor.replay.kept_span import KeptSpan
+    from milvus_otel_processor.requests.windows import Window
     from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 
 ACCESS_LOG = "access_log"
 SLOW = "slow"
 """The built-in policy for slow traces."""
 _SLOW_SPANS = 12
+_BY = ("collection", "operation")
+_SAMPLE = "Kept traces are a sample, in which errors and slow ones are too many: how often and how long is told by this table."
 _SOURCES = {
     "client": "the spans of an instrumented client",
     ACCESS_LOG: "Milvus' access log, whatever the client is",
@@ -50,6 +56,8 @@ class Outcome:
     traces: list[list[KeptSpan]]
     """The traces that came out of the processor."""
     applications: Applications
+    requests: Window | None = None
+    """All requests, where they are counted."""
     not_forwarded: int = 0
     """Requests that the receiver given with `--export` did not take."""
 
@@ -97,6 +105,24 @@ def show(outcome: Outcome, console: Console) -> None:
         console.print(Text("One of plain pymilvus: ").append(summary(failed)), highlight=False)
         console.print(waterfall(failed, console))
         console.print(_failure(failed), highlight=False)
+    if outcome.requests is not None:
+        _show_requests(summary_of(outcome.requests, Wanted(_BY)), console)
+
+
+def _show_requests(requests: dict[str, Any], console: Console) -> None:
+    every = requests["all"]
+    console.print()
+    console.print(
+        Text.assemble(
+            ("All requests", "bold"),
+            f", also those whose traces are not kept: {every['requests']:,}, of which {every['errors']:,} failed "
+            f"and the traces of {every['kept']:,} are kept.",
+        ),
+        highlight=False,
+    )
+    console.print(table(requests["rows"], _BY, rate=False))
+    console.print(hints(requests["rows"], _BY))
+    console.print(Text(_SAMPLE, style="dim"), highlight=False)
 
 
 def _headline(outcome: Outcome) -> Text:

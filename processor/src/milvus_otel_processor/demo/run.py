@@ -20,6 +20,7 @@ from milvus_otel_processor.demo.serve import serve_until_interrupted
 from milvus_otel_processor.demo.sink import Sink
 from milvus_otel_processor.demo.steps import step
 from milvus_otel_processor.enrichment import catalogue
+from milvus_otel_processor.requests.windows import MINUTES
 from milvus_otel_processor.service.making import StartError
 from milvus_otel_processor.service.service import Service
 
@@ -78,7 +79,13 @@ def run_demo(console: Console, *, export: str | None = None, serve: bool = False
 
 
 def _outcome(service: Service, sink: Sink, applications: Applications) -> Outcome:
-    return Outcome(service.telemetry.snapshot(), sink.traces(), applications, sink.not_forwarded)
+    return Outcome(
+        service.telemetry.snapshot(),
+        sink.traces(),
+        applications,
+        service.requests.over(MINUTES[-1]) if service.requests is not None else None,
+        sink.not_forwarded,
+    )
 
 
 def _config(sink: str, milvus_port: int, metrics_port: int) -> Config:

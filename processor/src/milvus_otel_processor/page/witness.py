@@ -56,6 +56,11 @@ class Witness:
 
         return take
 
+    def tick(self) -> bool:
+        """Note that time goes by; tell whether a point of the series was taken. Called often, without the pipeline's lock."""
+        self.requests.tick()
+        return self.series.sample()
+
     def share(self) -> float:
         """Return the share of the traces that has to be looked at so that about 200 a second are that no rule wants.
 

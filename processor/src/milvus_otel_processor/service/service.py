@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.access_log.logs import AccessLog
     from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.extensions.bearer_token import BearerToken
+    from milvus_otel_processor.requests.windows import Windows
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.service.making import Configuration
     from milvus_otel_processor.storage.storage import Storage
@@ -206,6 +207,11 @@ class Service:
         """Where the page is, once started; empty where there is none."""
         return self._page.url if self._page is not None else ""
 
+    @property
+    def requests(self) -> Windows | None:
+        """All requests of the last hour, where they are counted and there is a page to show them."""
+        return self._witness.requests if self._witness is not None and self._witness.counts_requests else None
+
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""
         self._assembled.replace_rules(sampling)
@@ -312,7 +318,7 @@ class Service:
             try:
                 self._pipeline.tick()
                 self._relieve()
-                if self._witness is not None and self._witness.series.sample():
+                if self._witness is not None and self._witness.tick():
                     self._pipeline.look_at(self._witness.share())
             except Exception:  # noqa: BLE001 - see below
                 # A fault in one decision must not end all later ones.
