@@ -33,15 +33,15 @@ def answer(*, counted: bool = True, hostile: str = "", limit: int = 100) -> dict
 
 def shown(found: dict[str, Any], view: View | None = None, width: int = 160, **more: Any) -> str:
     console = Console(file=StringIO(), width=width, highlight=False, markup=False)
-    console.print(screen(found, view or View(minutes=1), **more))
+    console.print(screen(found, view or View(minutes=1), width, **more))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
 
 def test_it_says_how_many_there_are_that_all_count_and_how_exact_it_is() -> None:
     first = shown(answer()).split("\n")[0]
-    assert first.startswith("121 requests in the last 1.0 min (2.02/s), 3 failed; p99 ")
-    assert "All of them count; the traces of 5.0% are kept. Quantiles: ±1%." in first
+    assert first.startswith("121 requests in the last 1.0 min (2.02/s), 3 failed; p99 188. ")
+    assert "All of them count; the traces of 5.0% are kept. Durations in ms, quantiles ±1%." in first
 
 
 def test_a_row_shows_where_the_time_went_and_below_what_that_means() -> None:

@@ -125,7 +125,7 @@ def command(  # noqa: PLR0917 - click calls it by name
             if form == "json":
                 click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
             else:
-                out.print(screen(answer, view))
+                out.print(screen(answer, view, out.width))
             return
         with keyboard() as key:
             follow(client.get, view, out, interval=interval, key=key or _asleep, keys=HELP if key is not None else _END)

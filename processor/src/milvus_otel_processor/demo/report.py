@@ -27,8 +27,11 @@ ACCESS_LOG = "access_log"
 SLOW = "slow"
 """The built-in policy for slow traces."""
 _SLOW_SPANS = 12
-_BY = ("collection", "operation")
-_SAMPLE = "Kept traces are a sample, in which errors and slow ones are too many: how often and how long is told by this table."
+_BY = ("collection",)
+_SAMPLE = (
+    "Durations are milliseconds. Kept traces are a sample with more errors and slow ones than usual: how often and how long is "
+    "told by this table, and by `milvus-otel top` while it runs."
+)
 _SOURCES = {
     "client": "the spans of an instrumented client",
     ACCESS_LOG: "Milvus' access log, whatever the client is",
@@ -120,7 +123,7 @@ def _show_requests(requests: dict[str, Any], console: Console) -> None:
         ),
         highlight=False,
     )
-    console.print(table(requests["rows"], _BY, rate=False))
+    console.print(table(requests["rows"], _BY, console.width, rate=False))
     console.print(hints(requests["rows"], _BY))
     console.print(Text(_SAMPLE, style="dim"), highlight=False)
 

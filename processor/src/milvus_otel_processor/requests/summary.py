@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milvus_otel_processor.requests.hints import hint
@@ -72,12 +72,14 @@ class Row:
         self.seconds = seconds
         self.cell = Cell()
         self.errors: Counter[str] = Counter()
+        self.operations: defaultdict[str, float] = defaultdict(float)
 
     def add(self, series: Series, cell: Cell) -> None:
         """Add the requests of one series."""
         self.cell.add(cell)
         if series.error_type:
             self.errors[series.error_type] += cell.requests
+        self.operations[series.operation] += sum(cell.times)
 
     def told(self, all_seconds: float) -> dict[str, Any]:
         """Return the row; its share is of so many seconds."""
@@ -97,8 +99,12 @@ class Row:
             "stages_ms": {stage: _ms(time) for stage, time in zip(STAGES, each, strict=True)},
             "kept": cell.kept,
             "slowest_kept": cell.slowest_kept.hex() if cell.slowest_seconds >= 0 else None,
-            "hint": hint(self.keys.get("operation", ""), each) if cell.requests else None,
+            "hint": self._hint(each),
         }
+
+    def _hint(self, times: list[float]) -> str | None:
+        """Return what it means where one stage took most of the time, said of the operation that took most of it."""
+        return hint(max(self.operations, key=self.operations.__getitem__), times) if self.operations else None
 
 
 def _ms(seconds: float) -> float:

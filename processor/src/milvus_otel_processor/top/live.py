@@ -42,7 +42,7 @@ def follow(
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while not view.ended:
             lines = max(_FEWEST_ROWS, console.height - _BESIDE_ROWS)
-            live.update(screen(answer, view, keys=keys, trouble=trouble, lines=lines), refresh=True)
+            live.update(screen(answer, view, console.width, keys=keys, trouble=trouble, lines=lines), refresh=True)
             before = view
             for letter in split(key(max(0.0, due - clock()))):
                 view = view.pressed(letter)

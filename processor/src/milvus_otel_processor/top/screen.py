@@ -21,9 +21,9 @@ NOT_COUNTED = "Requests are not counted here: the pipeline needs the processor m
 
 
 def screen(
-    answer: Mapping[str, Any], view: View, *, keys: str = "", trouble: str = "", lines: int | None = None
+    answer: Mapping[str, Any], view: View, width: int, *, keys: str = "", trouble: str = "", lines: int | None = None
 ) -> Group:
-    """Return what is shown of an answer of the API: no more than `lines` rows. `keys` says what can be pressed."""
+    """Return what is shown of an answer of the API: no more than `lines` rows, `width` columns wide. `keys` says what to press."""
     rows = [row for row in answer["rows"] if view.is_shown(row)]
     shown = rows if lines is None else rows[:lines]
     parts: list[RenderableType] = [headline(answer, view)]
@@ -31,7 +31,7 @@ def screen(
         parts.append(Text(trouble, style="red"))
     if not answer["counted"]:
         parts.append(Text(NOT_COUNTED, style="red"))
-    parts.append(table(shown, view.by, view.sort))
+    parts.append(table(shown, view.by, width, view.sort))
     left_out = len(rows) - len(shown) + answer["rows_left_out"]
     if not shown and answer["counted"]:
         parts.append(
@@ -54,8 +54,8 @@ def headline(answer: Mapping[str, Any], view: View) -> Text:
         (f"{every['requests']:,} requests", "bold"),
         f" in the last {answer['seconds'] / 60:.1f} min ({number(every['per_second'])}/s), ",
         (f"{every['errors']:,} failed", "red" if every["errors"] else ""),
-        f"; p99 {number(every['p99_ms'])} ms. All of them count; the traces of {kept} are kept. ",
-        (f"Quantiles: ±{answer['relative_error']:.0%}.", "dim"),
+        f"; p99 {number(every['p99_ms'])}. All of them count; the traces of {kept} are kept. ",
+        (f"Durations in ms, quantiles ±{answer['relative_error']:.0%}.", "dim"),
     )
     about = [f"{key} {value}" for key, value in view.where] + ([f"“{view.text}”"] if view.text else [])
     if about:
