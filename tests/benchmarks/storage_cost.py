@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tests.benchmarks.load import recorded, repeated, spans_in
 from tests.faults.load import Load, percentile, sink
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 
 
 class RecordedRequests:
@@ -53,7 +53,7 @@ def running(*, storage: bool) -> Iterator[Program]:
         Program(Path(folder), peer.endpoint, storage=storage, processors__tail_sampling__policies=tenth) as program,
     ):
         program.start()
-        wait_for_port(program.endpoint, 180)
+        program.wait_until_up()
         yield program
 
 

@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.disk import fill, small_disk
 from tests.faults.load import Load, Requests, Sink, sink
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.process import free_port
 from tests.peers.waiting import wait_until
 from tests.support.tcp import CountingProxy, counting_proxy
@@ -161,11 +161,11 @@ class Trouble:
         while len(names) < count:
             names += self._choice.sample([*self._faults], len(self._faults))
         for name in names[:count]:
-            wait_for_port(self._program.endpoint, 180)
+            self._program.wait_until_up()
             self._pause(0, 2)
             self._faults[name]()
             self.happened[name] += 1
-        wait_for_port(self._program.endpoint, 180)
+        self._program.wait_until_up()
         for load in self.loads:
             load.stop()
 
@@ -233,7 +233,7 @@ def balance(folder: Path, faults: int, seed: int, *, calm: float = 1.0) -> Outco
         Program(folder, proxy.endpoint, storage=True, **settings) as program,
     ):
         program.start()
-        wait_for_port(program.endpoint, 180)
+        program.wait_until_up()
         watch = Watch(f"127.0.0.1:{port}")
         trouble = Trouble(program, peer, proxy, disk, random.Random(seed), calm)
         trouble.go_through(faults)

@@ -154,7 +154,7 @@ def crowd(folder: Path, *, streams: int, slow: int, connections: int, seconds: f
     found = []
     with sink() as peer, Program(folder, peer.endpoint, storage=False) as program:
         program.start()
-        wait_for_port(program.endpoint)
+        program.wait_until_up()
         crowds: dict[str, AbstractContextManager[object]] = {
             "nobody": nullcontext(),
             f"{streams} silent streams": silent_streams(program.endpoint, streams),

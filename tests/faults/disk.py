@@ -16,7 +16,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.faults.load import Load, Requests, sink
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.missing import missing
 from tests.peers.waiting import wait_until
 
@@ -70,7 +70,7 @@ def fill_again_and_again(folder: Path, *, mib: int, times: int, seconds: float) 
         Program(folder, peer.endpoint, storage=True, **settings) as program,
     ):
         program.start()
-        wait_for_port(program.endpoint)
+        program.wait_until_up()
         load = Load(program.endpoint, Requests(SPANS), pause=0.01)
         load.start()
         with grpc.insecure_channel(program.endpoint) as channel:

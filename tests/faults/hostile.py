@@ -18,7 +18,7 @@ import grpc
 from tests.differential.fuzz_requests import mutants
 from tests.faults.balance import Watch
 from tests.faults.load import sink
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.otlp_sink import METHOD
 from tests.peers.process import free_port
 
@@ -50,7 +50,7 @@ def hostile(folder: Path, count: int, seed: int) -> Outcome:
     }
     with sink() as peer, Program(folder, peer.endpoint, storage=False, **settings) as program:
         program.start()
-        wait_for_port(program.endpoint, 180)
+        program.wait_until_up()
         watch = Watch(f"127.0.0.1:{port}", pause=1.0)
         answers: Counter[str] = Counter()
         resident = [program.resident_mib]

@@ -12,24 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.load import Load, Requests, sink
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.waiting import wait_until
 
 SPANS = 50
 """In a request, each a trace of its own."""
-STARTS_WITHIN = 180.0
-"""Seconds; on a machine with much else to do a start alone takes 20."""
 
 
 @dataclass
 class Outcome:
-    """What came of it; spans, but for `kills` and the last two."""
+    """What came of it; spans, but for `kills` and the last three: seconds, seconds, and bytes."""
 
     kills: int
     acknowledged: int
     lost: int
     twice: int
     slowest_answer: float
+    slowest_start: float
     left_on_disk: int
 
 
@@ -47,15 +46,16 @@ def kill_again_and_again(
         load = Load(program.endpoint, Requests(SPANS, trace=1), pause=0.005)
         program.start()
         load.start()
+        starts = []
         for _ in range(kills):
-            wait_for_port(program.endpoint, STARTS_WITHIN)
+            starts.append(program.wait_until_up())
             if outages and choice.random() < 0.5:
                 peer.away.set()
             time.sleep(choice.uniform(0.2, 2 * seconds))
             program.kill()
             peer.away.clear()
             program.start()
-        wait_for_port(program.endpoint, STARTS_WITHIN)
+        starts.append(program.wait_until_up())
         load.stop()
         with suppress(TimeoutError):
             wait_until(lambda: not peer.missing(load.acknowledged, SPANS), "all acknowledged spans", 60, interval=0.5)
@@ -68,6 +68,7 @@ def kill_again_and_again(
         peer.missing(load.acknowledged, SPANS),
         peer.twice(load.acknowledged, SPANS),
         max(load.seconds),
+        round(max(starts), 1),
         left,
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import grpc
 
 from tests.faults.load import Load, Requests, percentile, sink
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.otlp_sink import METHOD
 from tests.peers.waiting import wait_until
 
@@ -43,7 +43,7 @@ def large_trace(folder: Path, spans: int) -> Outcome:
     whole, small = Requests(SPANS, trace=SPANS), Requests(10)
     with sink() as peer, Program(folder, peer.endpoint, storage=False, **settings) as program:
         program.start()
-        wait_for_port(program.endpoint, 180)
+        program.wait_until_up()
         others = Load(program.endpoint, small, first=1 << 40, pause=0.02)
         others.start()
         resident, began = 0, time.monotonic()

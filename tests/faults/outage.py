@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.load import Load, Requests, sink
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.waiting import wait_until
 
 SPANS = 100
@@ -42,7 +42,7 @@ def outage(folder: Path, *, minutes: float, rate: float, faster: float, disk_mib
     settings = {"extensions__file_storage__max_size_mib": str(disk_mib)}
     with sink() as peer, Program(folder, peer.endpoint, storage=True, **settings) as program:
         program.start()
-        wait_for_port(program.endpoint, 180)
+        program.wait_until_up()
         peer.away.set()
         load = Load(program.endpoint, Requests(SPANS), pause=SPANS / (rate * faster))
         load.start()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.faults.cgroup import memory_group
 from tests.faults.load import Load, Requests, Sink, sink
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.waiting import wait_until
 
 SPANS = 1000
@@ -50,7 +50,7 @@ def overload(
         Program(folder, peer.endpoint, storage=storage, **settings) as program,
     ):
         program.start(before=group.enter)
-        wait_for_port(program.endpoint)
+        program.wait_until_up()
         requests = Requests(SPANS, text=text)
         one = [Load(program.endpoint, requests)]
         most = exported_a_second(one, peer, peak, program.lives)

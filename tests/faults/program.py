@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,9 @@ import grpc
 from tests.peers.otlp_sink import METHOD
 from tests.peers.process import free_port
 from tests.peers.waiting import wait_until
+
+STARTS_WITHIN = 180.0
+"""Seconds; on a machine with much else to do a start alone takes 20."""
 
 
 class Program:
@@ -41,6 +45,7 @@ class Program:
         values |= {key.replace("__", "."): value for key, value in settings.items()}
         self._arguments = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
         self.process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -56,12 +61,18 @@ class Program:
     def start(self, before: Callable[[], None] | None = None) -> None:
         """Start it; `before` is called in the child first."""
         code = "from milvus_otel_processor.cli import main; main()"
+        self._started = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code, "run", *self._arguments],
                 stderr=log,
                 preexec_fn=before,  # noqa: PLW1509 - it only writes to a file
             )
+
+    def wait_until_up(self) -> float:
+        """Return when it takes requests, and how many seconds after its start that is."""
+        wait_for_port(self.endpoint, STARTS_WITHIN, self.lives)
+        return time.monotonic() - self._started
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -89,14 +100,16 @@ class Program:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 
-def wait_for_port(endpoint: str, deadline: float = 60.0) -> None:
-    """Return when requests are taken at the endpoint."""
+def wait_for_port(endpoint: str, deadline: float = 60.0, lives: Callable[[], bool] = lambda: True) -> None:
+    """Return when requests are taken at the endpoint. Raises RuntimeError where the program that is to take them lives no more."""
     with grpc.insecure_channel(endpoint, [("grpc.max_reconnect_backoff_ms", 200)]) as channel:
         export = channel.unary_unary(METHOD)
 
         def taken() -> bool:
+            if not lives():
+                raise RuntimeError(f"the program that was to listen on {endpoint} has ended")
             try:
-                export(b"", timeout=1.0)
+                export(b"", timeout=5.0)
             except grpc.RpcError:
                 return False
             return True

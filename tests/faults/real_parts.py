@@ -22,9 +22,9 @@ from typing import Any, Self
 
 from ruamel.yaml import YAML
 
-from tests.faults.kills import STARTS_WITHIN, size
+from tests.faults.kills import size
 from tests.faults.load import Load, Requests
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.collector import collector
 from tests.peers.jaeger import CONFIGURATION, Jaeger, jaeger
 from tests.peers.process import Part, free_port
@@ -82,7 +82,7 @@ class Parts:
         try:
             self.start_jaeger()
             self.program.start()
-            wait_for_port(self.program.endpoint, STARTS_WITHIN)
+            self.program.wait_until_up()
             self.start_collector()
         except BaseException:
             self._stack.__exit__(*sys.exc_info())
@@ -156,7 +156,7 @@ class Trouble:
         """Have a fault, at a random moment, and return when all of it is over."""
         time.sleep(self._choice.uniform(0.2, 2 * self._calm))
         self.kinds[kind]()
-        wait_for_port(self._parts.program.endpoint, STARTS_WITHIN)
+        self._parts.program.wait_until_up()
 
     def _kill(self) -> None:
         self._parts.program.kill()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.otlp_sink import METHOD
 from tests.support.peer import peer
 from tests.support.spans import encoded, span
@@ -39,7 +39,7 @@ def test_requests_within_max_concurrent_streams_are_all_answered(
 
     with peer() as server, Program(tmp_path, server.endpoint, storage=False) as program:
         program.start()
-        wait_for_port(program.endpoint, 180)
+        program.wait_until_up()
         with grpc.insecure_channel(program.endpoint) as channel:
             export = channel.unary_unary(METHOD)
             for _ in range(REQUESTS):

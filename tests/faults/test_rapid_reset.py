@@ -18,7 +18,7 @@ import h2.connection
 import h2.errors
 import h2.events
 
-from tests.faults.program import Program, wait_for_port
+from tests.faults.program import Program
 from tests.peers.otlp_sink import METHOD
 from tests.support.peer import peer
 from tests.support.spans import encoded, span
@@ -81,7 +81,7 @@ def test_requests_that_are_taken_back_at_once_cost_less_than_requests_and_keep_n
         program = Program(tmp_path, server.endpoint, storage=False)
         program.start()
         try:
-            wait_for_port(program.endpoint)
+            program.wait_until_up()
             assert program.process is not None
             with grpc.insecure_channel(program.endpoint) as channel:
                 export = channel.unary_unary(METHOD)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from milvus_otel_processor.receiver.exports import RefusedForNowError
 from milvus_otel_processor.spans.schema import DecodeError
-from milvus_otel_processor.storage.sent import without
 from milvus_otel_processor.telemetry.counters import Refused
 
 if TYPE_CHECKING:
     from milvus_otel_processor.exporter.exporter import OtlpExporter
     from milvus_otel_processor.memory.limiter import MemoryLimiter
     from milvus_otel_processor.pipeline.pipeline import Pipeline
+    from milvus_otel_processor.storage.sent import SentSpans
     from milvus_otel_processor.storage.storage import Storage
     from milvus_otel_processor.telemetry.counters import Telemetry
 
@@ -104,11 +104,11 @@ class Durable:
             )
         self._recovered.set()
 
-    def _take_again(self, request: bytes, sent: set[bytes]) -> int:
+    def _take_again(self, request: bytes, sent: SentSpans) -> int:
         before = self._telemetry.received_spans  # nobody else takes anything in until all is recovered
         try:
             if sent:
-                request, out = without(request, sent)
+                request, out = sent.taken_out_of(request)
                 self._telemetry.recovered_sent_spans += out
             self._pipeline.ingest(request)
         except DecodeError:  # it was refused when it came, too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,11 @@ _log = logging.getLogger(__name__)
 _SUFFIX = ".ids"
 _KEY_BYTES = 24
 _FILE_BYTES = 1 << 20
+_MOST_RECOVERED = 500_000
+"""Spans; about 100 MiB. What was sent before these comes twice."""
+_TRACE_ID_BYTES = 16
+_TRACE_IDS = re.compile(rb"\n\x10(?=(.{16}))", re.DOTALL)
+"""What may be a trace id: field 1 of a span, of 16 bytes; and what only looks like one."""
 
 
 class SentLog:
@@ -55,17 +61,19 @@ class SentLog:
                     logging.WARNING, "what was sent cannot be noted, after a crash it comes twice: %s", error
                 )
 
-    def recovered(self) -> set[bytes]:
-        """Return what an earlier process noted."""
+    def recovered(self) -> SentSpans:
+        """Return what an earlier process noted, the newest where that is more than memory is meant for."""
         found: set[bytes] = set()
-        for file in self._files:
+        for file in reversed(self._files):
             try:
                 content = file.read_bytes()
             except OSError:
                 continue
             whole = len(content) - len(content) % _KEY_BYTES
             found.update(content[at : at + _KEY_BYTES] for at in range(0, whole, _KEY_BYTES))
-        return found
+            if len(found) >= _MOST_RECOVERED:
+                break
+        return SentSpans(found)
 
     def forget(self, oldest_segment: int) -> None:
         """Remove what is about segments of requests before this one alone."""
@@ -92,10 +100,23 @@ class SentLog:
         self._written += len(keys)
 
 
-def without(request: bytes, sent: set[bytes]) -> tuple[bytes, int]:
-    """Return a request without the spans that were sent, and how many those are. Raises DecodeError where it is malformed."""
-    pairs = [(group, span) for group, spans in GroupRegistry().split(request) for span in spans]
-    left = [pair for pair in pairs if span_key(pair[1]) not in sent]
-    if len(left) == len(pairs):
-        return request, 0
-    return join(left), len(pairs) - len(left)
+class SentSpans:
+    """Spans that an earlier process has sent."""
+
+    def __init__(self, keys: set[bytes]) -> None:
+        self._keys = keys
+        self._traces = {key[:_TRACE_ID_BYTES] for key in keys}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def taken_out_of(self, request: bytes) -> tuple[bytes, int]:
+        """Return a request without them, and how many of them were in it. Raises DecodeError where it is malformed."""
+        # Most requests have none of these traces; to find that out without decoding makes a recovery four times as fast.
+        if self._traces.isdisjoint(_TRACE_IDS.findall(request)):
+            return request, 0
+        pairs = [(group, span) for group, spans in GroupRegistry().split(request) for span in spans]
+        left = [pair for pair in pairs if span_key(pair[1]) not in self._keys]
+        if len(left) == len(pairs):
+            return request, 0
+        return join(left), len(pairs) - len(left)
