@@ -76,12 +76,12 @@ def _three(store: str, warm: list[bytes], requests: list[bytes], wait: float) ->
     rules = five_rules(in_ottl=False)
     plain: Callable[[], Program] = lambda: Program(store, rules, wait)  # noqa: E731
     port = free_port()
-    found = measure(plain(), warm, requests)
+    found, _ = measure(plain(), warm, requests)
     yield "without the page", found.microseconds_per_span, found.peak_mib
-    found = measure(WithPage(store, rules, wait, port=port), warm, requests)
+    found, _ = measure(WithPage(store, rules, wait, port=port), warm, requests)
     yield "nobody looks", found.microseconds_per_span, found.peak_mib
     with _open_page(port):
-        found = measure(WithPage(store, rules, wait, port=port), warm, requests)
+        found, _ = measure(WithPage(store, rules, wait, port=port), warm, requests)
     yield "one page open", found.microseconds_per_span, found.peak_mib
 
 

@@ -1,6 +1,6 @@
 """Where each microsecond goes: the CPU time of each step that a span takes, in one process, without gRPC.
 
-    uv run python -m tests.benchmarks.steps [--store native|reference] [--mix recorded] [--spans 200000] [--repeat 3]
+    uv run python -m tests.benchmarks.steps [--store native|reference] [--mix recorded] [--spans 200000] [--repeat 3] [--json FILE]
 
 The traffic and the five rules are those of `tests.benchmarks.processor`, enrichment is on, and what is kept is joined to requests
 as the exporter sends them. Each step is stopped by the thread's own CPU time, less what stopping costs; a step within another
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
@@ -28,6 +29,7 @@ from ruamel.yaml import YAML
 
 from tests.benchmarks.load import spans_in
 from tests.benchmarks.processor.mixes import MIXES, load
+from tests.benchmarks.processor.pages import steps_table
 from tests.benchmarks.processor.programs import Program, five_rules
 from tests.support import clock as turned
 
@@ -166,6 +168,7 @@ def main() -> None:
     parser.add_argument("--mix", action="append", choices=sorted(MIXES), help="all without it")
     parser.add_argument("--spans", type=int, default=200_000)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     tune_garbage_collection()
     columns: dict[str, dict[str, float]] = {}
@@ -179,11 +182,12 @@ def main() -> None:
                 runs[store].append(run(store, requests))
         print(told, flush=True)
         for store, found in runs.items():
-            columns[f"{mix}, {store}"] = {step: median(one[step] for one in found) for step in STEPS}
-    print(f"\n| step | {' | '.join(columns)} |\n| --- |{' --- |' * len(columns)}")
-    for step, meaning in STEPS.items():
-        print(f"| {meaning} | {' | '.join(f'{found[step]:.2f}' for found in columns.values())} |")
-    print(f"| together | {' | '.join(f'{sum(found.values()):.2f}' for found in columns.values())} |")
+            columns[f"{mix}, {store}"] = {
+                meaning: median(one[step] for one in found) for step, meaning in STEPS.items()
+            }
+    print(f"\n{steps_table(columns)}")
+    if options.json:
+        options.json.write_text(json.dumps(columns, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

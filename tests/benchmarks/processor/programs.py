@@ -12,11 +12,11 @@ import grpc
 from milvus_otel_processor.config import default_config_path, load_config
 from ruamel.yaml import YAML
 
+from tests.benchmarks.processor.results import BUILT_IN, COLLECTOR
 from tests.peers.collector import collector_binary
 from tests.peers.process import Part, answers, free_port
 from tests.peers.waiting import wait_until
 
-COLLECTOR = "collector"
 _CPU_CLOCK_OF_PROCESS = 2  # CPUCLOCK_SCHED in Linux' clockid_t
 Rules = dict[str, object]
 
@@ -29,6 +29,13 @@ class Program:
     rules: Rules
     decision_wait: float
     enrichment: bool = True
+    called: str = ""
+    """What it is called in tables, where its name does not tell it from others."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in tables."""
+        return self.called or self.name
 
     @property
     def is_collector(self) -> bool:
@@ -188,8 +195,12 @@ def built_in_rules() -> Rules:
     return rules
 
 
-def programs(stores: Sequence[str], decision_wait: float, *, built_in: bool) -> list[Program]:
-    """The Collector first, then the processor with each of these stores."""
+def programs(stores: Sequence[str], decision_wait: float) -> list[Program]:
+    """The Collector first, then the processor with each of these stores, all with the same five rules."""
     peer = Program(COLLECTOR, five_rules(in_ottl=True), decision_wait)
-    rules = built_in_rules() if built_in else five_rules(in_ottl=False)
-    return [peer, *(Program(store, rules, decision_wait) for store in stores)]
+    return [peer, *(Program(store, five_rules(in_ottl=False), decision_wait) for store in stores)]
+
+
+def with_built_in_rules(decision_wait: float) -> Program:
+    """The processor with the rules that it has by default, for which the Collector has no words."""
+    return Program("native", built_in_rules(), decision_wait, called=BUILT_IN)

@@ -1,14 +1,21 @@
-"""What the runs say: a table with the spread, JSON, and a plot for the README."""
+"""What the figures say: tables with the spread, and a picture."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
-from statistics import median
 
-from tests.benchmarks.processor.programs import COLLECTOR
-from tests.benchmarks.processor.run import Run
+from tests.benchmarks.processor.results import (
+    BUILT_IN,
+    COLLECTOR,
+    NATIVE,
+    REFERENCE,
+    Compared,
+    Results,
+    Row,
+    Run,
+    table,
+)
 
 _HEADS = (
     "mix",
@@ -22,96 +29,109 @@ _HEADS = (
     "traces kept",
     "by one alone",
 )
-_BAR, _GAP, _LEFT, _WIDTH = 22, 14, 190, 720
-_COLOURS = {COLLECTOR: "#9aa5b1", "reference": "#4c8bf5", "native": "#12805c"}
+_COLOURS = {COLLECTOR: "#9aa5b1", REFERENCE: "#4c8bf5", NATIVE: "#12805c"}
+_NAMES = {
+    COLLECTOR: "Collector, tail_sampling",
+    REFERENCE: "processor, reference store",
+    NATIVE: "processor, native store",
+}
 
 
-@dataclass
-class Compared:
-    """The runs of one mix, alternately: `pairs[i]` has one run of each program, the Collector's first."""
+def cost(run: Run) -> float:
+    """CPU microseconds for each span."""
+    return run.microseconds_per_span
 
-    mix: str
-    pairs: list[list[Run]]
 
-    def of(self, program: str) -> list[Run]:
-        """The runs of one program."""
-        return [run for pair in self.pairs for run in pair if run.program == program]
-
-    def programs(self) -> list[str]:
-        """Their names, the Collector's first."""
-        return [run.program for run in self.pairs[0]]
-
-    def ratio(self, program: str, value: Callable[[Run], float]) -> float:
-        """The median, over the pairs, of the program's value as a share of the Collector's."""
-        return median(value(run) / value(pair[0]) for pair in self.pairs for run in pair if run.program == program)
-
-    def kept_by_one_alone(self, program: str) -> int:
-        """How many traces only one of the two kept, in all pairs."""
-        return sum(len(run.kept ^ pair[0].kept) for pair in self.pairs for run in pair if run.program == program)
+def peak(run: Run) -> float:
+    """The most memory; MiB."""
+    return run.peak_mib
 
 
 def _spread(values: Iterable[float], digits: int) -> str:
+    """The median, and in brackets the least and the greatest; one value alone has no spread."""
     there = sorted(values)
-    return f"{median(there):,.{digits}f} ({there[0]:,.{digits}f}-{there[-1]:,.{digits}f})"
+    middle = there[len(there) // 2] if len(there) % 2 else sum(there[len(there) // 2 - 1 : len(there) // 2 + 1]) / 2
+    bounds = f" ({there[0]:,.{digits}f}-{there[-1]:,.{digits}f})" if len(there) > 1 else ""
+    return f"{middle:,.{digits}f}{bounds}"
 
 
-def table(found: Sequence[Compared]) -> str:
-    """A Markdown table: medians, with the least and the greatest in brackets."""
-    rows = [
-        f"| {' | '.join(_HEADS)} |",
-        f"| {' | '.join('---' for _ in _HEADS)} |",
-    ]
-    for compared in found:
+def mixes_table(mixes: Sequence[Compared]) -> str:
+    """A row for each mix and program: medians, with the least and the greatest in brackets."""
+    rows: list[Sequence[str]] = [_HEADS]
+    for compared in mixes:
         for program in compared.programs():
             runs = compared.of(program)
-            cells = [
+            alone = [run.kept_by_one_alone for run in runs if run.kept_by_one_alone is not None]
+            cells = (
                 compared.mix,
                 program,
-                _spread((run.microseconds_per_span for run in runs), 2),
-                f"{1 / compared.ratio(program, lambda run: run.microseconds_per_span):.1f}",
-                _spread((run.peak_mib for run in runs), 0),
-                f"{compared.ratio(program, lambda run: run.peak_mib):.2f}",
+                _spread(map(cost, runs), 2),
+                f"{1 / compared.ratio(program, cost):.1f}",
+                _spread(map(peak, runs), 0),
+                f"{compared.ratio(program, peak):.2f}",
                 _spread((run.spans_per_second for run in runs), 0),
                 _spread((run.decision_latency for run in runs), 2),
-                f"{len(runs[-1].kept):,}",
-                f"{compared.kept_by_one_alone(program):,}",
-            ]
-            rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+                f"{runs[-1].kept:,}",
+                f"{sum(alone):,}" if alone else "other rules",
+            )
+            rows.append(cells)
+    return table(rows)
 
 
-def write_json(path: Path, found: Sequence[Compared], sweeps: dict[str, list[dict[str, object]]]) -> None:
-    """All runs, without the ids that they kept."""
-    runs = [
-        {"mix": compared.mix, "pair": number, **asdict(run), "kept": len(run.kept)}
-        for compared in found
-        for number, pair in enumerate(compared.pairs)
-        for run in pair
-    ]
-    path.write_text(json.dumps({"runs": runs, "sweeps": sweeps}, indent=1) + "\n", encoding="utf-8")
+def sweep_table(rows: Sequence[Row]) -> str:
+    """A sweep as it is."""
+    heads = list(rows[0])
+    return table([[head.replace("_", " ") for head in heads], *([_cell(row[head]) for head in heads] for row in rows)])
 
 
-def plot(found: Sequence[Compared]) -> str:
-    """An SVG with a bar for each mix and program: CPU per span, the median."""
-    bars = [
-        (f"{compared.mix}, {program}", median(run.microseconds_per_span for run in compared.of(program)), program)
-        for compared in found
-        for program in compared.programs()
-    ]
-    longest = max(value for _, value, _ in bars)
-    height = len(bars) * (_BAR + _GAP) + 50
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="13">',
-        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        '<text x="10" y="24" font-size="15">CPU per span, microseconds (less is better)</text>',
-    ]
-    for number, (name, value, program) in enumerate(bars):
-        top = 40 + number * (_BAR + _GAP)
-        width = max(1.0, (_WIDTH - _LEFT - 70) * value / longest)
-        middle = top + _BAR / 2 + 5
-        lines += [
-            f'<text x="{_LEFT - 10}" y="{middle}" text-anchor="end">{escape(name)}</text>',
-            f'<rect x="{_LEFT}" y="{top}" width="{width:.1f}" height="{_BAR}" fill="{_COLOURS.get(program, "#888888")}"/>',
-            f'<text x="{_LEFT + width + 8:.1f}" y="{middle}">{value:.2f}</text>',
+def _cell(value: object) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+_WIDTH, _LEFT, _RIGHT, _BAR, _BETWEEN, _TOP = 760, 210, 150, 20, 26, 62
+_TITLES = {
+    "recorded": "recorded: an idle Milvus and some clients",
+    "busy": "busy: requests alone",
+    "wide": "wide: 50 services, 20 attributes a span",
+}
+
+
+def plot(results: Results) -> str:
+    """An SVG with a bar for each mix and program: CPU per span, the median, with a line from the least to the greatest."""
+    longest = max(run.microseconds_per_span for mix in results.mixes for pair in mix.pairs for run in pair)
+    scale = (_WIDTH - _LEFT - _RIGHT) / longest
+    top, lines = _TOP, []
+    for mix in results.mixes:
+        lines.append(f'<text x="10" y="{top}" font-weight="bold">{escape(_TITLES.get(mix.mix, mix.mix))}</text>')
+        for program in mix.programs():
+            if program != BUILT_IN:
+                top += _BETWEEN
+                lines += _bar(mix, program, top - _BAR / 2 - 2, scale)
+        top += 44
+    height = top - 18
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="13">',
+            "<title>CPU time for each span, of the processor and of the Collector</title>",
+            f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
+            '<text x="10" y="26" font-size="16">CPU time for each span, microseconds: less is better</text>',
+            *lines,
+            "</svg>\n",
         ]
-    return "\n".join([*lines, "</svg>"]) + "\n"
+    )
+
+
+def _bar(mix: Compared, program: str, top: float, scale: float) -> list[str]:
+    costs = sorted(map(cost, mix.of(program)))
+    value, middle = mix.median(program, cost), top + _BAR / 2
+    least, most = _LEFT + costs[0] * scale, _LEFT + costs[-1] * scale
+    times = 1 / mix.ratio(program, cost)
+    told = (
+        "" if program == COLLECTOR else f", {times:.1f} times less" if times >= 1 else f", {1 / times:.1f} times more"
+    )
+    return [
+        f'<text x="{_LEFT - 10}" y="{middle + 4.5:.1f}" text-anchor="end">{escape(_NAMES[program])}</text>',
+        f'<rect x="{_LEFT}" y="{top:.1f}" width="{value * scale:.1f}" height="{_BAR}" fill="{_COLOURS[program]}"/>',
+        f'<path d="M{least:.1f} {middle:.1f}H{most:.1f}" stroke="#1f2933" stroke-width="2"/>',
+        f'<text x="{most + 8:.1f}" y="{middle + 4.5:.1f}">{value:.1f}{told}</text>',
+    ]

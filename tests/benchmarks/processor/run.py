@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from tests.benchmarks.load import spans_in
 from tests.benchmarks.processor.programs import Process, Program, cores, started
+from tests.benchmarks.processor.results import Run
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 _QUIET = 1.5
@@ -25,22 +25,6 @@ _QUIET = 1.5
 _IDLE = 0.05
 """Seconds of CPU time in that time that are no work."""
 _LONGEST = 60.0
-
-
-@dataclass
-class Run:
-    """What one run took."""
-
-    program: str
-    spans: int
-    microseconds_per_span: float
-    peak_mib: float
-    spans_per_second: float
-    """How fast they were taken in, on its one core."""
-    decision_latency: float
-    """The median of how long a kept trace came out after its decision wait; seconds."""
-    kept: set[bytes] = field(repr=False)
-    """The trace ids that came out."""
 
 
 class Sink:
@@ -90,14 +74,15 @@ def trace_ids(request: bytes) -> Iterator[bytes]:
 def send(process: Process, requests: Sequence[bytes], spans_per_second: float = 0.0) -> list[float]:
     """Send requests one after the other, at a rate where one is given; return when each was taken. Raises where one is refused."""
     taken = []
+    spans = [spans_in([request]) for request in requests] if spans_per_second else [0] * len(requests)
     options = [("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(process.endpoint, options=options) as channel:
         export = channel.unary_unary(f"/{SERVICE}/Export")
         started_at, sent = time.monotonic(), 0
-        for request in requests:
+        for request, size in zip(requests, spans, strict=True):
             if spans_per_second:
                 time.sleep(max(0.0, started_at + sent / spans_per_second - time.monotonic()))
-                sent += spans_in([request])
+                sent += size
             refused = ExportTraceServiceResponse.FromString(export(request, timeout=60)).partial_success.rejected_spans
             if refused:
                 raise RuntimeError(f"{refused} spans were refused")
@@ -136,9 +121,10 @@ def wait_until_decided(program: Program, process: Process, taking: Sink) -> None
         time.sleep(_QUIET)
 
 
-def measure(program: Program, warm: Sequence[bytes], requests: Sequence[bytes]) -> Run:
-    """Run one program under the load, once it is warm, until all is decided."""
+def measure(program: Program, warm: Sequence[bytes], requests: Sequence[bytes]) -> tuple[Run, set[bytes]]:
+    """Run one program under the load, once it is warm, until all is decided; return also the ids of the traces that came out."""
     with on_its_own_core(program) as (process, taking):
+        idle = process.mib()
         send(process, warm)
         wait_until_decided(program, process, taking)
         taking.came.clear()
@@ -153,12 +139,14 @@ def measure(program: Program, warm: Sequence[bytes], requests: Sequence[bytes]) 
     sent = zip(reversed(requests), reversed(taken), strict=True)
     came = {trace_id: when for request, when in sent for trace_id in trace_ids(request)}
     late = [when - came[trace_id] - program.decision_wait for trace_id, when in kept.items()]
-    return Run(
-        program=program.name,
+    run = Run(
+        program=program.title,
         spans=spans,
         microseconds_per_span=used / spans * 1e6,
+        idle_mib=idle,
         peak_mib=peak,
         spans_per_second=spans / duration,
         decision_latency=median(late) if late else 0.0,
-        kept=set(kept),
+        kept=len(kept),
     )
+    return run, set(kept)

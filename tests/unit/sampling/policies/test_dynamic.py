@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,13 @@ class Policy:
         return self.evaluator.evaluate(trace) is Decision.SAMPLED
 
 
-def on(collection: str, number: int = 1, **attributes: object) -> Trace:
-    trace = trace_of(span(number, attributes={"db.collection.name": collection, **attributes}))
-    return with_id(trace, Random(number).randbytes(16))
+def on(collection: str, number: int = 1) -> Trace:
+    return with_id(_on(collection), Random(number).randbytes(16))
+
+
+@cache
+def _on(collection: str) -> Trace:
+    return trace_of(span(attributes={"db.collection.name": collection}))
 
 
 def test_each_collection_has_its_share() -> None:
@@ -127,11 +132,11 @@ def test_a_route_that_comes_every_twenty_seconds_is_kept_each_time_beside_a_freq
     policy = Policy(keys=["http.route"], traces_per_second=2, adjustment_interval="15s")
     random = Random(seed)
     kept = {"/frequent": 0, "/rare": 0}
+    traces = {route: trace_of(span(attributes={"http.route": route})) for route in kept}
     for number in range(600 * 50):
         routes = ["/frequent", *(["/rare"] if number % 1000 == 500 else [])]
         for route in routes:
-            trace = with_id(trace_of(span(attributes={"http.route": route})), random.randbytes(16))
-            kept[route] += policy.samples(trace)
+            kept[route] += policy.samples(with_id(traces[route], random.randbytes(16)))
         policy.clock.advance(0.02)
     assert kept["/rare"] == 30
     assert kept["/frequent"] == pytest.approx(600 * 2 - 30 + 100, rel=0.1)  # before the first adjustment some more

@@ -26,7 +26,7 @@ ELSEWHERE = {
     r"git clone ": "tests/packaging/test_install.py",
     r"uv run milvus-otel demo$": "tests/demo/test_demo.py",
     r"uv run milvus-otel run\b": "tests/integration/test_run.py",
-    r"uv run milvus-otel .*my-rules": "tests/unit/docs/test_tune_your_rules.py",
+    r"uv run milvus-otel .*my-rules": "tests/integration/docs/test_tune_your_rules.py",
     r"uv run pytest$": "conftest.py",
     r"uv run python -m tests\.benchmarks\.": "tests/benchmarks/load.py",
 }
