@@ -35,6 +35,14 @@ def compiled(expression: str) -> Pattern:
         ) from None
 
     def replaced(mask: Callable[[bytes], bytes], text: bytes) -> bytes:
-        return bytes(found.sub(lambda match: mask(match.group()), text))
+        end = -1
+
+        def one(match: re2._Match[bytes]) -> bytes:
+            nonlocal end
+            # Nothing, right behind a match, is none: so Go has it, and `.*` is masked once.
+            follows, end = match.start() == match.end() == end, match.end()
+            return b"" if follows else mask(match.group())
+
+        return bytes(found.sub(one, text))
 
     return Pattern(lambda text: found.search(text) is not None, replaced)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.enrichment.messages import may_quote, without_client_text
@@ -30,6 +32,13 @@ _MASK = b"****"
 _REMEMBERED = 4096
 _OF_KEYS = "looked at"
 _SUMMARY = "redaction."
+_SUMMARIES = frozenset(
+    f"{_SUMMARY}{name}".encode()
+    for name in ("redacted.keys", "redacted.count", "masked.keys", "masked.count", "ignored.count")
+)
+"""Keys that are allowed whatever the settings say: a redaction processor before this one may have written them."""
+_LEAST_PLAIN, _GREATEST_PLAIN = 1e-6, 1e21
+"""Doubles beyond are written with an exponent, as the Collector's `AsString` does."""
 
 
 class Redactor:
@@ -39,7 +48,7 @@ class Redactor:
         self._settings = settings
         self._counts = counts
         self._ignored_keys = frozenset(key.encode() for key in settings.ignored_keys)
-        self._allowed_keys = frozenset(key.encode() for key in settings.allowed_keys)
+        self._allowed_keys = frozenset(key.encode() for key in settings.allowed_keys) | _SUMMARIES
         self._ignored = [compiled(pattern) for pattern in settings.ignored_key_patterns]
         self._blocked_keys = [compiled(pattern) for pattern in settings.blocked_key_patterns]
         self._allowed = [compiled(pattern) for pattern in settings.allowed_values]
@@ -81,12 +90,21 @@ class Redactor:
         of_key = self._of_key(key)
         if of_key in {IGNORED, REDACTED}:
             return of_key
-        if self._allowed and any(pattern.matches(_text(value)) for pattern in self._allowed):
+        looked_at = self._looked_at(value)
+        if any(pattern.matches(looked_at) for pattern in self._allowed):
             return ALLOWED
         if of_key == MASKED:
-            value.string_value = self._mask(_text(value))
+            value.string_value = self._mask(looked_at)
+            return MASKED
+        # A pattern that matches the empty text matches what is not looked at.
+        if not looked_at and (masked := self._masked(b"")):
+            value.string_value = masked
             return MASKED
         return MASKED if self._value(value) else None
+
+    def _looked_at(self, value: AnyValue) -> bytes:
+        """Return what the Collector sees of a value: nothing of one that is no text, unless all types are looked at."""
+        return _text(value) if self._settings.redact_all_types or value.WhichOneof("value") == "string_value" else b""
 
     def _look_at_key(self, key: bytes) -> str:
         text = valid(key)
@@ -115,7 +133,7 @@ class Redactor:
         """Do so with an entry of a mapping, whose key may be blocked, too."""
         text = valid(key)
         if any(pattern.matches(text) for pattern in self._blocked_keys):
-            value.string_value = self._mask(_text(value))
+            value.string_value = self._mask(self._looked_at(value))
             return True
         return self._value(value)
 
@@ -136,8 +154,11 @@ class Redactor:
             if not keys:
                 continue
             if self._settings.summary == "debug" and what != IGNORED:
-                _put(pairs, f"{_SUMMARY}{what}.keys", b",".join(sorted(map(valid, keys))))
-            _put(pairs, f"{_SUMMARY}{what}.count", len(keys))
+                names = _found(pairs, f"{_SUMMARY}{what}.keys")
+                before = names.string_value.split(b",") if names.string_value else []
+                names.string_value = b",".join(sorted([*map(valid, keys), *before]))
+            count = _found(pairs, f"{_SUMMARY}{what}.count")
+            count.int_value += len(keys)
 
 
 def _any_of(patterns: list[str]) -> Callable[[bytes], bool]:
@@ -150,13 +171,15 @@ def _any_of(patterns: list[str]) -> Callable[[bytes], bool]:
         return lambda _: True
 
 
-def _put(pairs: Any, key: str, value: bytes | int) -> None:
-    pair = pairs.add()
-    pair.key = key.encode()
-    if isinstance(value, int):
-        pair.value.int_value = value
-    else:
-        pair.value.string_value = value
+def _found(pairs: Any, key: str) -> AnyValue:
+    """Return the value of this key, which is added where it is missing."""
+    encoded = key.encode()
+    pair = next((pair for pair in pairs if pair.key == encoded), None)
+    if pair is None:
+        pair = pairs.add()
+        pair.key = encoded
+    value: AnyValue = pair.value
+    return value
 
 
 def _text(value: AnyValue) -> bytes:
@@ -166,7 +189,15 @@ def _text(value: AnyValue) -> bytes:
         return valid(value.string_value)
     if kind == "bytes_value":
         return valid(value.bytes_value)
+    if kind == "double_value" and math.isfinite(value.double_value):
+        return _double(value.double_value).encode()
     return json.dumps(_plain(value), ensure_ascii=False).encode() if kind is not None else b""
+
+
+def _double(value: float) -> str:
+    if value and not _LEAST_PLAIN <= abs(value) < _GREATEST_PLAIN:
+        return repr(value).replace("e-0", "e-")
+    return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 
 def _plain(value: AnyValue) -> Any:
