@@ -36,6 +36,8 @@ def serve_until_interrupted(console: Console, sink: Sink, milvus: EmbeddedMilvus
     console.print(
         "Or any other client of this Milvus, as it is: its requests are known by the access log.", soft_wrap=True
     )
+    console.print("All requests, whatever is kept of them:", style="bold")
+    console.print(f"  milvus-otel top --from {places['page']}", highlight=False, soft_wrap=True)
     console.print("What is kept of it:", style="bold")
     arrivals = Arrivals(sink.traces)
     while True:

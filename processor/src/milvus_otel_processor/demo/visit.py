@@ -45,6 +45,9 @@ Three traces to look for:
                        Each span has the attribute db.collection.name, and tailsampling.policy says why it was kept.
   search {MISSING_COLLECTION}       Failed, because there is no such collection: db.response.status_code is 100.
   the longest one      A search with thousands of vectors, kept by the policy "slow".
+
+Kept traces are a sample: Jaeger's counts and durations are theirs. Those of all requests are at
+http://localhost:8888/#requests, and in `milvus-otel top`.
 """
 
 

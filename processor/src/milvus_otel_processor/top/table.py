@@ -30,7 +30,7 @@ COLUMNS: Final = {
 
 _GAP = 2
 _LONGEST_NAME, _SHORTEST_NAME = 40, 8
-_LONGEST_STAGES, _SHORTEST_STAGES = 60, 16
+_LONGEST_STAGES, _SHORTEST_STAGES = 60, 22
 _LEFT_OUT = ("p95_ms", "kept", "per_second")
 """Columns without which a narrow table does, the first of them first."""
 _STAGES_SHOWN, _LEAST_SHARE = 3, 0.05
