@@ -1,20 +1,29 @@
 """What the page costs: CPU time of a processor without it, with it while nobody looks, and with one page open; and a trial.
 
-    uv run python -m tests.benchmarks.page_cost [--mix busy] [--pairs 3] [--store native]
+    uv run python -m tests.benchmarks.page_cost [--mix busy] [--seconds 90] [--rate 60000] [--store native]
 
-The three run in turns under the same load, each as a process on a core of its own. The open page asks for what the views Now and
-Decisions ask for, every five seconds. A trial replays the rules and others on 100,000 spans. Linux alone.
+The three run at once, on one core, and each request goes to all of them, in shuffled turns. What each took is compared slice by
+slice of ten seconds, so whatever else the machine does falls upon all of them alike. The open page asks for what the browser asks
+for, every five seconds, in the views Now, Requests and Decisions, all of them at once: a reader looks at one. A trial replays the
+rules and others on 100,000 spans. Linux alone.
 """
 
 import argparse
 import gc
+import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
+import grpc
+from milvus_otel_processor.page.decided import Remembered
 from milvus_otel_processor.page.recent import Request
 from milvus_otel_processor.page.settings import PageSettings
 from milvus_otel_processor.page.trial import WithRules, compared, run
@@ -25,15 +34,18 @@ from milvus_otel_processor.service.assemble import assemble
 from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.telemetry.counters import Telemetry
 
-from tests.benchmarks.load import spans_in
+from tests.benchmarks.load import repeated, spans_in
 from tests.benchmarks.processor.mixes import MIXES, load
-from tests.benchmarks.processor.programs import Program, five_rules
-from tests.benchmarks.processor.run import measure
+from tests.benchmarks.processor.programs import Process, Program, cores, five_rules, started
+from tests.benchmarks.processor.run import SERVICE, sink
 from tests.peers.process import free_port
 from tests.support.http import ask
 
-_REQUEST = 8192
 _SECONDS_APART = 5.0
+_POLLED = ("/now", "/requests?minutes=5&by=collection&sort=total_ms&limit=500", "/decisions?limit=100")
+_SLICE, _WAIT = 10.0, 2.0
+_FOREVER = 1 << 40
+_LARGE = [("grpc.max_send_message_length", -1)]
 _TRIED = 100_000
 _SHARE = 1 / 256
 """Of the traces that no policy wants, those that are remembered where one core decides nothing else: 200 of 38,000 a second."""
@@ -53,36 +65,98 @@ class WithPage(Program):
         return settings
 
 
-@contextmanager
-def _open_page(port: int) -> Iterator[None]:
+def _open_page(port: int, ended: Event) -> None:
+    """Ask as one page in the browser does, until the end."""
+    while not ended.wait(_SECONDS_APART):
+        for path in _POLLED:
+            answer = ask(f"http://127.0.0.1:{port}/api/v1{path}")
+            assert answer.status == 200, (path, answer)
+
+
+class Slices:
+    """The CPU time of several programs that take the same requests at once, a slice of time after the other."""
+
+    def __init__(self, processes: Mapping[str, Process]) -> None:
+        self._processes = processes
+        self.took: dict[str, list[float]] = {name: [] for name in processes}
+        self._before = self._now()
+
+    def _now(self) -> dict[str, float]:
+        return {name: process.cpu_seconds() for name, process in self._processes.items()}
+
+    def cut(self) -> None:
+        """End a slice, and begin the next."""
+        now = self._now()
+        for name, took in self.took.items():
+            took.append(now[name] - self._before[name])
+        self._before = now
+
+
+def _load(processes: Mapping[str, Process], requests: Sequence[bytes], rate: float, seconds: float) -> Slices:
+    """Send the requests to all, again and again under other trace ids, at so many spans a second to each."""
+    with ExitStack() as stack:
+        calls = {}
+        for name, process in processes.items():
+            channel = stack.enter_context(grpc.insecure_channel(process.endpoint, options=_LARGE))
+            calls[name] = channel.unary_unary(f"/{SERVICE}/Export")
+        counts = [spans_in([request]) for request in requests]
+        order, random = list(calls), Random(1)
+        slices, began, sent, cut = Slices(processes), time.monotonic(), 0, _SLICE
+        for count, request in zip(cycle(counts), repeated(list(requests), _FOREVER), strict=False):
+            passed = time.monotonic() - began
+            if passed >= cut:
+                slices.cut()
+                cut += _SLICE
+            if passed >= seconds:
+                break
+            random.shuffle(order)
+            for name in order:
+                calls[name](request, timeout=60)
+            sent += count
+            time.sleep(max(0.0, began + sent / rate - time.monotonic()))
+        print(f"{sent / (time.monotonic() - began):,.0f} spans a second to each, {len(slices.took[order[0]])} slices")
+    return slices
+
+
+def _together(options: argparse.Namespace) -> None:
+    rules, (ours, its) = five_rules(in_ottl=False), cores()
+    ports = {"nobody looks": free_port(), "one page open": free_port()}
+    requests = load(MIXES[options.mix], 100_000, options.request, 1)
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {ours})
     ended = Event()
-
-    def look() -> None:
-        while not ended.wait(_SECONDS_APART):
-            for path in ("now", "decisions"):
-                with suppress(OSError):  # it is not up yet, or not any more
-                    ask(f"http://127.0.0.1:{port}/api/v1/{path}")
-
-    thread = Thread(target=look, daemon=True)
-    thread.start()
     try:
-        yield
+        with ExitStack() as stack:
+            taking = stack.enter_context(sink())
+            programs = {"without the page": Program(options.store, rules, _WAIT)}
+            for name, port in ports.items():
+                programs[name] = WithPage(options.store, rules, _WAIT, port=port)
+            processes = {}
+            for name, program in programs.items():
+                folder = Path(stack.enter_context(TemporaryDirectory()))
+                processes[name] = stack.enter_context(started(program, folder, taking.endpoint, its))
+            # What is remembered is full then, and the shares are chosen.
+            _load(processes, requests, options.rate, 3 * _SLICE)
+            looking = Thread(target=_open_page, args=[ports["one page open"], ended], daemon=True)
+            looking.start()
+            slices = _load(processes, requests, options.rate, options.seconds)
+            ended.set()
+            looking.join()
     finally:
-        ended.set()
-        thread.join()
+        os.sched_setaffinity(0, before)
+    _print(slices, options)
 
 
-def _three(store: str, warm: list[bytes], requests: list[bytes], wait: float) -> Iterator[tuple[str, float, float]]:
-    rules = five_rules(in_ottl=False)
-    plain: Callable[[], Program] = lambda: Program(store, rules, wait)  # noqa: E731
-    port = free_port()
-    found, _ = measure(plain(), warm, requests)
-    yield "without the page", found.microseconds_per_span, found.peak_mib
-    found, _ = measure(WithPage(store, rules, wait, port=port), warm, requests)
-    yield "nobody looks", found.microseconds_per_span, found.peak_mib
-    with _open_page(port):
-        found, _ = measure(WithPage(store, rules, wait, port=port), warm, requests)
-    yield "one page open", found.microseconds_per_span, found.peak_mib
+def _print(slices: Slices, options: argparse.Namespace) -> None:
+    without = slices.took["without the page"]
+    for name, took in slices.took.items():
+        of_core = statistics.median(took) / _SLICE
+        ratios = [one / other for one, other in zip(took, without, strict=True)]
+        more = statistics.median(one - other for one, other in zip(took, without, strict=True)) / _SLICE
+        print(
+            f"{options.store}, {options.mix}, {name}: {of_core:.1%} of a core, {sum(took) / sum(without):.4f} times, by slices "
+            f"{statistics.median(ratios):.4f} ({min(ratios):.3f}-{max(ratios):.3f}); {more:+.2%} of a core"
+        )
 
 
 class _Nowhere:
@@ -100,12 +174,13 @@ def _passes(store: str, requests: list[bytes], witness: Witness | None) -> Calla
         telemetry=Telemetry(),
         clock=Clock(lambda: now[0], time.time_ns),
         store_kind="native" if store == "native" else "reference",
-        witness=witness.decided.add if witness is not None else None,
+        witness=witness.decided if witness is not None else None,
     )
     ingest = made.pipeline.ingest if witness is None else witness.traces(made.pipeline.ingest)
 
     if witness is not None:
-        made.pipeline.look_at(_SHARE)
+        witness.decided.one_in = Remembered(32, 256, 512)  # what comes of so many
+        made.pipeline.show(_SHARE, 0)
 
     def run_once() -> float:
         began = time.thread_time()
@@ -155,27 +230,17 @@ def main() -> None:
     """Measure, and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mix", default="busy", choices=sorted(MIXES))
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=90.0)
+    parser.add_argument("--rate", type=float, default=60_000.0, help="spans a second, to each of the three")
+    parser.add_argument("--request", type=int, default=1024, help="spans in a request, about")
     parser.add_argument("--store", default="native", choices=["native", "reference"])
-    parser.add_argument("--decision-wait", type=float, default=6.0)
     parser.add_argument("--in-process", action="store_true", help="the pipeline alone, many short pairs; and the trial")
     options = parser.parse_args()
     _trial(options.mix)
     if options.in_process:
         _inside(options.store, options.mix, 30)
         return
-    mix = MIXES[options.mix]
-    warm = load(mix, mix.spans // 20, _REQUEST, 1)
-    all_found: dict[str, list[float]] = {}
-    for number in range(options.pairs):
-        requests = load(mix, mix.spans, _REQUEST, 2 + number)
-        for name, microseconds, mib in _three(options.store, warm, requests, options.decision_wait):
-            all_found.setdefault(name, []).append(microseconds)
-            print(f"{options.mix} {number + 1}, {name}: {microseconds:.2f} µs a span, {mib:.0f} MiB", flush=True)
-    before = all_found["without the page"]
-    for name, after in all_found.items():
-        ratios = [one / other for one, other in zip(after, before, strict=True)]
-        print(f"{name}: {statistics.median(ratios):.3f} times")
+    _together(options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use milvus_otel_spans::groups::Group;
 use milvus_otel_spans::head::TraceId;
 use milvus_otel_spans::join;
 use milvus_otel_spans::names::OfRoot;
-use milvus_otel_spans::store::{Arrived as Came, Settings, Store as Spans};
+use milvus_otel_spans::store::{Arrived as Came, MOST_SHOWN, Settings, Shown, Store as Spans};
 use milvus_otel_spans::times::Waits;
 use milvus_otel_spans::trace::Trace as Spanned;
 use pyo3::exceptions::PyKeyError;
@@ -39,6 +39,8 @@ pub struct Arrived {
     settled: Vec<(Py<PyAny>, usize, usize)>,
     late: Vec<(Py<PyAny>, Py<Trace>)>,
     late_not_sampled: usize,
+    /// Some of the settled traces, for people to look at.
+    shown: Vec<(Py<PyAny>, Py<Trace>)>,
 }
 
 /// Traces that were taken, and what nobody wanted.
@@ -49,6 +51,8 @@ pub struct Taken {
     unwanted: Vec<(f64, usize)>,
     unwanted_spans: usize,
     unwanted_calls: usize,
+    /// Some of those that nobody wanted, for people to look at.
+    shown: Vec<Py<Trace>>,
 }
 
 struct Inner {
@@ -180,14 +184,20 @@ impl Store {
             |names, name| names.get(name).or_else(|| learned.answers.get(name).copied()).unwrap_or(OfRoot::Ask),
             now,
         );
-        let Came { spans, refused, settled, late, late_not_sampled } = came;
+        let Came { spans, refused, settled, late, late_not_sampled, shown } = came;
         let settled = settled.iter().zip(&inner.verdicts).filter(|((traces, _), _)| *traces > 0);
         let settled = settled.map(|((traces, spans), verdict)| (verdict.clone_ref(py), *traces, *spans)).collect();
+        let verdict_of = |verdict: u32| inner.verdicts.get(verdict as usize).map(|verdict| verdict.clone_ref(py));
+        let shown: Vec<_> = shown.into_iter().filter_map(|(verdict, trace)| Some((verdict_of(verdict)?, trace))).collect();
         drop(inner);
+        let shown = shown
+            .into_iter()
+            .map(|(verdict, trace)| Ok((verdict, Py::new(py, Trace::new(trace, self.hooks.clone()))?)))
+            .collect::<PyResult<_>>()?;
         let late = late
             .into_iter()
             .map(|(kept, trace)| Ok((kept.clone_ref(py), Py::new(py, Trace::new(trace, self.hooks.clone()))?)));
-        Ok(Arrived { spans, refused, settled, late: late.collect::<PyResult<_>>()?, late_not_sampled })
+        Ok(Arrived { spans, refused, settled, late: late.collect::<PyResult<_>>()?, late_not_sampled, shown })
     }
 }
 
@@ -225,7 +235,8 @@ impl Store {
         let py = wanted.py();
         let wanted = Wanted::of(wanted, &self.wanted)?;
         contained(|| {
-            let mut found = Taken { traces: Vec::new(), unwanted: Vec::new(), unwanted_spans: 0, unwanted_calls: 0 };
+            let (traces, shown) = (Vec::new(), Vec::new());
+            let mut found = Taken { traces, unwanted: Vec::new(), unwanted_spans: 0, unwanted_calls: 0, shown };
             let mut unwanted = 0;
             while found.traces.len() < limit && unwanted < LOOKED_AT {
                 let taken = self.inner(py).spans.take_due(now, limit - found.traces.len());
@@ -245,7 +256,13 @@ impl Store {
                     }
                     found.unwanted_spans += trace.len();
                     found.unwanted_calls += calls;
-                    self.inner(py).spans.remember(trace.id, Decision::NotSampled);
+                    let mut inner = self.inner(py);
+                    inner.spans.remember(trace.id, Decision::NotSampled);
+                    let is_shown = inner.spans.is_shown(&trace.id, inner.spans.shown.unwanted);
+                    drop(inner);
+                    if is_shown && found.shown.len() < MOST_SHOWN {
+                        found.shown.push(Py::new(py, Trace::new(trace, self.hooks.clone()))?);
+                    }
                 }
             }
             Ok(found)
@@ -288,6 +305,10 @@ impl Store {
         let Some(id) = id_of(trace_id) else { return };
         let decision = kept.map_or(Decision::NotSampled, |kept| Decision::Sampled(Arc::new(kept)));
         self.inner(py).spans.remember(id, decision);
+    }
+
+    fn show(&self, py: Python<'_>, basis: u64, unwanted: u64, settled: u64) {
+        self.inner(py).spans.shown = Shown { basis, unwanted, settled };
     }
 
     fn configure(&self, py: Python<'_>, settings: &Bound<'_, PyAny>, now: f64) -> PyResult<()> {

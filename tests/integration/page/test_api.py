@@ -219,7 +219,7 @@ def test_where_much_comes_in_a_share_of_what_no_policy_wants_is_remembered() -> 
         service = page.running.service
         page.send(encoded(*(span(number, 1) for number in range(1, 101))))
         assert page.get("/decisions?limit=500").json()["remembered"] == 100
-        service._pipeline.look_at(1 / 8)
+        service._pipeline.show(1 / 8, 0)
         page.send(encoded(*(span(Random(number).getrandbits(127), 1) for number in range(1000))))
         remembered = page.get("/decisions?limit=500").json()["remembered"] - 100
         assert service.telemetry.snapshot().decisions["not_sampled", ""].traces == 1100
@@ -227,8 +227,40 @@ def test_where_much_comes_in_a_share_of_what_no_policy_wants_is_remembered() -> 
     assert remembered == 1000 or 60 < remembered < 200
 
 
-@pytest.mark.parametrize(("per_second", "share"), [(0, 1.0), (200, 1.0), (201, 0.5), (800, 0.25), (100_000, 1 / 512)])
-def test_the_share_keeps_what_is_looked_at_below_200_a_second(per_second: float, share: float) -> None:
+@pytest.mark.parametrize(("per_second", "one_in"), [(0, 1), (200, 1), (201, 2), (800, 4), (100_000, 512)])
+def test_about_200_traces_a_second_are_remembered_of_a_kind(per_second: float, one_in: int) -> None:
     witness = Witness(PageSettings(), None, Telemetry())
-    witness.series._not_sampled_per_second = per_second
-    assert witness.share() == share
+    witness.series._traces_per_second = (per_second, per_second * 2, 0.0)
+    unwanted, settled = witness.shares()
+    assert witness.decided.one_in.sampled == one_in
+    assert (1 / unwanted, 1 / settled) == (one_in * 2 if per_second >= 200 else 1, 16)
+
+
+@pytest.mark.parametrize(("per_second", "one_in"), [(0, 16), (320, 16), (321, 32), (30_000, 2048)])
+def test_dropped_traces_are_one_in_sixteen_and_20_a_second_at_the_most(per_second: float, one_in: int) -> None:
+    witness = Witness(PageSettings(), None, Telemetry())
+    witness.series._traces_per_second = (0.0, 0.0, per_second)
+    assert witness.shares() == (1.0, 1 / one_in)
+    assert witness.decided.one_in.dropped == one_in
+
+
+def test_traces_that_the_name_of_their_root_dropped_are_there_with_their_reason() -> None:
+    with shown() as page:
+        page.running.service._pipeline.show(1.0, 1.0)
+        page.send(encoded(span(7, 2, 1, name="below"), span(7, 1, name="Ping"), span(7, 3, 1, name="late")))
+        assert page.running.service.telemetry.snapshot().decisions["dropped", "heartbeats"].traces == 1
+        row = page.get("/decisions").json()["decisions"][0]
+        answer = page.get(f"/traces/{7:032x}").json()
+    assert (row["decision"], row["policy"], row["root"], row["spans"]) == ("dropped", "heartbeats", "Ping", 3)
+    assert (answer["decision"], answer["policy"], answer["trigger"]) == ("dropped", "heartbeats", "root")
+    assert answer["policies"][0]["verdict"] == "dropped"
+    assert "Ping" in answer["policies"][0]["policies"][0]["reason"]
+
+
+def test_of_many_kept_traces_every_so_many_is_remembered() -> None:
+    with shown(rules({"name": "all", "type": "always_sample"})) as page:
+        witness = page.running.service._witness
+        assert witness is not None
+        witness.decided.one_in = witness.decided.one_in._replace(sampled=10)
+        page.send(encoded(*(span(number, 1) for number in range(1, 101))))
+        assert page.get("/decisions?limit=500").json()["remembered"] == 10

@@ -24,6 +24,7 @@ TEXTS = [text.encode() for text in (*KEYS, *NAMES[:3], "products", "vendor", "no
 SOME_KEYS = [key.encode() for key in (*KEYS, "no.such.key")]
 VERDICT = object()
 ROUNDS = 150
+BASIS = 11
 OPERATIONS = 60
 
 
@@ -54,6 +55,7 @@ class Both:
 
         self.random = random
         self.now = 0.0
+        self.shown = 0
         first = settings(random)
         self.stores: tuple[Store, Store] = (
             ReferenceStore(first, of_root),
@@ -85,6 +87,10 @@ class Both:
             assert arrived == [MALFORMED, MALFORMED]
             return
         reference, native = arrived
+        assert [verdict for verdict, _ in native.shown] == [verdict for verdict, _ in reference.shown]
+        for (_, one), (_, other) in zip(reference.shown, native.shown, strict=True):
+            assert one.id == other.id
+            agree(one, other)
         assert came(native) == came(reference)
         self.taken += [
             pair
@@ -93,6 +99,12 @@ class Both:
         ]
         for pair in self.taken[len(self.taken) - len(reference.late) :]:
             agree(*pair)
+
+    def show(self) -> None:
+        """Have some of the traces given out that are dropped by the store."""
+        self.shown, settled = (self.random.choice((0, self.random.randrange(1 << 64), (1 << 64) - 1)) for _ in "us")
+        for store in self.stores:
+            store.show(BASIS, self.shown, settled)
 
     def pass_time(self) -> None:
         self.now += self.random.choice((0.01, 0.3, 0.7, 3.0))
@@ -115,6 +127,10 @@ class Both:
         )
         taken, native = (store.take_wanted(self.now, 1000, wanted) for store in self.stores)
         dropped = [trace for trace in taken.traces if not is_wanted(trace, wanted)]
+        shown = [trace for trace in dropped if trace.id_hash(BASIS) < self.shown]
+        for one, other in zip(shown, native.shown, strict=True):
+            assert one.id == other.id
+            agree(one, other)
         for trace in dropped:
             self.stores[0].remember(trace.id, None)
         assert native.unwanted_spans == sum(map(len, dropped))

@@ -119,6 +119,12 @@ impl<G> Entry<G> {
         (self.bytes, self.groups)
     }
 
+    /// Return an entry with the same spans.
+    pub fn copy(&self) -> Self {
+        let (bytes, groups) = self.bytes();
+        Entry { facts: self.facts, groups, bytes, next_look: self.next_look }
+    }
+
     /// Return a copy of the same.
     pub fn bytes(&self) -> (Vec<u8>, Vec<Arc<Group<G>>>) {
         (self.bytes.clone(), self.groups.clone())

@@ -13,12 +13,14 @@ use crate::groups::{Group, Groups};
 use crate::head::{Head, TraceId, is_no_parent};
 use crate::names::{Names, OfRoot};
 use crate::times::{Times, Waits};
-use crate::trace::Trace;
+use crate::trace::{Trace, id_hash};
 
 const KNOWN_GROUPS: usize = 4096;
 const KNOWN_GROUPS_SIZE: usize = 4 << 20;
 /// Spans up to which a trace is looked at each time that it grows.
 const SMALL_TRACE: u32 = 64;
+/// Traces that are shown of one request, or of one call for those that are due: however many come, it costs next to nothing.
+pub const MOST_SHOWN: usize = 64;
 
 /// How a store is to work.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,17 @@ pub struct Settings {
     pub tells_touched: bool,
 }
 
+/// Of the traces that nobody looks at, those that are given out all the same, for people to look at: the ones whose ids have, going
+/// on from `basis`, a smaller hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown {
+    pub basis: u64,
+    /// Of traces that nobody wants.
+    pub unwanted: u64,
+    /// Of traces that the name of their root settles.
+    pub settled: u64,
+}
+
 /// What came of a request. `K` is what is known of a decision.
 pub struct Arrived<G, K> {
     pub spans: usize,
@@ -44,6 +57,8 @@ pub struct Arrived<G, K> {
     /// Spans of traces that were sampled, each as a trace of its own.
     pub late: Vec<(Arc<K>, Trace<G>)>,
     pub late_not_sampled: usize,
+    /// Some of the settled traces, with the number of the verdict.
+    pub shown: Vec<(u32, Trace<G>)>,
 }
 
 pub struct Store<G, K> {
@@ -54,6 +69,7 @@ pub struct Store<G, K> {
     pub groups: Groups<G>,
     pub names: Names,
     touched: Vec<TraceId>,
+    pub shown: Shown,
     spans: usize,
     size: usize,
 }
@@ -68,6 +84,7 @@ impl<G, K> Store<G, K> {
             groups: Groups::new(KNOWN_GROUPS, KNOWN_GROUPS_SIZE),
             names: Names::default(),
             touched: Vec::new(),
+            shown: Shown::default(),
             spans: 0,
             size: 0,
         }
@@ -125,7 +142,8 @@ impl<G, K> Store<G, K> {
         now: f64,
     ) -> Arrived<G, K> {
         let (spans, refused) = (cut.rows.len(), cut.refused);
-        let mut arrived = Arrived { spans, refused, settled: Vec::new(), late: Vec::new(), late_not_sampled: 0 };
+        let (settled, late, shown) = (Vec::new(), Vec::new(), Vec::new());
+        let mut arrived = Arrived { spans, refused, settled, late, late_not_sampled: 0, shown };
         self.touched.clear();
         for part in &cut.parts {
             if self.entries.contains_key(&part.id) {
@@ -171,6 +189,9 @@ impl<G, K> Store<G, K> {
                 OfRoot::Nothing => {}
                 OfRoot::Ask => asked = true,
                 OfRoot::Settles(verdict) => {
+                    if self.is_shown(&part.id, self.shown.settled) && arrived.shown.len() < MOST_SHOWN {
+                        arrived.shown.push((verdict, self.with(request, cut, part, groups, now)));
+                    }
                     let rest = cut.rows_of(part).count() - before - 1;
                     return self.settle(part.id, verdict, before + 1, rest, arrived);
                 }
@@ -190,6 +211,23 @@ impl<G, K> Store<G, K> {
         if self.settings.tells_touched {
             self.touched.push(part.id);
         }
+    }
+
+    /// Tell whether a trace is one of those below this hash.
+    pub fn is_shown(&self, id: &TraceId, below: u64) -> bool {
+        below > 0 && id_hash(id, self.shown.basis) < below
+    }
+
+    /// Return a trace as it would be with the spans of a request, which are not added.
+    fn with(&self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>], now: f64) -> Trace<G> {
+        let mut entry = self.entries.get(&part.id).map_or_else(Entry::default, |entry| entry.copy());
+        if entry.facts.count == 0 {
+            entry.facts.arrived = now;
+        }
+        entry.add(request, cut, part, groups);
+        let facts = entry.facts;
+        let (bytes, groups) = entry.into_bytes();
+        Trace::new(part.id, bytes, groups, facts)
     }
 
     /// Put spans to their trace; tell whether it is new.

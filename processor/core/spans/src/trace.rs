@@ -19,6 +19,11 @@ const FEW_VALUES: usize = 64;
 /// A length from here on takes more than one byte.
 const LONG: u8 = 0x80;
 
+/// The 64-bit FNV-1a hash of a trace id, going on from `basis`.
+pub fn id_hash(id: &TraceId, basis: u64) -> u64 {
+    id.iter().fold(basis, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
+}
+
 #[derive(Clone, Copy)]
 struct Span {
     begin: usize,
@@ -409,6 +414,6 @@ impl<G> Trace<G> {
 
     /// The 64-bit FNV-1a hash of the id, going on from `basis`.
     pub fn id_hash(&self, basis: u64) -> u64 {
-        self.id.iter().fold(basis, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
+        id_hash(&self.id, basis)
     }
 }

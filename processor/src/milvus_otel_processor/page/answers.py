@@ -77,8 +77,8 @@ class Answers:
             raise ApiError(
                 404,
                 f"no decision over trace {trace_id.lower()} is remembered: it is too old (decided_traces_mib), it waits still, "
-                "it is one of those that were not kept and not remembered (of dropped ones one in sixteen is, of those that no "
-                "policy wanted about 200 a second), or it never came",
+                "it is one of those that are not remembered (of dropped ones one in sixteen is, of the others all, up to about 200 "
+                "a second), or it never came. What `milvus-otel capture` records, `milvus-otel explain ID FILE` explains",
             )
         try:
             answer = why(found)
@@ -161,7 +161,7 @@ class Answers:
         """Return what can be told from inside of why traces are missing or not joined."""
         inside = self.inside
         decided = inside.witness.decided
-        found = findings(inside.snapshot(), decided.latest_first(), decided.rules.settings)
+        found = findings(inside.snapshot(), list(decided.latest_first()), decided.rules.settings)
         return {"findings": [one.as_dict() for one in found]}
 
     def _why_not_applicable(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import starmap
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,15 +11,13 @@ from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.spans.trace import ReferenceTrace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
 
 _DROPPED, _SAMPLED = Decision.DROPPED, Decision.SAMPLED
-_ONE_DROPPED_IN = 16
-"""Of the traces that a `drop` policy dropped, which are most of all and alike."""
 _PER_TRACE, _PER_SPAN = 700, 80
 """Bytes that either takes beside the bytes of its spans."""
 
@@ -29,6 +28,14 @@ class RulesInForce(NamedTuple):
     settings: TailSamplingSettings | None
     since: float
     """Seconds since 1970."""
+
+
+class Remembered(NamedTuple):
+    """One trace in how many is remembered, of each decision."""
+
+    sampled: int = 1
+    not_sampled: int = 1
+    dropped: int = 1
 
 
 class Decided(NamedTuple):
@@ -57,23 +64,39 @@ class DecidedTraces:
         self._clock = clock
         self._held: deque[tuple[Trace, Verdict, str, float, RulesInForce, int]] = deque()
         self._size = 0
-        self._dropped = 0
+        self.one_in = Remembered()
+        self._sampled = self._not_sampled = self._dropped = 1  # how many until the next one
 
     def replace_rules(self, settings: TailSamplingSettings | None) -> None:
         """Note that traces are decided by these rules from now on."""
         self.rules = RulesInForce(settings, self._clock())
 
     def add(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
-        """Remember a trace that was decided."""
+        """See a trace that was decided, and remember it where it is its turn: `one_in` says of how many it is one."""
         decision = verdict[0]
-        if decision is _DROPPED:
-            self._dropped += 1
-            if self._dropped % _ONE_DROPPED_IN != 1:
+        if decision is _SAMPLED:
+            self._sampled -= 1
+            if self._sampled > 0:
                 return
+            self._sampled = self.one_in.sampled
+        elif decision is _DROPPED:
+            self._dropped -= 1
+            if self._dropped > 0:
+                return
+            self._dropped = self.one_in.dropped
+        else:
+            self._not_sampled -= 1
+            if self._not_sampled > 0:
+                return
+            self._not_sampled = self.one_in.not_sampled
+        self.remember(trace, verdict, trigger)
+
+    def remember(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
+        """Remember a trace that was decided."""
         size = trace.size + _PER_SPAN * len(trace) + _PER_TRACE
         if size > self.limit:
             return
-        if decision is not _SAMPLED:  # what is kept has been released, and waits to be exported
+        if verdict[0] is not _SAMPLED:  # what is kept has been released, and waits to be exported
             trace.release()
         self._held.append((trace, verdict, trigger, self._clock(), self.rules, size))
         self._size += size
@@ -92,13 +115,13 @@ class DecidedTraces:
     def __len__(self) -> int:
         return len(self._held)
 
-    def latest_first(self) -> list[Decided]:
-        """Return all that are remembered."""
-        return [Decided(*held) for held in reversed(self._held.copy())]
+    def latest_first(self) -> Iterator[Decided]:
+        """Yield all that are remembered."""
+        return starmap(Decided, reversed(self._held.copy()))
 
     def find(self, trace_id: bytes) -> Decided | None:
         """Return the latest decision over the trace with this id, if it is remembered."""
-        return next((Decided(*held) for held in reversed(self._held.copy()) if held[0].id == trace_id), None)
+        return next((one for one in self.latest_first() if one.trace.id == trace_id), None)
 
 
 def copied(trace: Trace) -> ReferenceTrace:

@@ -6,7 +6,7 @@ from collections import deque
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from milvus_otel_processor.sampling.decision import NOT_SAMPLED
+from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.telemetry.counters import Lost
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SECONDS_APART = 5.0
 _POINTS = 181
-_NOT_SAMPLED = NOT_SAMPLED.key
+_DECISIONS = (Decision.SAMPLED.value, Decision.NOT_SAMPLED.value, Decision.DROPPED.value)
 _LOST_DECISIONS = frozenset({Lost.FAILED.value, Lost.MALFORMED.value, "discarded"})
 
 
@@ -43,8 +43,8 @@ class Series:
         self._clock = clock
         self._points: deque[Point] = deque(maxlen=_POINTS)
         self._next = 0.0
-        self._not_sampled = 0
-        self._not_sampled_per_second = 0.0
+        self._traces = (0, 0, 0)
+        self._traces_per_second = (0.0, 0.0, 0.0)
 
     def sample(self) -> bool:
         """Take a point if it is time, and tell whether it was."""
@@ -52,19 +52,29 @@ class Series:
         if now >= self._next or now < self._next - 2 * SECONDS_APART:  # the clock may have been set back
             self._next = now + SECONDS_APART
             self._points.append(self._point(now))
-            amount = self._telemetry.decisions.get(_NOT_SAMPLED)
-            before, self._not_sampled = self._not_sampled, amount.traces if amount is not None else 0
-            self._not_sampled_per_second = (self._not_sampled - before) / SECONDS_APART
+            before, self._traces = self._traces, self._decided()
+            sampled, not_sampled, dropped = (
+                (now - then) / SECONDS_APART for now, then in zip(self._traces, before, strict=True)
+            )
+            self._traces_per_second = sampled, not_sampled, dropped
             return True
         return False
 
-    def not_sampled_per_second(self) -> float:
-        """Return how many traces no policy sampled, between the latest two points."""
-        return self._not_sampled_per_second
+    def traces_per_second(self) -> tuple[float, float, float]:
+        """Return how many traces were sampled, not sampled, and dropped, between the latest two points."""
+        return self._traces_per_second
 
     def points(self) -> list[Point]:
         """Return those of the last 15 minutes, and one of now."""
         return [*self._points.copy(), self._point(self._clock())]
+
+    def _decided(self) -> tuple[int, int, int]:
+        traces = dict.fromkeys(_DECISIONS, 0)
+        for (decision, _), amount in list(self._telemetry.decisions.items()):
+            if decision in traces:
+                traces[decision] += amount.traces
+        sampled, not_sampled, dropped = traces.values()
+        return sampled, not_sampled, dropped
 
     def _point(self, now: float) -> Point:
         counted = self._telemetry

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.page.decided import copied
-from milvus_otel_processor.pipeline.triggers import DUE
+from milvus_otel_processor.pipeline.triggers import DUE, SETTLED
 from milvus_otel_processor.replay.decoded import decode
 from milvus_otel_processor.replay.explain import document, in_order, trigger_words
-from milvus_otel_processor.replay.explained import TIME, Explained, Trigger, not_by_the_store
+from milvus_otel_processor.replay.explained import ROOT, TIME, Explained, Trigger, not_by_the_store
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
 from milvus_otel_processor.sampling.policies import Clock
@@ -51,6 +51,8 @@ def why(one: Decided) -> dict[str, Any]:
 
 
 def _trigger(one: Decided) -> Trigger:
+    if one.trigger == SETTLED:
+        return Trigger(ROOT, "")
     if one.trigger != DUE:
         return not_by_the_store(one.trigger)
     settings = one.rules.settings

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.page.decided import DecidedTraces
+from milvus_otel_processor.page.decided import DecidedTraces, Remembered
 from milvus_otel_processor.page.recent import RecentRequests
 from milvus_otel_processor.page.series import Series
 from milvus_otel_processor.requests.windows import Windows
 
-_LOOKED_AT_PER_SECOND = 200.0
-"""Traces that no rule wants, and which are decided in Python all the same, to be remembered: each takes about 25 µs."""
+_PER_SECOND = 200.0
+"""About how many traces are remembered of those that are kept, and of those that no policy wants."""
+_ONE_DROPPED_IN, _DROPPED_PER_SECOND = 16, 20.0
+"""Of traces that a `drop` policy dropped, which are most of all and alike."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,13 +63,20 @@ class Witness:
         self.requests.tick()
         return self.series.sample()
 
-    def share(self) -> float:
-        """Return the share of the traces that has to be looked at so that about 200 a second are that no rule wants.
+    def shares(self) -> tuple[float, float]:
+        """Choose anew which share of the traces is remembered, by how many came in the last seconds.
 
-        In steps by two, from 1 down: where little comes in, it is all of them.
+        Return it for those that no rule wants, and for those that their root's name settles: the store chooses them. In steps by
+        two, from one down: where little comes in, it is all of them, but for dropped ones.
         """
-        per_second = self.series.not_sampled_per_second()
-        return 0.5 ** math.ceil(math.log2(max(1.0, per_second / _LOOKED_AT_PER_SECOND)))
+        sampled, not_sampled, dropped = self.series.traces_per_second()
+        one_in = Remembered(
+            _one_in(sampled / _PER_SECOND),
+            _one_in(not_sampled / _PER_SECOND),
+            _ONE_DROPPED_IN * _one_in(dropped / _ONE_DROPPED_IN / _DROPPED_PER_SECOND),
+        )
+        self.decided.one_in = one_in
+        return 1 / one_in.not_sampled, 1 / one_in.dropped
 
     def memory(self) -> int:
         """Return about how many bytes all of it takes."""
@@ -78,3 +87,7 @@ class Witness:
         self.decided.give_way()
         self.recent.give_way()
         self.requests.give_way()
+
+
+def _one_in(times_too_many: float) -> int:
+    return 1 << max(0, math.ceil(math.log2(max(1.0, times_too_many))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.wanted import Wanted
@@ -59,3 +60,13 @@ class Exporter(Protocol):
 
     def put(self, trace: Trace) -> None:
         """Take the spans of a trace over, all well formed; never waits. Nobody changes the trace after that."""
+
+
+class Witness(Protocol):
+    """Sees what becomes of traces. It is called under the pipeline's lock, so it has to be quick."""
+
+    def add(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
+        """See a trace that was decided; `trigger` is what made it due, see `pipeline.triggers`."""
+
+    def remember(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
+        """See one of those that `Pipeline.show` chose: it was dropped without a decision of its own."""

@@ -14,6 +14,7 @@ from milvus_otel_processor.telemetry.faults import FaultLog
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from milvus_otel_processor.pipeline.contracts import Witness
     from milvus_otel_processor.pipeline.judge import Judge, Judgement
     from milvus_otel_processor.pipeline.outlet import Outlet
     from milvus_otel_processor.sampling.decision import Verdict
@@ -34,7 +35,7 @@ FAILED = "failed"
 class Decider:
     """Counts what was decided over each trace, has the store remember it, and hands on what is kept.
 
-    Calls are serialized by the caller. `witness` is told of each trace, its verdict and what made it due, when all is done.
+    Calls are serialized by the caller. `witness` is told of each trace when all is done.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Decider:
         outlet: Outlet,
         telemetry: Telemetry,
         clock: Callable[[], float],
-        witness: Callable[[Trace, Verdict, str], None] | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._judge = judge
         self._rules = rules
@@ -89,6 +90,12 @@ class Decider:
         """Count traces that the names of their roots have settled when they came."""
         self._tally(verdict).add(spans, traces)
 
+    def show(self, traces: Iterable[tuple[Verdict, Trace]], trigger: str) -> None:
+        """Tell the witness of traces that are counted already, and gone."""
+        if self._witness is not None:
+            for verdict, trace in traces:
+                self._witness.remember(trace, verdict, trigger)
+
     def _judged(self, trace: Trace) -> Judgement | None:
         """Return what is to become of a trace; None where it is lost, and counted."""
         try:
@@ -110,7 +117,7 @@ class Decider:
         if verdict.decision is not Decision.SAMPLED:
             self._store.remember(trace.id, None)
             if self._witness is not None:
-                self._witness(trace, verdict, self._rules.trigger)
+                self._witness.add(trace, verdict, self._rules.trigger)
             return
         if len(trace) < len(arrived):
             self._telemetry.lost(Lost.MALFORMED, len(arrived) - len(trace), queued=False)
@@ -118,7 +125,7 @@ class Decider:
         self._store.remember(trace.id, kept)
         self._outlet.put(trace, kept)
         if self._witness is not None:
-            self._witness(trace, verdict, self._rules.trigger)
+            self._witness.add(trace, verdict, self._rules.trigger)
 
     def _count_shadows(self, trace: Trace, verdict: Verdict, spans: int) -> None:
         try:

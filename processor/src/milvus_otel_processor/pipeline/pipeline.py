@@ -5,9 +5,11 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.pipeline.triggers import SHUTDOWN
+from milvus_otel_processor.pipeline.triggers import DUE, SETTLED, SHUTDOWN
 from milvus_otel_processor.pipeline.wishes import Wishes
+from milvus_otel_processor.sampling.decision import NOT_SAMPLED
 from milvus_otel_processor.spans.contract import Taken
+from milvus_otel_processor.spans.fnv import fnv1a
 from milvus_otel_processor.telemetry.counters import Refused
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Store, StoreSettings
     from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
 
+_BASIS = fnv1a(b"looked at")  # another hash than that of rules, which would choose the same traces
+_HASHES = 1 << 64
 _TRACES_PER_TURN = 64  # decided before the lock is given back, so that a request never waits long for it
 
 
@@ -89,6 +93,8 @@ class Pipeline:
                 self._telemetry.refused_spans[Refused.INVALID_TRACE_ID.value] += arrived.refused
             self._stages.on_request(request)
             self._late.follow(arrived, now)
+            if arrived.shown:
+                self._decider.show(arrived.shown, SETTLED)
             self._early.after(arrived)
             self._count_waiting()
         return arrived.refused
@@ -133,10 +139,10 @@ class Pipeline:
                 self._early.decide_oldest()
                 self._count_waiting()
 
-    def look_at(self, share: float) -> None:
-        """Have this share of the traces looked at whether or not a rule wants to, for whoever is told of decisions."""
+    def show(self, unwanted: float, settled: float) -> None:
+        """Tell the witness of such shares of the traces that nobody else sees: that no rule wants, and that their root settles."""
         with self._lock:
-            self._wishes.look_at(share)
+            self._store.show(_BASIS, *(min(int(share * _HASHES), _HASHES - 1) for share in (unwanted, settled)))
 
     def undisturbed(self, act: Callable[[], object]) -> None:
         """Call `act` while nothing is taken in or decided."""
@@ -166,6 +172,7 @@ class Pipeline:
         taken = self._store.take_wanted(now, _TRACES_PER_TURN, wanted)
         if taken.unwanted:
             self._decider.unwanted(taken, now)
+            self._decider.show([(NOT_SAMPLED, trace) for trace in taken.shown], DUE)
             if self._rules.reads_enrichment:
                 self._stages.unwanted(taken.unwanted_calls)
         return taken

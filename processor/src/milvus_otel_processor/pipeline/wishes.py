@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.sampling.hints.wanted import together
-from milvus_otel_processor.spans.fnv import fnv1a
-from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from milvus_otel_processor.pipeline.stages import Stages
     from milvus_otel_processor.sampling.rules import Rules
-
-_BASIS = fnv1a(b"looked at")  # another hash than that of rules, which would choose the same traces
-_HASHES = 1 << 64
+    from milvus_otel_processor.spans.wanted import Wanted
 
 
 class Wishes:
@@ -22,7 +18,6 @@ class Wishes:
     def __init__(self, rules: Rules, stages: Stages) -> None:
         self._rules = rules
         self._stages = stages
-        self._share = 0.0
         self.forget()
 
     def forget(self) -> None:
@@ -31,18 +26,12 @@ class Wishes:
         self._by_stages: list[Wanted] | None = None
         self._wanted: Wanted | None = None
 
-    def look_at(self, share: float) -> None:
-        """Have this share of the traces, chosen by their ids, looked at whether or not anyone wants to."""
-        self._share = share
-        self._by_stages = None
-
     def now(self) -> Wanted | None:
         """Return what makes a trace wanted, the same object as long as nobody changes their mind; None where all are."""
-        if self._by_rules is None or self._share >= 1:
+        if self._by_rules is None:
             return None
         by_stages = self._stages.wants(rules_read=self._rules.reads_enrichment)
         if by_stages != self._by_stages:
             self._by_stages = by_stages
-            share = [Wanted(hashes=((_BASIS, int(self._share * _HASHES)),))] if self._share else []
-            self._wanted = together((*self._by_rules, *by_stages, *share)) if by_stages is not None else None
+            self._wanted = together((*self._by_rules, *by_stages)) if by_stages is not None else None
         return self._wanted

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.components import StageSettings
     from milvus_otel_processor.enrichment.settings import MilvusSettings
-    from milvus_otel_processor.pipeline.contracts import Exporter
-    from milvus_otel_processor.sampling.decision import Verdict
+    from milvus_otel_processor.pipeline.contracts import Exporter, Witness
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Store, Trace
@@ -84,7 +83,7 @@ def assemble(
     make_rules: type[Rules] = Rules,
     counts_votes: bool = False,
     store_kind: StoreKind = "auto",
-    witness: Callable[[Trace, Verdict, str], None] | None = None,
+    witness: Witness | None = None,
 ) -> Assembled:
     """Return the pipeline that these settings describe, in front of what takes kept spans.
 
@@ -140,7 +139,7 @@ def connect(
     telemetry: Telemetry,
     clock: Clock,
     wait_for_room: Callable[[float], bool] = lambda _: True,
-    witness: Callable[[Trace, Verdict, str], None] | None = None,
+    witness: Witness | None = None,
     redact: Callable[[Trace], Trace] | None = None,
 ) -> Pipeline:
     """Return the pipeline of these parts."""

@@ -166,7 +166,7 @@ class Service:
             self._http.stop()
             raise StartError(str(error)) from None
         if self._witness is not None:
-            self._pipeline.look_at(1.0)
+            self._pipeline.show(*self._witness.shares())
         self._receiver.start()
         self._http.start()
         self._exporter.start()
@@ -306,7 +306,7 @@ class Service:
                 wait_for_room=self._exporter.wait_for_room,
                 store_kind=config.store,
                 counts_votes=config.metrics.counts_votes,
-                witness=self._witness.decided.add if self._witness is not None else None,
+                witness=self._witness.decided if self._witness is not None else None,
             )
         except (OwnProcessorError, SourceError, StoreError) as error:
             raise StartError(str(error)) from None
@@ -319,7 +319,7 @@ class Service:
                 self._pipeline.tick()
                 self._relieve()
                 if self._witness is not None and self._witness.tick():
-                    self._pipeline.look_at(self._witness.share())
+                    self._pipeline.show(*self._witness.shares())
             except Exception:  # noqa: BLE001 - see below
                 # A fault in one decision must not end all later ones.
                 _log.exception("deciding failed, going on with the next traces")

@@ -248,6 +248,8 @@ class Taken(NamedTuple):
     unwanted_spans: int = 0
     unwanted_calls: int = 0
     """How many spans those had, and how many calls they were about."""
+    shown: Sequence[Trace] = ()
+    """Some of those, for people to look at; see `Store.show`."""
 
 
 class Arrived(NamedTuple):
@@ -263,6 +265,8 @@ class Arrived(NamedTuple):
     """Spans of traces that were sampled: what was remembered of the trace, and a trace of that one span."""
     late_not_sampled: int = 0
     """How many spans are of traces that were not sampled."""
+    shown: Sequence[tuple[Any, Trace]] = ()
+    """Some of the traces that roots settled, with all their spans up to this request, for people to look at; see `Store.show`."""
 
 
 class StoreSettings(NamedTuple):
@@ -361,6 +365,13 @@ class Store(Protocol):
 
     def remember(self, trace_id: bytes, kept: object | None) -> None:
         """Remember of a trace that is gone that it was sampled, and `kept`; or, where that is None, that it was not sampled."""
+
+    def show(self, basis: int, unwanted: int, settled: int) -> None:
+        """Give out, from now on, some of the traces that go without anyone having seen them, for people to look at.
+
+        They are those of which `Trace.id_hash(basis)` is less than `unwanted`, where nobody wanted them, or than `settled`, where
+        the name of their root settled a verdict; of one request, or of one call of `take_wanted`, 64 at the most.
+        """
 
     def configure(self, settings: StoreSettings, now: float) -> None:
         """Go on with other settings, and ask anew about names of root spans.

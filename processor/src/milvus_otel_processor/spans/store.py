@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milvus_otel_processor.spans.contract import ASK, SMALL_TRACE, Arrived, Taken, looked_at_again
 from milvus_otel_processor.spans.decision_cache import DecisionCache
+from milvus_otel_processor.spans.fnv import fnv1a
 from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
 from milvus_otel_processor.spans.schedule import Schedule
 from milvus_otel_processor.spans.span import is_trace_id, trace_id_and_root_name
@@ -28,6 +29,7 @@ _ROOT_NAMES_REMEMBERED = 4096
 _LONGEST_NAME_REMEMBERED = 1024  # bytes
 _Span = tuple["Group", bytes, bytes | None]
 """A span of the request under way: its group, its bytes, and its name where it is a root; a plain tuple, as one is made of each."""
+_MOST_SHOWN = 64
 _NOT_SAMPLED = object()  # what the decision cache holds of a trace that was not kept
 
 
@@ -40,6 +42,7 @@ class _Counts:
         self.late_not_sampled = 0
         self.late: list[tuple[object, ReferenceTrace]] = []
         self.settled: dict[int, _Settled] = {}
+        self.shown: list[tuple[object, ReferenceTrace]] = []
 
 
 class _Large:
@@ -74,6 +77,7 @@ class ReferenceStore:
         self._asked: set[bytes] = set()
         self._touched: dict[bytes, None] = {}
         self._large: dict[bytes, _Large] = {}
+        self._shown = (0, 0)
         self.spans = 0
         self.size = 0
 
@@ -121,6 +125,7 @@ class ReferenceStore:
             settled=list(counts.settled.values()),
             late=counts.late,
             late_not_sampled=counts.late_not_sampled,
+            shown=counts.shown,
         )
 
     def _take_in(self, trace_id: bytes, spans: list[_Span], now: float, counts: _Counts) -> None:
@@ -134,17 +139,22 @@ class ReferenceStore:
             counts.late += [
                 (decision, ReferenceTrace(trace_id, [group], [span], arrived=now)) for group, span, _ in spans
             ]
-        elif not (self._settings.asks_roots and self._settles(trace_id, spans, counts)):
+        elif not (self._settings.asks_roots and self._settles(trace_id, spans, now, counts)):
             self._add(trace_id, spans, now)
 
-    def _settles(self, trace_id: bytes, spans: list[_Span], counts: _Counts) -> bool:
+    def _settles(self, trace_id: bytes, spans: list[_Span], now: float, counts: _Counts) -> bool:
         """Tell whether the name of a root among these spans settles the decision over its trace; the trace is then gone."""
         for place, (group, _, root_name) in enumerate(spans):
             verdict = self._answer(root_name, group) if root_name is not None else None
             if verdict == ASK:
                 self._asked.add(trace_id)
             elif verdict is not None:
-                waiting = len(self._remove(trace_id)) if trace_id in self._waiting else 0
+                waiting = 0
+                gone = self._remove(trace_id) if trace_id in self._waiting else None
+                if gone is not None:
+                    waiting = len(gone)
+                if self._is_shown(trace_id) and len(counts.shown) < _MOST_SHOWN:
+                    counts.shown.append((verdict, _with(trace_id, gone, spans, now)))
                 self._asked.discard(trace_id)
                 self._decisions.put_not_sampled(trace_id, _NOT_SAMPLED)
                 _, traces, before = counts.settled.get(id(verdict), _Settled(verdict))
@@ -152,6 +162,14 @@ class ReferenceStore:
                 counts.late_not_sampled += len(spans) - place - 1
                 return True
         return False
+
+    def show(self, basis: int, unwanted: int, settled: int) -> None:
+        del unwanted  # it gives all of those out
+        self._shown = basis, settled
+
+    def _is_shown(self, trace_id: bytes) -> bool:
+        basis, below = self._shown
+        return below > 0 and fnv1a(trace_id, basis) < below
 
     def _answer(self, root_name: bytes, group: Group) -> object | None:
         ask = self._of_root if len(root_name) <= _LONGEST_NAME_REMEMBERED else self._ask_of_root
@@ -264,3 +282,10 @@ class ReferenceStore:
     @staticmethod
     def join(traces: Sequence[Trace]) -> bytes:
         return join_traces(traces)
+
+
+def _with(trace_id: bytes, waiting: ReferenceTrace | None, spans: list[_Span], now: float) -> ReferenceTrace:
+    """Return a trace of the spans that waited, if any did, and of these."""
+    groups = [*(waiting.groups if waiting is not None else ()), *(group for group, _, _ in spans)]
+    contents = [*(waiting.spans if waiting is not None else ()), *(span for _, span, _ in spans)]
+    return ReferenceTrace(trace_id, groups, contents, arrived=waiting.arrived if waiting is not None else now)
