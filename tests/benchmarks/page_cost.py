@@ -21,12 +21,13 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
+from typing import Any
 
 import grpc
 from milvus_otel_processor.page.decided import Remembered
 from milvus_otel_processor.page.recent import Request
 from milvus_otel_processor.page.settings import PageSettings
-from milvus_otel_processor.page.trial import WithRules, compared, run
+from milvus_otel_processor.page.trial import WithRules, compared, try_out
 from milvus_otel_processor.page.witness import Witness
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
@@ -213,17 +214,29 @@ def _inside(store: str, mix: str, rounds: int) -> None:
     )
 
 
-def _trial(mix: str) -> None:
-    requests = load(MIXES[mix], _TRIED, 1000, 7)
+def rules_of(settings: dict[str, Any]) -> list[Any]:
+    """Its policies."""
+    found: list[Any] = settings["policies"]
+    return found
+
+
+def _trial(options: argparse.Namespace) -> None:
+    requests = load(MIXES[options.mix], _TRIED, options.request, 7)
     spans = spans_in(requests)
     start = time.time_ns()
     recent = [Request(start + number * 100_000_000, content, False) for number, content in enumerate(requests)]
-    rules = TailSamplingSettings.model_validate({**five_rules(in_ottl=False), "decision_wait": 2.0})
-    other = TailSamplingSettings.model_validate({**five_rules(in_ottl=False), "decision_wait": 3.0})
-    began = time.perf_counter()
-    now, tried = (run(recent, WithRules(None, [], settings), settings) for settings in (rules, other))
-    compared(now, tried, 60.0)
-    print(f"a trial on {spans:,} spans of {mix}: {time.perf_counter() - began:.2f} s")
+    in_force = {**five_rules(in_ottl=False), "decision_wait": 2.0}
+    rules = TailSamplingSettings.model_validate(in_force)
+    everything = [{"name": "all", "type": "always_sample"}]
+    for words, other in (
+        ("other policies", {**in_force, "policies": [*rules_of(in_force)[:2], *everything]}),
+        ("another decision_wait", {**in_force, "decision_wait": 3.0}),
+        ("everything kept", {"decision_wait": 2.0, "policies": everything}),
+    ):
+        tried = TailSamplingSettings.model_validate(other)
+        began = time.perf_counter()
+        compared(*try_out(recent, WithRules(None, [], rules), rules, tried), 60.0)
+        print(f"a trial on {spans:,} spans of {options.mix}, {words}: {time.perf_counter() - began:.2f} s", flush=True)
 
 
 def main() -> None:
@@ -236,7 +249,7 @@ def main() -> None:
     parser.add_argument("--store", default="native", choices=["native", "reference"])
     parser.add_argument("--in-process", action="store_true", help="the pipeline alone, many short pairs; and the trial")
     options = parser.parse_args()
-    _trial(options.mix)
+    _trial(options)
     if options.in_process:
         _inside(options.store, options.mix, 30)
         return

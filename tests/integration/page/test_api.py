@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from milvus_otel_processor.page.decided import Remembered
 from milvus_otel_processor.page.settings import PageSettings
 from milvus_otel_processor.page.witness import Witness
 from milvus_otel_processor.telemetry.counters import Telemetry
@@ -12,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from tests.peers.waiting import wait_until
 from tests.support.harness import ERRORS
 from tests.support.http import ask
-from tests.support.page import SLOW, rules, shown
+from tests.support.page import SLOW, Shown, rules, shown
 from tests.support.processor import Configuration, exporter_settings, receiver_settings, running_processor
 from tests.support.spans import encoded, span
 from tests.support.stores import every_store
@@ -214,12 +215,24 @@ def test_a_pipeline_without_sampling_has_a_page_too() -> None:
         assert ask(f"{url}/api/v1/measure", b"").status == 409
 
 
-def test_where_much_comes_in_a_share_of_what_no_policy_wants_is_remembered() -> None:
+def chosen(
+    page: Shown, monkeypatch: pytest.MonkeyPatch, *, unwanted: float = 1.0, settled: float = 0.0, sampled: int = 1
+) -> None:
+    """Have such shares of the traces remembered, whatever comes in."""
+    service = page.running.service
+    witness = service._witness
+    assert witness is not None
+    monkeypatch.setattr(witness, "shares", lambda: (unwanted, settled))
+    witness.decided.one_in = Remembered(sampled=sampled)
+    service._pipeline.show(unwanted, settled)
+
+
+def test_where_much_comes_in_a_share_of_what_no_policy_wants_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     with shown(rules(ERRORS, SLOW)) as page:
         service = page.running.service
         page.send(encoded(*(span(number, 1) for number in range(1, 101))))
         assert page.get("/decisions?limit=500").json()["remembered"] == 100
-        service._pipeline.show(1 / 8, 0)
+        chosen(page, monkeypatch, unwanted=1 / 8)
         page.send(encoded(*(span(Random(number).getrandbits(127), 1) for number in range(1000))))
         remembered = page.get("/decisions?limit=500").json()["remembered"] - 100
         assert service.telemetry.snapshot().decisions["not_sampled", ""].traces == 1100
@@ -244,9 +257,11 @@ def test_dropped_traces_are_one_in_sixteen_and_20_a_second_at_the_most(per_secon
     assert witness.decided.one_in.dropped == one_in
 
 
-def test_traces_that_the_name_of_their_root_dropped_are_there_with_their_reason() -> None:
+def test_traces_that_the_name_of_their_root_dropped_are_there_with_their_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with shown() as page:
-        page.running.service._pipeline.show(1.0, 1.0)
+        chosen(page, monkeypatch, settled=1.0)
         page.send(encoded(span(7, 2, 1, name="below"), span(7, 1, name="Ping"), span(7, 3, 1, name="late")))
         assert page.running.service.telemetry.snapshot().decisions["dropped", "heartbeats"].traces == 1
         row = page.get("/decisions").json()["decisions"][0]
@@ -257,10 +272,8 @@ def test_traces_that_the_name_of_their_root_dropped_are_there_with_their_reason(
     assert "Ping" in answer["policies"][0]["policies"][0]["reason"]
 
 
-def test_of_many_kept_traces_every_so_many_is_remembered() -> None:
+def test_of_many_kept_traces_every_so_many_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     with shown(rules({"name": "all", "type": "always_sample"})) as page:
-        witness = page.running.service._witness
-        assert witness is not None
-        witness.decided.one_in = witness.decided.one_in._replace(sampled=10)
+        chosen(page, monkeypatch, sampled=10)
         page.send(encoded(*(span(number, 1) for number in range(1, 101))))
         assert page.get("/decisions?limit=500").json()["remembered"] == 10

@@ -1,13 +1,20 @@
 """Rules that are tried on what came in, and written where that is allowed."""
 
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
+from milvus_otel_processor.page.recent import Request
 from milvus_otel_processor.page.rules_text import rules_file, rules_text
+from milvus_otel_processor.page.trial import WithRules, _gather_alike, try_out
+from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
-from tests.support.page import RULES, shown
+from tests.support.harness import ERRORS
+from tests.support.page import RULES, SLOW, shown
 from tests.support.spans import encoded, span
 from tests.support.stores import every_store
+from tests.support.traffic import request as traffic_request
 
 __all__ = ["every_store"]
 
@@ -112,3 +119,53 @@ def test_the_built_in_rules_have_their_text_and_are_never_written() -> None:
     assert "milvus-heartbeats" in rules_text(None)
     with shown(apply_rules=True) as page:
         assert page.post("/apply", EVERYTHING).status == 403
+
+
+BASE = {"decision_wait": "2s", "decision_wait_after_root_received": "100ms"}
+PINGS = {
+    "name": "pings",
+    "type": "drop",
+    "drop": {
+        "drop_sub_policy": [{"name": "ping", "type": "span_name", "span_name": {"names": ["Ping"], "root_only": True}}]
+    },
+}
+OTHER_PINGS = {**PINGS, "name": "other-pings"}
+QUERIES = {"name": "queries", "type": "span_name", "span_name": {"names": ["Query"], "root_only": True}}
+TENTH = {"name": "tenth", "type": "probabilistic", "probabilistic": {"sampling_percentage": 10}}
+FEW = {"name": "few", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 30}}
+
+
+@pytest.mark.parametrize(
+    ("policies", "together"),
+    [
+        ([PINGS, ERRORS, QUERIES], True),
+        ([PINGS, TENTH], True),
+        ([PINGS, FEW, ERRORS], True),
+        ([OTHER_PINGS, ERRORS, SLOW], False),
+        ([ERRORS, SLOW], False),
+    ],
+    ids=["root-names", "a-tenth", "with-a-memory", "another-drop", "no-drop"],
+)
+def test_rules_that_are_asked_in_one_run_keep_what_they_keep_alone(policies: list[Any], together: bool) -> None:
+    rules, tried = (
+        TailSamplingSettings.model_validate({**BASE, "policies": found}) for found in ([PINGS, ERRORS, SLOW], policies)
+    )
+    random = Random(7)
+    requests = [
+        Request(
+            number * 10**7, traffic_request(random) + encoded(span(1000 + number, 1, name=name, end_ms=number)), False
+        )
+        for number, name in enumerate(["Search", "Query", "Ping"] * 100, 1)
+    ]
+    processors = WithRules(None, [], rules)
+    assert _gather_alike(rules, tried) == together
+    outcomes = try_out(requests, processors, rules, tried)
+    for outcome, settings in zip(outcomes, (rules, tried), strict=True):
+        alone, _ = try_out(requests, processors, settings, settings)
+        assert {trace_id: one.policy for trace_id, one in outcome.rules.kept.items()} == {
+            trace_id: one.policy for trace_id, one in alone.rules.kept.items()
+        }
+        found, expected = outcome.as_dict(), alone.as_dict()
+        for one in (*found["policies"], *expected["policies"]):
+            del one["milliseconds"]
+        assert found == expected

@@ -20,7 +20,7 @@ const KNOWN_GROUPS_SIZE: usize = 4 << 20;
 /// Spans up to which a trace is looked at each time that it grows.
 const SMALL_TRACE: u32 = 64;
 /// Traces that are shown of one request, or of one call for those that are due: however many come, it costs next to nothing.
-pub const MOST_SHOWN: usize = 64;
+pub const MOST_SHOWN: usize = 256;
 
 /// How a store is to work.
 #[derive(Clone, Copy, Debug)]

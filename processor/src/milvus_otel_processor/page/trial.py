@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
+from functools import partial
 from threading import Lock, Thread
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from milvus_otel_processor.replay.recording import Message, RecordingError
 from milvus_otel_processor.replay.runner import Run
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.milvus_spans import COLLECTION
 from milvus_otel_processor.sampling.rules import Rules
+from milvus_otel_processor.spans.schema import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from milvus_otel_processor.components import StageSettings
     from milvus_otel_processor.enrichment.settings import MilvusSettings
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.service.assemble import Processors
     from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.wanted import Wanted
 
 _log = logging.getLogger(__name__)
 
 _MOST_SECONDS = 20.0
-_BREATH = 0.0005
-"""Seconds for which it lets the others go on after each request: decisions come first."""
+_TURN, _BREATH = 0.01, 0.0005
+"""Seconds after which it lets the others go on, and for how long: decisions come first."""
+_DROP = "drop"
 _EXAMPLES = 3
 _MOST_GROUPS = 50
 
@@ -48,19 +53,53 @@ class WithRules(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A trace that was kept."""
+    """A trace that was kept. What it is about is read where it is gained or lost: of most nobody asks."""
 
     policy: str
-    spans: int
-    root: str
-    collections: tuple[str, ...]
+    trace: Trace
+
+    @property
+    def spans(self) -> int:
+        """How many it has."""
+        return len(self.trace)
+
+    @property
+    def root(self) -> str:
+        """The name of its root."""
+        try:
+            roots = self.trace.roots
+        except DecodeError:
+            roots = self.trace.without_malformed().roots
+        return roots[0].name.decode("utf-8", "replace") if roots else "(no root)"
+
+    @property
+    def collections(self) -> list[str]:
+        """Those that its spans name."""
+        if not self.trace.may_hold(COLLECTION):
+            return []
+        try:
+            values = self.trace.span_values(COLLECTION)
+        except DecodeError:
+            values = self.trace.without_malformed().span_values(COLLECTION)
+        return sorted({value.string_value.decode("utf-8", "replace") for value in values} - {""})
 
 
 class CountingRules(Rules):
-    """Counts what every policy says, and remembers which traces were kept."""
+    """Counts what every policy says, and remembers which traces were kept.
 
-    def __init__(self, settings: TailSamplingSettings | None, clock: Clock, evaluation_errors: Counter[str]) -> None:
+    Where other rules are `tried` that gather traces alike, they are asked beside these, in the same run.
+    """
+
+    def __init__(
+        self,
+        settings: TailSamplingSettings | None,
+        clock: Clock,
+        evaluation_errors: Counter[str],
+        tried: TailSamplingSettings | None = None,
+    ) -> None:
         super().__init__(settings, clock, evaluation_errors)
+        self.beside = CountingRules(tried, clock, Counter()) if tried is not None else None
+        self.reads_enrichment |= self.beside is not None and self.beside.reads_enrichment
         self.traces = 0
         self.votes: Counter[str] = Counter()
         self.only: Counter[str] = Counter()
@@ -70,6 +109,13 @@ class CountingRules(Rules):
 
     def decide(self, trace: Trace) -> Verdict:
         """Return the verdict over a trace. Raises DecodeError at a malformed span."""
+        verdict = self.count(trace)
+        other = self.beside.count(trace) if self.beside is not None else verdict
+        # What either keeps is given what enrichment gives to kept traces, and is shown with that.
+        return verdict if verdict.decision is Decision.SAMPLED else other
+
+    def count(self, trace: Trace) -> Verdict:
+        """Ask every policy about a trace, and return the verdict. Raises DecodeError at a malformed span."""
         assert self._sampler is not None
         verdict, voters = self._sampler.votes(trace, self.seconds)
         self.traces += 1
@@ -79,12 +125,19 @@ class CountingRules(Rules):
         if verdict.policy is not None:
             self.decided[verdict.policy] += 1
         if verdict.decision is Decision.SAMPLED:
-            roots = trace.roots
-            root = roots[0].name.decode("utf-8", "replace") if roots else "(no root)"
-            values = trace.span_values(COLLECTION) if trace.may_hold(COLLECTION) else ()
-            collections = {value.string_value.decode("utf-8", "replace") for value in values} - {""}
-            self.kept[trace.id] = Kept(verdict.policy or "", len(trace), root, tuple(sorted(collections)))
+            self.kept[trace.id] = Kept(verdict.policy or "", trace)
         return verdict
+
+    def of_root(self, name: bytes, group: Group | None = None) -> Verdict | Literal["ask"] | None:
+        """Return what a root span settles by its name; of the other rules too, which drop by the same."""
+        answer = super().of_root(name, group)
+        return answer if answer is not None or self.beside is None else self.beside.of_root(name, group)
+
+    def wants(self) -> list[Wanted] | None:
+        """Return what a trace has to have for any rule to match, of either."""
+        wanted = super().wants()
+        others: list[Wanted] | None = self.beside.wants() if self.beside is not None else []
+        return [*wanted, *others] if wanted is not None and others is not None else None
 
 
 class Outcome(NamedTuple):
@@ -115,32 +168,81 @@ class Outcome(NamedTuple):
         }
 
 
-def run(
+def try_out(
     requests: Sequence[Request],
     processors: Processors,
-    settings: TailSamplingSettings,
-    progress: Callable[[int], object] = lambda _: None,
+    rules: TailSamplingSettings,
+    tried: TailSamplingSettings,
+    *,
+    progress: Callable[[float], object] = lambda _: None,
     out_of_time: Callable[[], bool] = lambda: False,
-) -> Outcome:
-    """Run the requests through the pipeline with these rules, by the times at which they came in.
+) -> tuple[Outcome, Outcome]:
+    """Return what each of two sets of rules makes of the requests, which come by the times at which they came in.
 
-    `progress` is called with the number of requests so far. Raises TrialError where time is up.
+    Where they differ in their policies alone, both are asked of each trace in one run. `progress` is called with the share that
+    is done. Raises TrialError where time is up.
     """
-    replayed = Run(WithRules(processors.milvus, processors.stages, settings), rules=CountingRules)
-    for number, request in enumerate(requests):
+    first, second = (WithRules(processors.milvus, processors.stages, settings) for settings in (rules, tried))
+    if tried == rules:
+        outcome, _ = _run(requests, first, None, progress, out_of_time)
+        return outcome, outcome
+    if _gather_alike(rules, tried):
+        return _run(requests, first, tried, progress, out_of_time)
+    outcome, _ = _run(requests, first, None, lambda share: progress(share / 2), out_of_time)
+    other, _ = _run(requests, second, None, lambda share: progress((1 + share) / 2), out_of_time)
+    return outcome, other
+
+
+def _gather_alike(rules: TailSamplingSettings, tried: TailSamplingSettings) -> bool:
+    """Tell whether two sets of rules decide the same traces at the same times, and write nothing on them that the other reads."""
+    if rules.sample_on_first_match or rules.adjusted_counts:
+        return False
+    first, second = (
+        one.model_copy(update={"policies": [policy for policy in one.policies if policy.type == _DROP]})
+        for one in (rules, tried)
+    )
+    return first == second
+
+
+def _run(
+    requests: Sequence[Request],
+    processors: WithRules,
+    tried: TailSamplingSettings | None,
+    progress: Callable[[float], object],
+    out_of_time: Callable[[], bool],
+) -> tuple[Outcome, Outcome]:
+    replayed = Run(processors, rules=partial(CountingRules, tried=tried))
+    rules = replayed.rules
+    assert isinstance(rules, CountingRules)
+    for number, request in _breathing(requests):
         replayed.advance_to(request.time_ns)
         try:
             replayed.ingest(Message(request.content, 0, "", request.is_access_log))
         except RecordingError:  # it was taken in once
             _log.exception("a request that was taken in cannot be replayed")
-        progress(number + 1)
+        progress(number / len(requests))
         if out_of_time():
             raise TrialError(f"it took longer than {_MOST_SECONDS:.0f} s, and was given up")
-        sleep(_BREATH)
     counted = replayed.finish().counted
-    assert isinstance(replayed.rules, CountingRules)
     traces = sum(amount.traces for amount in counted.decisions.values())
-    return Outcome(replayed.rules, settings, max(0, traces - replayed.rules.traces), counted.received_spans)
+    settings = processors.tail_sampling
+    assert settings is not None
+    settled, spans = max(0, traces - rules.traces), counted.received_spans
+    outcome = Outcome(rules, settings, settled, spans)
+    other = outcome
+    if rules.beside is not None and tried is not None:
+        other = Outcome(rules.beside, tried, settled, spans)
+    return outcome, other
+
+
+def _breathing(requests: Sequence[Request]) -> Iterator[tuple[int, Request]]:
+    """Yield the requests with their numbers, from 1; now and then let other threads go on."""
+    end = monotonic() + _TURN
+    for number, request in enumerate(requests, start=1):
+        yield number, request
+        if monotonic() >= end:
+            sleep(_BREATH)
+            end = monotonic() + _TURN
 
 
 def compared(now: Outcome, tried: Outcome, seconds: float) -> dict[str, Any]:
@@ -228,29 +330,29 @@ class Trials:
             if size * 2 > self._room():
                 raise TrialError("memory is short, try again when less is waiting")
             self._number += 1
-            self._state = {"id": self._number, "state": "running", "progress": 0.0}
+            self._state = begun = {"id": self._number, "state": "running", "progress": 0.0}
         Thread(target=self._run, args=[self._number, requests, rules, tried], name="trial", daemon=True).start()
-        return self._state
+        return begun
 
     def _run(
         self, number: int, requests: Sequence[Request], rules: TailSamplingSettings, tried: TailSamplingSettings
     ) -> None:
         began = monotonic()
-        sets: Iterable[TailSamplingSettings] = [rules] if tried == rules else [rules, tried]
-        total = len(requests) * len(list(sets))
-        done = 0
 
-        def progress(count: int) -> None:
-            self._state = {"id": number, "state": "running", "progress": round((done + count) / total, 3)}
+        def progress(share: float) -> None:
+            self._state = {"id": number, "state": "running", "progress": round(share, 3)}
 
         try:
-            outcomes = []
-            for settings in sets:
-                out_of_time = lambda: monotonic() - began > _MOST_SECONDS  # noqa: E731
-                outcomes.append(run(requests, self._processors, settings, progress, out_of_time))
-                done += len(requests)
+            outcomes = try_out(
+                requests,
+                self._processors,
+                rules,
+                tried,
+                progress=progress,
+                out_of_time=lambda: monotonic() - began > _MOST_SECONDS,
+            )
             seconds = (requests[-1].time_ns - requests[0].time_ns) / 1e9
-            result = compared(outcomes[0], outcomes[-1], seconds) | {"took_seconds": round(monotonic() - began, 3)}
+            result = compared(*outcomes, seconds) | {"took_seconds": round(monotonic() - began, 3)}
             self._state = {"id": number, "state": "done", "progress": 1.0, "result": result}
         except TrialError as error:
             self._state = {"id": number, "state": "failed", "error": str(error)}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from milvus_otel_processor.replay.recording import Message
-    from milvus_otel_processor.service.assemble import Processors
+    from milvus_otel_processor.service.assemble import MakeRules, Processors
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Snapshot
 
@@ -70,7 +70,7 @@ class Run:
         self,
         config: Processors,
         out: IO[bytes] | None = None,
-        rules: type[Rules] = Rules,
+        rules: MakeRules = Rules,
         store_kind: StoreKind = "auto",
     ) -> None:
         self._telemetry = Telemetry()

@@ -23,6 +23,7 @@ from milvus_otel_processor.spans import stores
 from milvus_otel_processor.spans.contract import StoreSettings
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Sequence
 
     from milvus_otel_processor.components import StageSettings
@@ -54,6 +55,15 @@ class Processors(Protocol):
         """The `tail_sampling` processor, if it takes part."""
 
 
+class MakeRules(Protocol):
+    """What makes rules of settings."""
+
+    def __call__(
+        self, settings: TailSamplingSettings | None, clock: Clock, evaluation_errors: Counter[str], /
+    ) -> Rules:
+        """Return the rules in force."""
+
+
 class Assembled(NamedTuple):
     """A pipeline, with the parts of it that others work with."""
 
@@ -80,7 +90,7 @@ def assemble(
     clock: Clock,
     random: Random | None = None,
     wait_for_room: Callable[[float], bool] = lambda _: True,
-    make_rules: type[Rules] = Rules,
+    make_rules: MakeRules = Rules,
     counts_votes: bool = False,
     store_kind: StoreKind = "auto",
     witness: Witness | None = None,

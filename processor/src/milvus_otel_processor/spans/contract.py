@@ -370,7 +370,7 @@ class Store(Protocol):
         """Give out, from now on, some of the traces that go without anyone having seen them, for people to look at.
 
         They are those of which `Trace.id_hash(basis)` is less than `unwanted`, where nobody wanted them, or than `settled`, where
-        the name of their root settled a verdict; of one request, or of one call of `take_wanted`, 64 at the most.
+        the name of their root settled a verdict; of one request, or of one call of `take_wanted`, 256 at the most.
         """
 
     def configure(self, settings: StoreSettings, now: float) -> None:

@@ -29,7 +29,7 @@ _ROOT_NAMES_REMEMBERED = 4096
 _LONGEST_NAME_REMEMBERED = 1024  # bytes
 _Span = tuple["Group", bytes, bytes | None]
 """A span of the request under way: its group, its bytes, and its name where it is a root; a plain tuple, as one is made of each."""
-_MOST_SHOWN = 64
+_MOST_SHOWN = 256
 _NOT_SAMPLED = object()  # what the decision cache holds of a trace that was not kept
 
 
