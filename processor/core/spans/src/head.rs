@@ -4,6 +4,13 @@ use crate::wire::{fields, tag, varint};
 
 pub type TraceId = [u8; 16];
 
+const FNV_PRIME: u64 = 0x100_0000_01b3;
+
+/// The 64-bit FNV-1a hash of a trace id, going on from `basis`.
+pub fn id_hash(id: &TraceId, basis: u64) -> u64 {
+    id.iter().fold(basis, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
+}
+
 /// A part of a span's bytes, from where to where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Part {

@@ -10,10 +10,10 @@ use crate::cut::{Cut, Part};
 use crate::decisions::{Decision, Decisions};
 use crate::entry::Entry;
 use crate::groups::{Group, Groups};
-use crate::head::{Head, TraceId, is_no_parent};
+use crate::head::{Head, TraceId, id_hash, is_no_parent};
 use crate::names::{Names, OfRoot};
 use crate::times::{Times, Waits};
-use crate::trace::{Trace, id_hash};
+use crate::trace::Trace;
 
 const KNOWN_GROUPS: usize = 4096;
 const KNOWN_GROUPS_SIZE: usize = 4 << 20;

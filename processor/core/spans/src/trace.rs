@@ -9,20 +9,14 @@ use memchr::memmem::{Finder, find};
 
 use crate::entry::{Facts, frames, status_bit};
 use crate::groups::Group;
-use crate::head::{Head, TraceId, is_no_parent};
+use crate::head::{Head, TraceId, id_hash, is_no_parent};
 use crate::wire::{Message, attribute_keys, attribute_value, is_valid, put_field, tag};
 
-const FNV_PRIME: u64 = 0x100_0000_01b3;
 const ERROR: i32 = 2;
 /// Distinct values of an attribute in a trace that are remembered while more are looked for.
 const FEW_VALUES: usize = 64;
 /// A length from here on takes more than one byte.
 const LONG: u8 = 0x80;
-
-/// The 64-bit FNV-1a hash of a trace id, going on from `basis`.
-pub fn id_hash(id: &TraceId, basis: u64) -> u64 {
-    id.iter().fold(basis, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
-}
 
 #[derive(Clone, Copy)]
 struct Span {
