@@ -188,7 +188,8 @@ impl Store {
         let settled = settled.iter().zip(&inner.verdicts).filter(|((traces, _), _)| *traces > 0);
         let settled = settled.map(|((traces, spans), verdict)| (verdict.clone_ref(py), *traces, *spans)).collect();
         let verdict_of = |verdict: u32| inner.verdicts.get(verdict as usize).map(|verdict| verdict.clone_ref(py));
-        let shown: Vec<_> = shown.into_iter().filter_map(|(verdict, trace)| Some((verdict_of(verdict)?, trace))).collect();
+        let shown: Vec<_> =
+            shown.into_iter().filter_map(|(verdict, trace)| Some((verdict_of(verdict)?, trace))).collect();
         drop(inner);
         let shown = shown
             .into_iter()

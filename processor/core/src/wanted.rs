@@ -142,7 +142,9 @@ impl Wanted {
             read,
             of_group: (!of_group.is_none()).then(|| OfGroup::new(of_group)),
             calls: calls.as_ref().map(asked).transpose()?,
-            is_known_failure: failures.map(|failures| Ok::<_, PyErr>(failures.getattr("is_known")?.unbind())).transpose()?,
+            is_known_failure: failures
+                .map(|failures| Ok::<_, PyErr>(failures.getattr("is_known")?.unbind()))
+                .transpose()?,
         })
     }
 
