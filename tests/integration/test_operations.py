@@ -10,12 +10,14 @@ import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from milvus_otel_processor.page.answers import ENDPOINTS, PREFIX
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.peers.otlp_sink import METHOD
@@ -37,11 +39,15 @@ SECRETS = {
     "token": "tok-5eb63bbb",
     "header": "head-e01eeed0",
     "key": "hmac-93cb22bb",
+    "metrics header": "push-1b6453892473",
+    "page": "page-77add1d5f41223",
+    "rule": "rule-8e296a067a3756",
 }
 
 CONFIG = """\
 extensions:
   bearertokenauth: {{token: "{token}"}}
+  bearertokenauth/page: {{filename: "{folder}/page.token"}}
 receivers:
   otlp:
     protocols:
@@ -63,22 +69,47 @@ exporters:
     auth: {{authenticator: bearertokenauth}}
     retry_on_failure: {{initial_interval: 100ms}}
 service:
-  extensions: [bearertokenauth]
+  extensions: [bearertokenauth, bearertokenauth/page]
   telemetry:
     logs: {{level: debug, encoding: json}}
-    metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics}}}}}}}}}]}}
+    page: {{endpoint: "127.0.0.1:{page_port}", auth: {{authenticator: bearertokenauth/page}}}}
+    metrics:
+      readers:
+        - pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics}}}}}}}
+        - periodic:
+            interval: 200
+            exporter:
+              otlp:
+                protocol: http/protobuf
+                endpoint: http://127.0.0.1:1/v1/metrics
+                headers: [{{name: x-key, value: "{pushed}"}}]
   pipelines: {{traces: {{receivers: [otlp], processors: [milvus, tail_sampling, redaction], exporters: [otlp]}}}}
 """
-ENVIRON = {"NUMBER": SECRETS["number"], "DATE": SECRETS["date"], "TEXT": SECRETS["text"]}
+ENVIRON = {"NUMBER": SECRETS["number"], "DATE": SECRETS["date"], "TEXT": SECRETS["text"], "RULE": SECRETS["rule"]}
+TRIED = """\
+policies:
+  - {name: ${env:RULE}, type: always_sample}
+  - {name: late, type: latency, latency: {threshold_ms: "${env:RULE}"}}
+  - {name: file, type: string_attribute, string_attribute: {key: a, values: ["${file:PAGE}"]}}
+"""
 
 
 class Running:
     def __init__(self, folder: Path, peer_endpoint: str, certificates: Path) -> None:
         self.folder, self.certificates = folder, certificates
-        self.port, self.metrics = free_port(), free_port()
+        self.port, self.metrics, self.page_port = free_port(), free_port(), free_port()
+        (certificates / "page.token").write_text(SECRETS["page"])
         self.config = folder / "processor.yaml"
         self.config.write_text(
-            CONFIG.format(folder=certificates, port=self.port, metrics=self.metrics, peer=peer_endpoint, **SECRETS)
+            CONFIG.format(
+                folder=certificates,
+                port=self.port,
+                metrics=self.metrics,
+                page_port=self.page_port,
+                peer=peer_endpoint,
+                pushed=SECRETS["metrics header"],
+                **SECRETS,
+            )
         )
         self.log = folder / "log"
 
@@ -98,6 +129,20 @@ class Running:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=60) as answer:
             text: str = answer.read().decode()
             return text
+
+    def asked(self, method: str, path: str, body: str = "", token: str = SECRETS["page"]) -> tuple[int, str]:
+        """The answer of the live page's server."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.page_port}{path}",
+            body.encode() if method == "POST" else None,
+            {"authorization": f"Bearer {token}", "content-type": "application/yaml"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, f"{answer.headers}{answer.read().decode()}"
+        except urllib.error.HTTPError as error:
+            return error.code, f"{error.headers}{error.read().decode()}"
 
     def export(self, token: str) -> grpc.StatusCode:
         pem = [(self.certificates / name).read_bytes() for name in ("ca.crt", "collector.key", "collector.crt")]
@@ -193,6 +238,32 @@ def test_no_secret_shows_in_the_log_the_metrics_or_an_error_and_who_shows_the_to
         shown += ended.stdout + ended.stderr
     for name, secret in SECRETS.items():
         assert secret not in shown, name
+
+
+def test_no_secret_shows_on_the_page_or_in_its_api_not_even_to_who_tries_rules_that_ask_for_one(
+    running: Running,
+) -> None:
+    running.export(SECRETS["token"])
+    trace = span().trace_id.hex()
+    wait_until(lambda: running.asked("GET", f"/api/v1/traces/{trace}")[0] == 200, "the decision", 120)
+    tried = TRIED.replace("PAGE", str(running.certificates / "page.token"))
+    paths = [f"{PREFIX}{one.path}".replace("{trace_id}", trace) for one in ENDPOINTS if one.method == "GET"]
+    answers = {path: running.asked("GET", path) for path in ("/", "/page/page.js", *paths, f"{PREFIX}/nowhere")}
+    answers |= {
+        f"{name} {one.path}": running.asked("POST", f"{PREFIX}{one.path}", body)
+        for one in ENDPOINTS
+        for name, body in (("tried", tried), ("nonsense", "policies: [${env:TEXT}, ${env:RULE"))
+        if one.method == "POST"
+    }
+    answers["without a token"] = running.asked("GET", paths[0], token=SECRETS["token"])
+    assert answers["without a token"][0] == 401
+    assert {answers[path][0] for path in ("/", *paths)} == {200}
+    assert "env" in answers["tried /validate"][1]
+    wait_until(lambda: "metrics" in running.log.read_text(), "the metrics that nobody takes", 120)
+    shown = {**answers, "log": (0, running.log.read_text()), "metrics": (0, running.page())}
+    for where, (_, content) in shown.items():
+        for name, secret in SECRETS.items():
+            assert secret not in content, (name, where)
 
 
 def test_with_broken_rules_it_starts_with_their_last_good_copy_and_says_so_until_they_are_mended(

@@ -69,7 +69,7 @@ def _not_negative(value: object) -> float:
 Duration = Annotated[float, BeforeValidator(_not_negative)]
 """Seconds as a float; in YAML a string with a unit, as the Collector writes it."""
 
-_ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\s:/\[\]]+):(\d{1,5})")
+_ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\s:/@\[\]]+):(\d{1,5})")
 _SCHEME = re.compile(r"https?://|dns:///")
 
 
@@ -85,6 +85,15 @@ def _checked_target(text: str) -> str:
     _checked_address(_SCHEME.sub("", text, count=1))
     return text
 
+
+def _checked_url(url: str) -> str:
+    if "@" in url.rpartition("://")[2].partition("/")[0]:
+        raise ValueError("expected no user and no password in it: URLs are shown, in logs and on pages")
+    return url
+
+
+Url = Annotated[str, AfterValidator(_checked_url)]
+"""A URL, without a user and a password."""
 
 Address = Annotated[str, AfterValidator(_checked_address)]
 """Where to listen: `host:port`, with an IPv6 host in brackets."""

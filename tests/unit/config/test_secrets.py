@@ -61,3 +61,20 @@ def test_no_place_for_a_secret_shows_what_was_written_there(place: str, value: s
     except ConfigError as error:
         said = str(error)
     assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "processors.milvus.uri",
+        "service.telemetry.page.jaeger",
+        "exporters.otlp.endpoint",
+        "receivers.otlp.protocols.grpc.endpoint",
+    ],
+)
+@pytest.mark.parametrize("url", ["http://root:s3cret@h:1", "https://s3cret@h:1", "http://a:s3@cret@h:1"])
+def test_a_password_in_a_url_is_refused_and_not_shown(place: str, url: str) -> None:
+    overrides = [f"{place}={url}", "service.telemetry.page.endpoint=127.0.0.1:1"]
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, overrides=overrides, environ={})
+    assert "s3" not in str(caught.value)

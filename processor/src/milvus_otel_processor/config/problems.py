@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 60
 """Characters of a wrong value that a message repeats."""
+_CREDENTIALS = re.compile(r'(?<=://)[^/?#\s]*@|(?<=")[^/?#\s"]*:[^/?#\s"]*@')
+"""A user and a password, as they may stand in a URL."""
 
 
 @dataclass(frozen=True, order=True)
@@ -68,6 +71,6 @@ def one_of(names: Sequence[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message repeats it: on one line, and cut when it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """Return a value as a message repeats it: on one line, cut when it is long, and without what is before the host of a URL."""
+    text = _CREDENTIALS.sub("****@", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from milvus_otel_processor.enrichment.attributes import ATTRIBUTES, NAMES
-from milvus_otel_processor.settings import Duration, Settings
+from milvus_otel_processor.settings import Duration, Settings, Url
 from milvus_otel_processor.tls import ClientTlsSettings
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class AttributesSettings(Settings):
 class MilvusSettings(Settings):
     """Enrichment of the spans of Milvus requests."""
 
-    uri: str = Field(
+    uri: Url = Field(
         default="http://localhost:19530",
         pattern=r"^https?://[^/\s]+/?$",
         description="Where Milvus is; `https` for TLS.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from milvus_otel_processor.settings import Address, AuthSettings, Settings
+from milvus_otel_processor.settings import Address, AuthSettings, Settings, Url
 
 
 class PageSettings(Settings):
@@ -25,7 +25,7 @@ class PageSettings(Settings):
     apply_rules: bool = Field(
         default=False, description="Whether rules that were tried on the page may be written to their file from there."
     )
-    jaeger: str = Field(
+    jaeger: Url = Field(
         default="",
         pattern=r"^(https?://\S+)?$",
         description="The URL of Jaeger's own page, which traces that were kept are linked to; empty for no links.",

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.settings import Settings, Url
 
 
 class LogsSettings(Settings):
@@ -52,7 +52,7 @@ class OtlpSettings(Settings):
     protocol: Literal["grpc", "http/protobuf"] = Field(
         description="`grpc`, usually on port 4317, or `http/protobuf`, usually on port 4318."
     )
-    endpoint: str = Field(
+    endpoint: Url = Field(
         description="The URL of the receiver: `http://collector:4317`, or with `http/protobuf` the whole "
         "`http://collector:4318/v1/metrics`; `https://` is TLS."
     )
