@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,12 +15,14 @@ from milvus_otel_processor.cli.options import console, load_and_warn, recorded_o
 from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.replay.compare import Comparison, Limit, Side, read_limit
 from milvus_otel_processor.replay.counted import CountedRules
+from milvus_otel_processor.replay.kept_traces import KeptTraces
 from milvus_otel_processor.replay.left_out import LeftOut
 from milvus_otel_processor.replay.recording import RecordingError
 from milvus_otel_processor.replay.report import Report
 from milvus_otel_processor.replay.runner import Run, replay_together
 from milvus_otel_processor.replay.tables import print_comparison, print_report
 from milvus_otel_processor.sampling.rules import Rules
+from milvus_otel_processor.service.assemble import gathering_time
 
 if TYPE_CHECKING:
     from milvus_otel_processor.cli.options import Recorded
@@ -103,7 +106,7 @@ def command(
         configs.append(load_and_warn(against))
     left_out = LeftOut()
     try:
-        sides = _replayed(recorded, configs, out, left_out, CountedRules if votes else Rules)
+        sides = _replayed(recorded, configs, out, left_out, votes=votes)
     except RecordingError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
@@ -112,6 +115,12 @@ def command(
         sys.exit(1)
     warn_of(left_out)
     comparison = Comparison(str(against), *sides) if against is not None else None
+    if comparison is not None and comparison.unsure:
+        click.echo(
+            f"warning: {comparison.unsure:,} traces were compared before both rule sets had decided, because more is kept within "
+            "decision_wait than is remembered: a shorter recording, or a shorter wait, compares rightly",
+            err=True,
+        )
     _show(sides[0].report, comparison, form)
     exceeded = [words for limit in limits if (words := limit.exceeded(sides[0].report, comparison)) is not None]
     for words in exceeded:
@@ -131,14 +140,23 @@ def _check_options(against: Path | None, limits: list[Limit], *, votes: bool) ->
 
 
 def _replayed(
-    recorded: Recorded, configs: list[Config], out: Path | None, left_out: LeftOut, rules: type[Rules]
+    recorded: Recorded, configs: list[Config], out: Path | None, left_out: LeftOut, *, votes: bool
 ) -> list[Side]:
+    kept = KeptTraces(len(configs), max(gathering_time(config) for config in configs))
     with ExitStack() as stack:
         target = None
         if out is not None:
             _check_not_read(out, (*recorded.files, *recorded.access_logs))
             target = stack.enter_context(out.open("wb"))
-        runs = [Run(config, target if not place else None, rules, config.store) for place, config in enumerate(configs)]
+        runs = [
+            Run(
+                config,
+                target if not place else None,
+                partial(CountedRules, kept=kept.side(place)) if votes else Rules,
+                config.store,
+            )
+            for place, config in enumerate(configs)
+        ]
         shown = stack.enter_context(progress())
         outcomes = replay_together(runs, recorded.read(left_out, shown))
     return [

@@ -226,7 +226,8 @@ def _rules(counted: Snapshot, rules: TailSamplingSettings | None) -> Iterator[Fi
         yield Finding(
             "warn" if len(never) < len(rules.policies if rules else ()) else "bad",
             f"Of {traces:,} traces these policies decided none: {', '.join(never)}.",
-            "See why a trace that one of them should have decided was not: `milvus-otel explain TRACE_ID --from …`.",
+            "That is right where no such traces came, as with rules for other versions of Milvus or for what rarely happens. See "
+            "why a trace that one of them should have decided was not: `milvus-otel explain TRACE_ID --from …`.",
         )
     if not counted.last_reload_successful:
         yield Finding("bad", "The last change of the rules is broken.", "`milvus-otel validate` says where.")

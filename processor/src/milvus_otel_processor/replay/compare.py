@@ -6,17 +6,12 @@ import re
 from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from milvus_otel_processor.replay.counted import Tally
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from milvus_otel_processor.replay.counted import Kept
+    from milvus_otel_processor.replay.kept_traces import SideOfKept
     from milvus_otel_processor.replay.report import Report
     from milvus_otel_processor.replay.runner import Outcome
-
-BY = ("policy", "collection", "root")
-"""What gained and lost traces are told apart by."""
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {">": gt, ">=": ge, "<": lt, "<=": le}
 _LIMIT = re.compile(r"(kept|gained|lost)(?:\.(traces|spans|bytes))?\s*(>=|<=|>|<)\s*([+-]?)(\d+(?:\.\d+)?)\s*(%?)")
@@ -26,36 +21,6 @@ _EXPECTED = (
 )
 
 
-class Difference:
-    """The traces that one set of rules keeps and another does not."""
-
-    def __init__(self) -> None:
-        self.all = Tally()
-        self.by: dict[str, dict[str | None, Tally]] = {one: {} for one in BY}
-        """By policy, by each collection (None where there is none), and by root."""
-
-    def add(self, trace_id: bytes, kept: Kept, spans: int) -> None:
-        """Count a trace, with all of its spans that were kept."""
-        self.all.add(spans, trace_id)
-        self._add("policy", kept.policy, trace_id, spans)
-        self._add("root", kept.kind.root, trace_id, spans)
-        for collection in kept.kind.collections or (None,):
-            self._add("collection", collection, trace_id, spans)
-
-    def _add(self, by: str, key: str | None, trace_id: bytes, spans: int) -> None:
-        self.by[by].setdefault(key, Tally()).add(spans, trace_id)
-
-    def sorted_by(self, by: str) -> list[tuple[str | None, Tally]]:
-        """Return the traces by policy, collection or root, the most first."""
-        return sorted(self.by[by].items(), key=lambda item: (-item[1].traces, item[0] or ""))
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return _figures(self.all) | {
-            f"by_{by}": [{by: key, **_figures(tally)} for key, tally in self.sorted_by(by)] for by in BY
-        }
-
-
 class Side(NamedTuple):
     """What came of one of the two sets of rules."""
 
@@ -63,8 +28,8 @@ class Side(NamedTuple):
     report: Report
 
     @property
-    def kept(self) -> dict[bytes, Kept]:
-        """The traces that it keeps, by id."""
+    def kept(self) -> SideOfKept:
+        """The traces that it keeps."""
         assert self.report.rules is not None
         return self.report.rules.kept
 
@@ -76,7 +41,9 @@ class Comparison:
         self.name = name
         """The file of those before."""
         self.now, self.before = now.report.volume, before.report.volume
-        self.gained, self.lost = _difference(now, before), _difference(before, now)
+        self.gained, self.lost = now.kept.alone, before.kept.alone
+        self.unsure = now.kept.unsure
+        """Traces that were compared before both had decided: too many were kept to remember them all for so long."""
         self.policies = list(_policies(now, before))
         """Each policy of either, with the traces that it keeps before and now."""
 
@@ -88,36 +55,19 @@ class Comparison:
             "kept": self.before.__dict__,
             "change": round(change, 6) if change is not None else None,
             "policies": [{"policy": name, "kept_before": before, "kept": now} for name, before, now in self.policies],
+            "unsure": self.unsure,
             "gained": self.gained.document(),
             "lost": self.lost.document(),
         }
 
 
-def _difference(one: Side, other: Side) -> Difference:
-    difference = Difference()
-    for trace_id, kept in one.kept.items():
-        if trace_id not in other.kept:
-            spans, _ = one.outcome.kept_by_trace.get(trace_id, (0, 0))
-            difference.add(trace_id, kept, spans)
-    return difference
-
-
 def _policies(now: Side, before: Side) -> Iterator[tuple[str, int, int]]:
-    kept_now, kept_before = (_by_policy(side.kept.values()) for side in (now, before))
+    kept_now, kept_before = (
+        {policy: volume.traces for policy, volume in side.kept.volumes.items()} for side in (now, before)
+    )
     names = [row.policy or "" for side in (before, now) for row in side.report.rows]
     for name in dict.fromkeys(one for one in names if one in kept_before or one in kept_now):
         yield name, kept_before.get(name, 0), kept_now.get(name, 0)
-
-
-def _by_policy(kept: Iterable[Kept]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for one in kept:
-        counts[one.policy] = counts.get(one.policy, 0) + 1
-    return counts
-
-
-def _figures(tally: Tally) -> dict[str, Hashable | list[str]]:
-    return {"traces": tally.traces, "spans": tally.spans, "examples": tally.examples}
 
 
 class Limit(NamedTuple):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from milvus_otel_processor.replay.kept_traces import KeptTraces, SideOfKept
 from milvus_otel_processor.replay.late_spans import LateSpanWatch
+from milvus_otel_processor.replay.tallies import Kept, Kind, Tally
 from milvus_otel_processor.replay.watch import WatchedRules
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies.milvus_spans import COLLECTION
@@ -20,40 +22,9 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Store, Trace
 
 NO_ROOT = "(no root)"
-_EXAMPLES = 3
 _MOST_GROUPS = 10_000
 """Different roots and collections that are told apart; what comes beyond is one group."""
 _OTHERS = "(others)"
-
-
-class Tally:
-    """Traces and their spans, counted as they come, with the ids of the first ones."""
-
-    def __init__(self) -> None:
-        self.traces = 0
-        self.spans = 0
-        self.examples: list[str] = []
-
-    def add(self, spans: int, trace_id: bytes = b"") -> None:
-        """Count a trace with so many spans."""
-        self.traces += 1
-        self.spans += spans
-        if trace_id and len(self.examples) < _EXAMPLES:
-            self.examples.append(trace_id.hex())
-
-
-class Kind(NamedTuple):
-    """What a trace is about."""
-
-    root: str
-    collections: tuple[str, ...]
-
-
-class Kept(NamedTuple):
-    """A trace that was kept."""
-
-    policy: str
-    kind: Kind
 
 
 class CountedRules(WatchedRules):
@@ -62,7 +33,13 @@ class CountedRules(WatchedRules):
     Traces that the name of their root has dropped at once are not among them: no policy was asked about these.
     """
 
-    def __init__(self, settings: TailSamplingSettings | None, clock: Clock, evaluation_errors: Counter[str]) -> None:
+    def __init__(
+        self,
+        settings: TailSamplingSettings | None,
+        clock: Clock,
+        evaluation_errors: Counter[str],
+        kept: SideOfKept | None = None,
+    ) -> None:
         super().__init__(settings, clock, evaluation_errors)
         self.votes: defaultdict[str, Tally] = defaultdict(Tally)
         self.alone: defaultdict[str, Tally] = defaultdict(Tally)
@@ -74,13 +51,17 @@ class CountedRules(WatchedRules):
         """The traces that no policy sampled or dropped, by their kind."""
         self.without_root = 0
         """How many traces were decided without their root."""
-        self.kept: dict[bytes, Kept] = {}
+        self.kept = kept if kept is not None else KeptTraces().side(0)
         self.late = LateSpanWatch(self)
 
     def replace(self, settings: TailSamplingSettings | None) -> None:
         """Go by other settings from now on."""
         super().replace(settings)
         self.reads_enrichment = True  # so that what is not kept is known by its collection, too
+
+    def put(self, trace: Trace) -> None:
+        """See spans that are kept, late ones too."""
+        self.kept.put(trace.id, len(trace), trace.size)
 
     def before(self, request: bytes) -> None:
         """See a request right before it is taken in."""
@@ -108,7 +89,7 @@ class CountedRules(WatchedRules):
         if verdict.decision is Decision.DROPPED:
             self.dropped[verdict.policy or ""].add(len(trace))
         elif verdict.decision is Decision.SAMPLED:
-            self.kept[trace.id] = Kept(verdict.policy or "", kind_of(trace))
+            self.kept.decided(trace.id, Kept(verdict.policy or "", kind_of(trace)), self._now())
         else:
             self._count_unmatched(trace)
         self.late.decided(trace, verdict, self._now())

@@ -7,6 +7,8 @@ from typing import IO, TYPE_CHECKING
 from milvus_otel_processor.spans.groups import join_traces
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.telemetry.counters import Telemetry
 
@@ -24,18 +26,16 @@ class KeptSpans:
         self._spans = 0
         self.bytes = 0
         """Of all kept spans, with what was appended."""
-        self.by_trace: dict[bytes, tuple[int, int]] | None = None
-        """The spans and bytes that were kept of each trace; None where that is not to be known."""
+        self.watch: Callable[[Trace], object] | None = None
+        """What is told of everything that is kept."""
 
     def put(self, trace: Trace) -> None:
         """Take the spans of a trace over. Raises OSError where the file cannot be written."""
         self._telemetry.queued(len(trace))
         self._telemetry.exported(len(trace))
-        size = trace.size
-        self.bytes += size
-        if self.by_trace is not None:
-            spans, before = self.by_trace.get(trace.id, (0, 0))
-            self.by_trace[trace.id] = spans + len(trace), before + size
+        self.bytes += trace.size
+        if self.watch is not None:
+            self.watch(trace)
         if self._file is not None:
             self._batch.append(trace)
             self._spans += len(trace)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milvus_otel_processor.pipeline.late import NOT_SAMPLED, SAMPLED
-from milvus_otel_processor.replay.counted import CountedRules, Tally
+from milvus_otel_processor.replay.counted import CountedRules
+from milvus_otel_processor.replay.tallies import Tally, Volume
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.shadow import SHADOW
 from milvus_otel_processor.telemetry.counters import Amount
@@ -14,16 +14,13 @@ from milvus_otel_processor.telemetry.counters import Amount
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.replay.counted import Kind
     from milvus_otel_processor.replay.late_spans import Change
     from milvus_otel_processor.replay.left_out import LeftOut
     from milvus_otel_processor.replay.runner import Outcome
+    from milvus_otel_processor.replay.tallies import Kind
     from milvus_otel_processor.sampling.rules import Rules
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
-_DAY = 86_400
-_SHORTEST = 1.0
-"""Seconds that a recording has to take for a rate to mean anything."""
 _MOST_GROUPS = 50
 """Kinds of traces that no policy matched which are listed."""
 
@@ -55,27 +52,6 @@ class ShadowRow(NamedTuple):
     amount: Amount
 
 
-@dataclass
-class Volume:
-    """What is kept: traces, and their spans with those that came late."""
-
-    traces: int = 0
-    spans: int = 0
-    bytes: int = 0
-
-    def add(self, spans: int, size: int) -> None:
-        """Add a trace."""
-        self.traces += 1
-        self.spans += spans
-        self.bytes += size
-
-    def per_day(self, seconds: float) -> Volume | None:
-        """Return how much that is in a day, where it came in so many seconds; None where they are too few to tell."""
-        if seconds < _SHORTEST:
-            return None
-        return Volume(*(round(part * _DAY / seconds) for part in (self.traces, self.spans, self.bytes)))
-
-
 class Report:
     """The counts of a replay, by policy in the order of the configuration, and altogether."""
 
@@ -95,7 +71,7 @@ class Report:
         self.received = Amount(sum(amount.traces for amount in decided), self.counted.received_spans)
         self.kept = Amount(self._traces(Decision.SAMPLED.value), self.counted.exported_spans)
         self.volume = Volume(self.kept.traces, self.kept.spans, outcome.kept_bytes)
-        self.volumes = self._volumes(outcome)
+        self.volumes = self.rules.kept.volumes if self.rules is not None else {}
         """What each policy keeps, late spans included; empty where it was not counted."""
 
     def _rows(self) -> Iterator[Row]:
@@ -128,14 +104,6 @@ class Report:
                 yield ShadowRow(name, type_, would, decision, counts[name, would, decision])
             if not own:
                 yield ShadowRow(name, type_, _usual(type_), None, Amount())
-
-    def _volumes(self, outcome: Outcome) -> dict[str, Volume]:
-        volumes: dict[str, Volume] = {}
-        for trace_id, (spans, size) in outcome.kept_by_trace.items():
-            kept = self.rules.kept.get(trace_id) if self.rules is not None else None
-            if kept is not None:
-                volumes.setdefault(kept.policy, Volume()).add(spans, size)
-        return volumes
 
     def _traces(self, decision: str) -> int:
         return sum(amount.traces for (found, _), amount in self.counted.decisions.items() if found == decision)

@@ -33,8 +33,6 @@ class Outcome(NamedTuple):
     """From the first request to the last."""
     kept_bytes: int
     """Of the spans that were kept, with what was appended."""
-    kept_by_trace: dict[bytes, tuple[int, int]]
-    """The spans and bytes that were kept of each trace; empty where nothing was watched."""
 
 
 def replay(recordings: Iterable[Iterable[Message]], config: Processors, out: IO[bytes] | None = None) -> Outcome:
@@ -89,7 +87,7 @@ class Run:
         self._pipeline, self._store, self.rules = assembled.pipeline, assembled.store, assembled.rules
         self._watched = self.rules if isinstance(self.rules, WatchedRules) else None
         if self._watched is not None:
-            self._kept.by_trace = {}
+            self._kept.watch = self._watched.put
         # Enrichment is never started, so that Milvus is not asked.
         self._access_log = assembled.enrichment.access_log if assembled.enrichment is not None else None
 
@@ -144,4 +142,4 @@ class Run:
         self._kept.flush()
         if self._watched is not None:
             self._watched.finish()
-        return Outcome(self._telemetry.snapshot(), seconds, self._kept.bytes, self._kept.by_trace or {})
+        return Outcome(self._telemetry.snapshot(), seconds, self._kept.bytes)

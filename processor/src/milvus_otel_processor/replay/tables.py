@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from milvus_otel_processor.replay.compare import BY
+from milvus_otel_processor.replay.tallies import BY
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from milvus_otel_processor.replay.compare import Comparison, Difference
+    from milvus_otel_processor.replay.compare import Comparison
     from milvus_otel_processor.replay.late_spans import Change
-    from milvus_otel_processor.replay.report import Report, Row, Volume
+    from milvus_otel_processor.replay.report import Report, Row
+    from milvus_otel_processor.replay.tallies import Difference, Volume
     from milvus_otel_processor.telemetry.counters import Amount
 
 DASH = "-"

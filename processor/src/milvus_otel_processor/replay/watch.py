@@ -34,6 +34,9 @@ class WatchedRules(Rules):
         """Return None: it looks at every trace."""
         return
 
+    def put(self, trace: Trace) -> None:
+        """See spans that are kept, late ones too."""
+
     def before(self, request: bytes) -> None:
         """See a request right before it is taken in. Raises DecodeError at one that is malformed."""
 
