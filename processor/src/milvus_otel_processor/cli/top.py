@@ -132,6 +132,8 @@ def command(  # noqa: PLR0917 - click calls it by name
     except ClientError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        return  # the usual way to end what keeps itself up to date
 
 
 def _asleep(seconds: float) -> str:
