@@ -129,8 +129,21 @@ def states(found: Iterator[Finding]) -> list[tuple[str, str]]:
             "no access log",
         ),
         ({"common": {}}, "unknown", "does not tell"),
+        (
+            {
+                "trace.exporter": "otlp[FileSource]",
+                "traceexporter": "otlp[FileSource]",
+                "trace.otlp.endpoint": "collector:4317[EnvironmentSource]",
+                "traceotlpendpoint": "collector:4317[EnvironmentSource]",
+                "trace.samplefraction": "1[RuntimeSource]",
+            },
+            "good",
+            "to collector:4317, sampleFraction 1.",
+        ),
+        ({"trace_exporter": "noop[EnvironmentSource]"}, "bad", "trace.exporter is noop."),
+        ({"message": "authentication is needed"}, "unknown", "does not tell"),
     ],
-    ids=["fine", "off", "URL", "no log", "silent"],
+    ids=["fine", "off", "URL", "no log", "silent", "sources", "source off", "refused"],
 )
 def test_milvus_settings_are_read_where_it_tells(settings: dict[str, Any], state: str, words: str) -> None:
     with answering("/api/v1/_cluster/configs", settings) as url:

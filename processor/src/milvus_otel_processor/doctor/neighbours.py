@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milvus_otel_processor.doctor.finding import Finding
@@ -11,6 +12,7 @@ from milvus_otel_processor.doctor.web import NoAnswerError, NotHttpError, ask
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_SOURCE, _NO_LETTERS = re.compile(r"\[\w+\]$"), re.compile(r"[./_]")
 _ROOMY = 200
 _NOT_FOUND = 404
 _ELSEWHERE = "If it runs elsewhere, say where: {option}."
@@ -192,11 +194,11 @@ def milvus_management(place: Place) -> Iterator[Finding]:
         return
     if health.status != _ROOMY:
         yield Finding("bad", f"Milvus says that it is not healthy: {health.body.decode('utf-8', 'replace')[:200]}")
-    exporter = settings.get("trace.exporter")
+    exporter = settings.get("traceexporter")
     if exporter is None:
         yield Finding("unknown", "Milvus does not tell how it traces.", "Look at `trace` in milvus.yaml or user.yaml.")
         return
-    endpoint = settings.get("trace.otlp.endpoint", "")
+    endpoint = settings.get("traceotlpendpoint", "")
     if exporter != "otlp":
         yield Finding(
             "bad",
@@ -208,9 +210,9 @@ def milvus_management(place: Place) -> Iterator[Finding]:
             "bad", f"Milvus' trace.otlp.endpoint is {endpoint!r}.", "It has to be host:port, without http://."
         )
     else:
-        fraction = settings.get("trace.samplefraction", "?")
+        fraction = settings.get("tracesamplefraction", "?")
         yield Finding("good", f"Milvus exports traces to {endpoint}, sampleFraction {fraction}.")
-    if settings.get("proxy.accesslog.enable") == "false":
+    if settings.get("proxyaccesslogenable") == "false":
         yield Finding(
             "warn",
             "Milvus writes no access log.",
@@ -219,12 +221,17 @@ def milvus_management(place: Place) -> Iterator[Finding]:
 
 
 def _flat(value: Any, path: str = "") -> dict[str, str]:
-    """Return all values by their dotted path, in lower case."""
+    """Return all values by their keys, which Milvus tells apart by their letters alone: `trace.exporter` is `traceexporter`.
+
+    It tells a map of such keys, with and without dots and underscores, and versions differ in whether a value names its source
+    behind it: `otlp[FileSource]` (Milvus' pkg/config/manager.go, `formatKey`, `GetConfigs` and `GetConfigsView`).
+    """
     if not isinstance(value, dict):
-        return {path: str(value).lower() if isinstance(value, bool) else str(value)} if path else {}
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        return {path: _SOURCE.sub("", text)} if path else {}
     found: dict[str, str] = {}
     for key, below in value.items():
-        found |= _flat(below, f"{path}.{key}".strip(".").lower())
+        found |= _flat(below, path + _NO_LETTERS.sub("", str(key)).lower())
     return found
 
 
