@@ -120,10 +120,7 @@ class AllOf(Evaluator):
 
     def all_sample(self, trace: Trace) -> bool:
         """Tell whether every evaluator samples the trace; the first that does not ends the search."""
-        for evaluator in self._evaluators:  # noqa: SIM110 - for every trace, a generator would cost as much as an answer
-            if evaluator.evaluate(trace) is not Decision.SAMPLED:
-                return False
-        return True
+        return all(evaluator.evaluate(trace) is Decision.SAMPLED for evaluator in self._evaluators)
 
     def explain(self, trace: Trace) -> Explanation:
         """Return the answer, and what each evaluator says; behind one that does not sample, those with a memory are not asked."""
