@@ -89,7 +89,7 @@ def _measure(options: argparse.Namespace, results: Results) -> Iterator[str]:
 def main() -> None:
     """Measure, and print what was found."""
     options = _arguments()
-    results, begin = begun(), time.monotonic()
+    results, begin = begun(options.decision_wait), time.monotonic()
     for told in _measure(options, results):
         print(f"\n{told}\n", flush=True)
         results.minutes = round((time.monotonic() - begin) / 60, 1)

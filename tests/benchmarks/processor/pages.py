@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from tests.benchmarks.processor.report import cost, mixes_table, peak, plot, sweep_table
-from tests.benchmarks.processor.results import BUILT_IN, COLLECTOR, NATIVE, REFERENCE, Results, read, table
+from tests.benchmarks.processor.results import BUILT_IN, COLLECTOR, NATIVE, REFERENCE, Results, Run, read, table
 
 ROOT = Path(__file__).parents[3]
 README, PERFORMANCE = ROOT / "README.md", ROOT / "docs" / "performance.md"
@@ -114,8 +114,12 @@ def sizes(results: Results) -> str:
 
 def bytes_per_span(results: Results, program: str) -> float:
     """What a waiting span of the busy mix takes: all of them waited at once, or as many as came within the decision wait."""
-    busy = results.mix("busy")
-    return busy.median(program, lambda run: (run.peak_mib - run.idle_mib) * 2**20 / run.spans)
+
+    def size(run: Run) -> float:
+        waiting = min(run.spans, run.spans_per_second * results.decision_wait)
+        return (run.peak_mib - run.idle_mib) * 2**20 / waiting
+
+    return results.mix("busy").median(program, size)
 
 
 def _idle_mib(results: Results, program: str) -> float:

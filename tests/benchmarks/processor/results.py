@@ -69,6 +69,8 @@ class Results:
     when: str
     """The day."""
     machine: str
+    decision_wait: float
+    """Seconds; of the mixes."""
     minutes: float = 0.0
     mixes: list[Compared] = field(default_factory=list)
     sweeps: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
@@ -93,9 +95,9 @@ def read(path: Path) -> Results:
     return Results(mixes=mixes, **found)
 
 
-def begun() -> Results:
+def begun(decision_wait: float) -> Results:
     """Results of this day and machine, without any figures yet."""
-    return Results(datetime.now(UTC).strftime("%Y-%m-%d"), _machine())
+    return Results(datetime.now(UTC).strftime("%Y-%m-%d"), _machine(), decision_wait)
 
 
 def _machine() -> str:

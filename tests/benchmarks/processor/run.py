@@ -20,7 +20,7 @@ from tests.benchmarks.processor.programs import Process, Program, cores, started
 from tests.benchmarks.processor.results import Run
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
-_QUIET = 1.5
+_QUIET = 1.25
 """Seconds without work, or anything that comes out, after which all is decided: ticks and batches are shorter."""
 _IDLE = 0.05
 """Seconds of CPU time in that time that are no work."""

@@ -15,11 +15,11 @@ from tests.benchmarks.processor.run import measure, on_its_own_core, send, wait_
 LOADS = (1_000, 10_000, 50_000, 100_000, 250_000)
 WAITING = (1_000, 10_000, 100_000, 300_000, 1_000_000)
 POLICIES = (1, 4, 10, 20, 40)
-_SECONDS = 5
-_IDLE_SECONDS = 10.0
+_SECONDS = 4
+_IDLE_SECONDS = 6.0
 _REQUEST = 8192
 _SEED = 3
-_MOST_IN_TURN = 3
+_TURNS = 2
 
 
 def _program(name: str, decision_wait: float) -> Program:
@@ -70,9 +70,9 @@ def by_policies(name: str) -> Iterator[Row]:
     """CPU per span against policies, on requests alone: the processor, which has words for all of them; medians, in turns."""
     warm, requests = (load(MIXES["busy"], spans, _REQUEST, seed) for spans, seed in ((5_000, 1), (200_000, _SEED)))
     runs: dict[int, list[Row]] = {count: [] for count in POLICIES}
-    for _ in range(_MOST_IN_TURN):
+    for _ in range(_TURNS):
         for count, found in runs.items():
-            program = Program(name, {"policies": policies(count)}, 2.0)
+            program = Program(name, {"policies": policies(count)}, 1.0)
             run, _kept = measure(program, warm, requests)
             found.append({"cost": run.microseconds_per_span, "kept": run.kept})
     for count, found in runs.items():
