@@ -15,6 +15,23 @@ def test_every_package_and_module_has_its_line() -> None:
     assert set(ROWS) == packages | modules
 
 
+def test_no_package_has_two_lines() -> None:
+    named = re.findall(r"^\| `([\w./]+)` \|", PAGE, re.MULTILINE)
+    assert named == list(dict.fromkeys(named))
+
+
+def test_the_picture_is_that_of_the_readme_and_the_first_lines_of_the_table_are_its_packages_in_their_order() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = [
+        re.findall(r"^```\n( app \+ client .*?)^```", page, re.MULTILINE | re.DOTALL) for page in (PAGE, readme)
+    ]
+    assert pictures[0] == pictures[1]
+    (picture,) = pictures[0]
+    packages = picture.partition("its packages:")[2].split("\n")[0].replace("→", " ").split()
+    assert len(packages) == 7
+    assert list(ROWS)[:7] == [f"{package}/" for package in packages]
+
+
 def test_every_file_that_is_named_is_there() -> None:
     missing = [
         (package, name)

@@ -9,47 +9,37 @@ import pytest
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.policies import Clock
 from milvus_otel_processor.sampling.sampler import Sampler
-from milvus_otel_processor.spans.groups import GroupRegistry
-from milvus_otel_processor.spans.schema import HeadView
-from milvus_otel_processor.spans.trace import ReferenceTrace
+from milvus_otel_processor.spans.contract import ASK, StoreSettings
+from milvus_otel_processor.spans.stores import make_store
 from ruamel.yaml import YAML
 
 from tests.differential.blocks import blocks
 from tests.differential.traces import requests
 from tests.support.harness import ALWAYS, ERRORS, drop_roots, sampling
 from tests.support.spans import span, trace_of
+from tests.support.stores import kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from milvus_otel_processor.spans.contract import Trace
 
 CLOCK = Clock(lambda: 5.0, lambda: 1_800_000_000 * 10**9)
 
 
-def traces(seed: int, count: int) -> list[ReferenceTrace]:
-    """The generated traces of the differential test, whole."""
-    registry = GroupRegistry()
-    found: dict[bytes, tuple[list[Any], list[bytes]]] = {}
-    for request in requests(seed, count):
-        for group, spans in registry.split(request):
-            for one in spans:
-                groups, texts = found.setdefault(HeadView.FromString(one).trace_id, ([], []))
-                groups.append(group)
-                texts.append(one)
-    return [ReferenceTrace(id_, *parts) for id_, parts in found.items()]
-
-
-def fresh(all_traces: list[ReferenceTrace]) -> Iterator[ReferenceTrace]:
-    return (ReferenceTrace(one.id, list(one.groups), list(one.spans)) for one in all_traces)
+def traces(request: bytes) -> list[Trace]:
+    """The traces of a request, from the store that is tested; nobody has looked at them yet."""
+    store = make_store(kind(), StoreSettings(0.0), lambda _: ASK)
+    store.ingest(request, 0.0)
+    return list(store.take_oldest(len(store)))
 
 
 def test_what_is_explained_is_what_is_decided() -> None:
     """Over the differential test's traces and blocks, with `sample_on_first_match` and without."""
-    all_traces = traces(7, 150)
+    all_at_once = b"".join(requests(7, 150))
     reasons = set()
     for number, block in enumerate(blocks(11, 60)):
         settings = sampling(*block, sample_on_first_match=number % 2 == 1)
         decides, explains, alone = (Sampler(settings, CLOCK) for _ in range(3))
-        for one, other, third in zip(fresh(all_traces), fresh(all_traces), fresh(all_traces), strict=True):
+        for one, other, third in zip(*(traces(all_at_once) for _ in range(3)), strict=True):
             explanation = explains.explain(other)
             assert explanation.verdict == decides.decide(one), block
             assert len(explanation.policies) == len(block)

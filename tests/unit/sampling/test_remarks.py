@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from tests.differential.traces import requests
 from tests.support.harness import ALWAYS, ERRORS, NEVER, Harness, sampling
+from tests.support.stores import any_store as every_store  # noqa: F401 - a fixture
 
 SLOW: dict[str, object] = {"name": "slow", "type": "latency", "latency": {"threshold_ms": 5}}
 
