@@ -85,7 +85,7 @@ def sweep_table(rows: Sequence[Row]) -> str:
 
 
 def _cell(value: object) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 _WIDTH, _LEFT, _RIGHT, _BAR, _BETWEEN, _TOP = 760, 210, 150, 20, 26, 62

@@ -109,7 +109,8 @@ def idle(name: str) -> Iterator[Row]:
         time.sleep(_IDLE_SECONDS / 2)
         before = process.cpu_seconds()
         time.sleep(_IDLE_SECONDS)
-        yield {"share_of_a_core": (process.cpu_seconds() - before) / _IDLE_SECONDS, "mib": process.mib()}
+        percent = (process.cpu_seconds() - before) / _IDLE_SECONDS * 100
+        yield {"percent_of_a_core": percent, "mib": process.mib()}
 
 
 SWEEPS = {
