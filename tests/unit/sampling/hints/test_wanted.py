@@ -8,9 +8,10 @@ from milvus_otel_processor.sampling.hints.wanted import together
 from milvus_otel_processor.sampling.sampler import Sampler
 
 from tests.differential.blocks import blocks
+from tests.differential.traces import requests
 from tests.support.harness import sampling
 from tests.support.wanted import is_wanted
-from tests.unit.sampling.test_explanation import CLOCK, fresh, traces
+from tests.unit.sampling.test_explanation import CLOCK, traces
 
 ERRORS: dict[str, object] = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
 SLOW: dict[str, object] = {"name": "slow", "type": "latency", "latency": {"threshold_ms": 50}}
@@ -33,7 +34,7 @@ REST: dict[str, object] = {"name": "rest", "type": "always_sample"}
 
 def test_what_no_rule_wants_no_rule_samples() -> None:
     """Over the differential test's traces, with its blocks and with each of its policies alone."""
-    all_traces = traces(7, 100)
+    all_at_once = b"".join(requests(7, 100))
     unwanted = 0
     several = list(blocks(13, 40))
     alone = [[policy] for block in several for policy in block]
@@ -43,7 +44,7 @@ def test_what_no_rule_wants_no_rule_samples() -> None:
         sampler = Sampler(sampling(*block), CLOCK)
         wanted = sampler.wants(roots_are_asked=False)
         both = together(wanted) if wanted is not None else None
-        for trace in fresh(all_traces) if both is not None else ():
+        for trace in traces(all_at_once) if both is not None else ():
             assert both is not None
             if not is_wanted(trace, both):
                 unwanted += 1
