@@ -114,12 +114,11 @@ class Running:
         self.log = folder / "log"
 
     def start(self) -> None:
-        # A command that ran in this process may have silenced gRPC, whose lines are looked at here.
         code = "from milvus_otel_processor.cli import main; main()"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code, "run", "--config", str(self.config)],
-                env=ENVIRON | {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"},
+                env={**os.environ, **ENVIRON},
                 stdout=log,
                 stderr=log,
             )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
+from milvus_otel_processor.cli import main
 
 HEAVY = ("grpc", "lark", "opentelemetry", "pydantic", "pymilvus", "rich", "ruamel", "starlette", "uvicorn")
 RULES = """
@@ -42,3 +45,24 @@ def test_a_replay_takes_neither_grpc_nor_a_parser_of_conditions_that_no_rule_has
     found = loaded("explain", "ab" * 16, str(recording), "--config", str(rules))
     assert "pydantic" in found  # the settings were read
     assert not {"grpc", "lark", "pymilvus", "rich", "starlette", "uvicorn"} & found
+
+
+def test_a_command_that_a_program_calls_leaves_that_program_s_environment_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+    assert CliRunner().invoke(main, ["health", "--help"]).exit_code == 0
+    assert "GRPC_VERBOSITY" not in os.environ
+
+
+@pytest.mark.parametrize(("command", "expected"), [("health", "NONE"), ("run", "None")])
+def test_grpc_s_own_lines_are_off_in_every_program_but_run_which_reads_them(command: str, expected: str) -> None:
+    code = (
+        "import atexit, os; atexit.register(lambda: print(os.environ.get('GRPC_VERBOSITY')));"
+        "from milvus_otel_processor.cli import main; main()"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, command, "--help"], env=environ, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[-1] == expected

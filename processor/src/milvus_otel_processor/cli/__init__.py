@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SUBCOMMANDS = {
     "run": "Receive, enrich, sample and export traces.",
@@ -31,6 +36,14 @@ _RUN = "run"
 class _Subcommands(click.Group):
     """Imports a subcommand when it is asked for."""
 
+    def main(self, args: Sequence[str] | None = None, *others: Any, **named: Any) -> Any:
+        """Run as the program where there are no arguments given but its own; see `click.Group.main`."""
+        if args is None and sys.argv[1:2] != [_RUN]:
+            # gRPC writes lines of its own to stderr, of a port that is taken for one; our log says it. It reads this when imported.
+            # `run` reads these lines. Whoever calls this function instead has an environment of its own.
+            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        return super().main(args, *others, **named)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the subcommands."""
         del ctx
@@ -41,12 +54,6 @@ class _Subcommands(click.Group):
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
-        if cmd_name != _RUN:
-            # gRPC writes lines of its own to stderr, of a port that is taken for one; our log says it. It reads this when imported.
-            # `run` reads these lines.
-            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        # Else pydantic reads the metadata of every installed package, at each start: there may be a plugin that watches models.
-        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         command = import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)
         command.help = _as_it_stands(command.help)
