@@ -20,9 +20,12 @@ STARTS_WITHIN = 180.0
 
 
 class Program:
-    """`milvus-otel run` that keeps every trace, with what is on disk in `storage`; started again and again on one port."""
+    """`milvus-otel run` that keeps every trace, with what is on disk in `storage`; started again and again on one port.
 
-    def __init__(self, folder: Path, peer: str, *, storage: bool = True, **settings: str) -> None:
+    `prelude` is Python that runs before it.
+    """
+
+    def __init__(self, folder: Path, peer: str, *, storage: bool = True, prelude: str = "", **settings: str) -> None:
         self.endpoint = f"127.0.0.1:{free_port()}"
         self.log = folder / "processor.log"
         self.storage = folder / "storage"
@@ -44,6 +47,7 @@ class Program:
             }
         values |= {key.replace("__", "."): value for key, value in settings.items()}
         self._arguments = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
+        self._code = f"{prelude}\nfrom milvus_otel_processor.cli import main; main()"
         self.process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
 
@@ -60,11 +64,10 @@ class Program:
 
     def start(self, before: Callable[[], None] | None = None) -> None:
         """Start it; `before` is called in the child first."""
-        code = "from milvus_otel_processor.cli import main; main()"
         self._started = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code, "run", *self._arguments],
+                [sys.executable, "-c", self._code, "run", *self._arguments],
                 stderr=log,
                 preexec_fn=before,  # noqa: PLW1509 - it only writes to a file
             )
