@@ -78,10 +78,26 @@ def mixes_table(mixes: Sequence[Compared]) -> str:
     return table(rows)
 
 
+_SWEPT = {
+    "wanted": "spans/s wanted",
+    "spans_per_second": "spans/s taken in",
+    "microseconds_per_span": "CPU per span, µs",
+    "mib": "memory, MiB",
+    "percent_of_a_core": "% of a core",
+    "kept": "traces kept",
+}
+"""How the figures of sweeps are called in tables."""
+
+
 def sweep_table(rows: Sequence[Row]) -> str:
     """A sweep as it is."""
     heads = list(rows[0])
-    return table([[head.replace("_", " ") for head in heads], *([_cell(row[head]) for head in heads] for row in rows)])
+    return table(
+        [
+            [_SWEPT.get(head, head.replace("_", " ")) for head in heads],
+            *([_cell(row[head]) for head in heads] for row in rows),
+        ]
+    )
 
 
 def _cell(value: object) -> str:
