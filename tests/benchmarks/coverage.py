@@ -110,7 +110,7 @@ def _against_lines(row: Row, replayed: Replayed) -> None:
         method = _last(fields[1].partition("?")[0])
         naming[method] += fields[9] not in {"", "Unknown", "[]"}
         failed[method] += fields[11] not in {"Successful", "Unknown"}
-    for span in replayed.requests:
+    for span in replayed.served:
         method = _last(span.name.replace("Proxy-S", "/s"))
         named[method] += "db.collection.name" in attributes(span)
         marked[method] += span.status.code == Status.STATUS_CODE_ERROR

@@ -17,9 +17,12 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.support import stores
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from milvus_otel_processor.spans.contract import Trace
 
     from tests.support.recordings import Recording
@@ -39,11 +42,12 @@ class Replayed:
         self.policies: dict[bytes, str] = {}
         self._sampling = sampling
         clock = Clocks(self.clock, lambda: int(self.clock.now * 1e9))
-        self.pipeline, _, _, enrichment, *_ = assemble(
-            self, exporter=self, telemetry=self.telemetry, clock=clock, random=Random(0)
+        assembled = assemble(
+            self, exporter=self, telemetry=self.telemetry, clock=clock, random=Random(0), store_kind=stores.kind()
         )
-        assert enrichment is not None
-        self.enrichment = enrichment
+        assert assembled.enrichment is not None
+        assert assembled.requests is not None
+        self.pipeline, self.enrichment, self.requests = assembled.pipeline, assembled.enrichment, assembled.requests
 
     milvus = MilvusSettings()
 
@@ -56,7 +60,7 @@ class Replayed:
         return self._sampling
 
     @property
-    def requests(self) -> list[Span]:
+    def served(self) -> list[Span]:
         """Milvus' own spans of requests, gRPC and REST."""
         return [
             span
@@ -88,14 +92,17 @@ def replay(
     lost: float = 0.0,
     random: Random | None = None,
     ahead: float = 0.0,
+    watch: Callable[[Replayed], object] = lambda _: None,
 ) -> Replayed:
     """Send a recording through, everything when it came; without these shares of spans and of lines.
 
-    `sampling` is what to decide by; all is kept without one. The processor's clock is `ahead` of Milvus' by so many seconds.
+    `sampling` is what to decide by; all is kept without one. `watch` is called before anything comes. The processor's clock is
+    `ahead` of Milvus' by so many seconds.
     """
     chance = random or Random(1)
     settings = sampling if sampling is not None else TailSamplingSettings.model_validate(KEEP_ALL)
     replayed = Replayed(settings)
+    watch(replayed)
     events: list[tuple[float, int, bool, bytes]] = []
     for place, request in enumerate(recording.requests):
         message = _thinned(request, lost, chance)

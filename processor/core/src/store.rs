@@ -22,7 +22,7 @@ use pyo3::types::{PyBytes, PyString};
 use crate::faults::{contained, malformed};
 use crate::hooks::{Hooks, Made};
 use crate::trace::Trace;
-use crate::wanted::Wanted;
+use crate::wanted::{Wanted, passes_of};
 
 /// What the answer is to the name of a root where rules have to be asked.
 const ASK: &str = "ask";
@@ -41,6 +41,7 @@ pub struct Arrived {
     late_not_sampled: usize,
     /// Some of the settled traces, for people to look at.
     shown: Vec<(Py<PyAny>, Py<Trace>)>,
+    passed: Vec<Py<Trace>>,
 }
 
 /// Traces that were taken, and what nobody wanted.
@@ -184,7 +185,7 @@ impl Store {
             |names, name| names.get(name).or_else(|| learned.answers.get(name).copied()).unwrap_or(OfRoot::Ask),
             now,
         );
-        let Came { spans, refused, settled, late, late_not_sampled, shown } = came;
+        let Came { spans, refused, settled, late, late_not_sampled, shown, passed } = came;
         let settled = settled.iter().zip(&inner.verdicts).filter(|((traces, _), _)| *traces > 0);
         let settled = settled.map(|((traces, spans), verdict)| (verdict.clone_ref(py), *traces, *spans)).collect();
         let verdict_of = |verdict: u32| inner.verdicts.get(verdict as usize).map(|verdict| verdict.clone_ref(py));
@@ -198,7 +199,8 @@ impl Store {
         let late = late
             .into_iter()
             .map(|(kept, trace)| Ok((kept.clone_ref(py), Py::new(py, Trace::new(trace, self.hooks.clone()))?)));
-        Ok(Arrived { spans, refused, settled, late: late.collect::<PyResult<_>>()?, late_not_sampled, shown })
+        let late = late.collect::<PyResult<_>>()?;
+        Ok(Arrived { spans, refused, settled, late, late_not_sampled, shown, passed: self.traces(py, passed)? })
     }
 }
 
@@ -206,7 +208,8 @@ impl Store {
 impl Store {
     #[new]
     fn new(hooks: &Bound<'_, PyAny>, settings: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let inner = Inner { spans: Spans::new(settings_of(settings)?), verdicts: Vec::new() };
+        let mut inner = Inner { spans: Spans::new(settings_of(settings)?), verdicts: Vec::new() };
+        inner.spans.passes = passes_of(settings)?;
         let tells_resources = AtomicBool::new(settings.getattr("tells_resources")?.extract()?);
         Ok(Store {
             hooks: Arc::new(Hooks::new(hooks)?),
@@ -314,8 +317,9 @@ impl Store {
 
     fn configure(&self, py: Python<'_>, settings: &Bound<'_, PyAny>, now: f64) -> PyResult<()> {
         self.tells_resources.store(settings.getattr("tells_resources")?.extract()?, Ordering::Relaxed);
-        let settings = settings_of(settings)?;
+        let (settings, passes) = (settings_of(settings)?, passes_of(settings)?);
         let mut inner = self.inner(py);
+        inner.spans.passes = passes;
         inner.spans.configure(settings, now);
         inner.verdicts.clear();
         Ok(())

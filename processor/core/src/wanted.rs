@@ -8,6 +8,7 @@ use milvus_otel_spans::Finder;
 use milvus_otel_spans::any_of::AnyOf;
 use milvus_otel_spans::calls::Marks as Plain;
 use milvus_otel_spans::groups::Group;
+use milvus_otel_spans::passes::Passes;
 use milvus_otel_spans::trace::Trace;
 use milvus_otel_spans::wanted::{Wanted as Read, WantedCalls, WantedFailures};
 use pyo3::exceptions::PyValueError;
@@ -78,6 +79,17 @@ fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
 fn any(texts: &Bound<'_, PyAny>) -> PyResult<AnyOf> {
     let texts: Vec<Vec<u8>> = texts.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
     AnyOf::new(&texts).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Return what these settings of a store want to see of traces that are not decided any more.
+pub fn passes_of(settings: &Bound<'_, PyAny>) -> PyResult<Option<Box<Passes>>> {
+    let (texts, roots) = (settings.getattr("passes")?, settings.getattr("passes_roots")?);
+    if !texts.is_truthy()? && !roots.is_truthy()? {
+        return Ok(None);
+    }
+    let begin: Vec<u8> = roots.extract()?;
+    let roots = (!begin.is_empty()).then(|| Finder::new(&begin).into_owned());
+    Ok(Some(Box::new(Passes { texts: any(&texts)?, roots })))
 }
 
 impl Hooks {

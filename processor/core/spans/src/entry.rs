@@ -84,6 +84,11 @@ impl<G> Default for Entry<G> {
 }
 
 impl<G> Entry<G> {
+    /// The bytes of its spans, with their frames.
+    pub fn framed(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Take the spans of a request in; `groups` are those of its envelopes.
     pub fn add(&mut self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>]) {
         let room: usize = cut.rows_of(part).map(|row| cut.rows[row].span(request).len() + FRAME).sum();

@@ -14,6 +14,7 @@ pub mod groups;
 pub mod head;
 pub mod join;
 pub mod names;
+pub mod passes;
 pub mod store;
 pub mod times;
 pub mod trace;

@@ -12,6 +12,7 @@ use crate::entry::Entry;
 use crate::groups::{Group, Groups};
 use crate::head::{Head, TraceId, id_hash, is_no_parent};
 use crate::names::{Names, OfRoot};
+use crate::passes::{Passes, alone};
 use crate::times::{Times, Waits};
 use crate::trace::Trace;
 
@@ -59,15 +60,19 @@ pub struct Arrived<G, K> {
     pub late_not_sampled: usize,
     /// Some of the settled traces, with the number of the verdict.
     pub shown: Vec<(u32, Trace<G>)>,
+    /// What `Store::passes` wants of what was settled, or came late to a trace that was not sampled.
+    pub passed: Vec<Trace<G>>,
 }
 
 pub struct Store<G, K> {
     settings: Settings,
-    entries: HashMap<TraceId, Box<Entry<G>>, RandomState>,
+    pub(crate) entries: HashMap<TraceId, Box<Entry<G>>, RandomState>,
     times: Times,
     decisions: Decisions<K>,
     pub groups: Groups<G>,
     pub names: Names,
+    /// What somebody wants to see of traces that are not decided any more.
+    pub passes: Option<Box<Passes>>,
     touched: Vec<TraceId>,
     pub shown: Shown,
     spans: usize,
@@ -83,6 +88,7 @@ impl<G, K> Store<G, K> {
             decisions: Decisions::new(settings.sampled_cache_size, settings.not_sampled_cache_size),
             groups: Groups::new(KNOWN_GROUPS, KNOWN_GROUPS_SIZE),
             names: Names::default(),
+            passes: None,
             touched: Vec::new(),
             shown: Shown::default(),
             spans: 0,
@@ -142,8 +148,8 @@ impl<G, K> Store<G, K> {
         now: f64,
     ) -> Arrived<G, K> {
         let (spans, refused) = (cut.rows.len(), cut.refused);
-        let (settled, late, shown) = (Vec::new(), Vec::new(), Vec::new());
-        let mut arrived = Arrived { spans, refused, settled, late, late_not_sampled: 0, shown };
+        let (settled, late, shown, passed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut arrived = Arrived { spans, refused, settled, late, late_not_sampled: 0, shown, passed };
         self.touched.clear();
         for part in &cut.parts {
             if self.entries.contains_key(&part.id) {
@@ -152,14 +158,13 @@ impl<G, K> Store<G, K> {
             }
             match self.decisions.get(&part.id) {
                 None => self.arrive(request, cut, part, groups, &of_root, now, &mut arrived),
-                Some(Decision::NotSampled) => arrived.late_not_sampled += cut.rows_of(part).count(),
+                Some(Decision::NotSampled) => {
+                    arrived.late_not_sampled += cut.rows_of(part).count();
+                    arrived.passed.extend(self.passed_late(request, cut, part, groups, now));
+                }
                 Some(Decision::Sampled(kept)) => {
-                    let alone = |row: usize| {
-                        let row = &cut.rows[row];
-                        let group = groups[row.envelope as usize].clone();
-                        Trace::of_span(part.id, row.span(request), row.head.as_ref(), group, now)
-                    };
-                    arrived.late.extend(cut.rows_of(part).map(|row| (kept.clone(), alone(row))));
+                    let alone = |row| (kept.clone(), alone(request, cut, part, groups, row, now));
+                    arrived.late.extend(cut.rows_of(part).map(alone));
                 }
             }
         }
@@ -193,6 +198,7 @@ impl<G, K> Store<G, K> {
                         arrived.shown.push((verdict, self.with(request, cut, part, groups, now)));
                     }
                     let rest = cut.rows_of(part).count() - before - 1;
+                    arrived.passed.extend(self.passed(request, cut, part, groups, now));
                     return self.settle(part.id, verdict, before + 1, rest, arrived);
                 }
             }
@@ -219,7 +225,7 @@ impl<G, K> Store<G, K> {
     }
 
     /// Return a trace as it would be with the spans of a request, which are not added.
-    fn with(&self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>], now: f64) -> Trace<G> {
+    pub(crate) fn with(&self, request: &[u8], cut: &Cut, part: &Part, groups: &[Arc<Group<G>>], now: f64) -> Trace<G> {
         let mut entry = self.entries.get(&part.id).map_or_else(Entry::default, |entry| entry.copy());
         if entry.facts.count == 0 {
             entry.facts.arrived = now;

@@ -46,7 +46,7 @@ milvus.nq milvus.offset milvus.output_fields milvus.replica_number milvus.sub_re
 _OF_CLIENTS = frozenset(_CLIENT_NAMES.split())
 """Names that begin in the same way and are those of clients' own attributes."""
 _ALIKE = 0.85
-_TYPES = {"string": "string", "int": "number", "boolean": "boolean"}
+_TYPES = {"string": "string", "int": "number", "double": "number", "boolean": "boolean"}
 
 
 def remarks_on_attributes(rules: TailSamplingSettings, milvus: MilvusSettings | None) -> Iterator[str]:

@@ -7,6 +7,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from milvus_otel_processor.enrichment.facts import MILVUS
+from milvus_otel_processor.requests.record import (
+    CLIENT,
+    COORDINATORS,
+    CORE,
+    QUERY_NODES,
+    QUEUE,
+    REDUCE,
+    UNEXPLAINED,
+    WAIT,
+    WRITE,
+)
 from milvus_otel_processor.spans.attributes import Encoded
 
 if TYPE_CHECKING:
@@ -24,7 +35,7 @@ class Attribute(NamedTuple):
     """One attribute: `example` is a value of its type, `opt_in` means that only its whole name includes it."""
 
     name: str
-    type: Literal["string", "int", "boolean", "string[]", "int[]"]
+    type: Literal["string", "int", "double", "boolean", "string[]", "int[]"]
     example: Value | tuple[Value, ...]
     meaning: str
     opt_in: bool = False
@@ -106,7 +117,31 @@ DETAILS = (
 )
 """What else is known of a request and its collection: on the request's own span, unless the settings say otherwise."""
 
-ATTRIBUTES = (*NAMES, *FAILURE, *DETAILS)
+TIMES = (
+    *(
+        Attribute(f"milvus.time.{stage}_ms", "double", example, f"Milliseconds {meaning}.")
+        for stage, example, meaning in (
+            (CLIENT, 1.27, "that the caller waited beside Milvus' own time"),
+            (QUEUE, 0.41, "in the proxy before the work began"),
+            (COORDINATORS, 0.25, "at Milvus' coordinators"),
+            (WAIT, 186.1, "of waiting for the time that the consistency level asks for"),
+            (QUERY_NODES, 0.62, "at the query nodes, beside what follows"),
+            (CORE, 0.71, "in the C++ core"),
+            (WRITE, 1.02, "of writing to the log"),
+            (REDUCE, 0.07, "of putting results together in the proxy"),
+            (UNEXPLAINED, 0.4, "of Milvus' time that no span explains"),
+        )
+    ),
+    Attribute(
+        "milvus.time.hint",
+        "string",
+        "Most of the time was the wait until the query nodes had seen the newest writes. …",
+        "What it usually means, where one stage took most of the time.",
+    ),
+)
+"""Where the time of a request went (docs/observability.md): on one span of it, the caller's or else Milvus' own."""
+
+ATTRIBUTES = (*NAMES, *FAILURE, *DETAILS, *TIMES)
 """Every attribute that enrichment writes, but for those of a user's own source."""
 
 _OPT_IN = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.opt_in)

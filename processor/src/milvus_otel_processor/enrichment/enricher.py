@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace
 
     Known = tuple[Facts, Collection | None, str]
+    """What is known of a request, its collection, and the source that told."""
 
 NO_COLLECTION, UNKNOWN, AMBIGUOUS = "no_collection", "unknown", "ambiguous"
 """In metrics, requests of which it is known that they name no collection, those of which no source knew anything, and those of
@@ -73,6 +74,20 @@ class Enricher:
         self._writer = writer
         self._spans = spans
         self._requests = requests
+        self._last: tuple[Trace, Sequence[Request], Sequence[Known | None]] | None = None
+
+    def known(self, trace: Trace) -> tuple[Sequence[Request], Sequence[Known | None]]:
+        """Return the requests of a trace, and what is known of each, without writing it anywhere.
+
+        Raises DecodeError where a span that it has to look into is malformed.
+        """
+        last, self._last = self._last, None
+        if last is not None and last[0] is trace:
+            return last[1:]
+        if not may_hold_requests(trace):
+            return (), ()
+        requests = find_requests(trace)
+        return requests, self._known(trace, requests, counted=False) if requests else ()
 
     def enrich(self, trace: Trace) -> Encoded | None:
         """Append to each span of a request's subtree what is known of the request; return what a late span is to be given.
@@ -86,6 +101,7 @@ class Enricher:
         if not requests:
             return None
         known = self._known(trace, requests)
+        self._last = trace, requests, known
         written = [self._writer.written(*one) if one is not None else None for one in known]
         for request, one, encoded in zip(requests, known, written, strict=True):
             if one is not None and encoded is not None:
@@ -118,14 +134,14 @@ class Enricher:
             self._write_to_orphans(trace, requests, first.subtree)
         return first.subtree
 
-    def _known(self, trace: Trace, requests: Sequence[Request]) -> list[Known | None]:
+    def _known(self, trace: Trace, requests: Sequence[Request], *, counted: bool = True) -> list[Known | None]:
         facts, origins = [NOTHING] * len(requests), [""] * len(requests)
         ambiguous = self._ask_sources(trace, requests, facts, origins)
         if len(requests) > 1:
             _share(requests, facts, origins)
         well = all_well(trace)
         for place, request in enumerate(requests):
-            if request.parent is None:
+            if counted and request.parent is None:
                 self._requests[_outcome(facts[place], origins[place], ambiguous=place in ambiguous)] += 1
             if not well:
                 facts[place] = _with_grpc_error(facts[place], trace, request)

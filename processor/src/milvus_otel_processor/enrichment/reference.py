@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.enrichment.attributes import DETAILS, FAILURE, NAMES
+from milvus_otel_processor.enrichment.attributes import DETAILS, FAILURE, NAMES, TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ _PLACES = (
     (NAMES, "every span of a request"),
     (FAILURE, "the request's own span, and Milvus' span of it"),
     (DETAILS, "the request's own span"),
+    (TIMES, "the caller's span of a request, else Milvus' own"),
 )
 _TABLE = re.compile(r"(?<=<!-- attributes -->\n).*(?=<!-- /attributes -->)", re.DOTALL)
 

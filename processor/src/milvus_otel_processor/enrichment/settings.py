@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from milvus_otel_processor.enrichment.attributes import ATTRIBUTES, NAMES
+from milvus_otel_processor.requests.settings import RequestsSettings
 from milvus_otel_processor.settings import Duration, Settings, Url
 from milvus_otel_processor.tls import ClientTlsSettings
 
@@ -104,6 +105,9 @@ class MilvusSettings(Settings):
     catalogue: CatalogueSettings = Field(default=CatalogueSettings(), description="What Milvus is asked.")
     attributes: AttributesSettings = Field(
         default=AttributesSettings(), description="Which attributes go on which spans."
+    )
+    requests: RequestsSettings = Field(
+        default=RequestsSettings(), description="Metrics of all requests, kept or not, and where their time went."
     )
     wait_duration: Duration = Field(
         default=10.0,

@@ -35,7 +35,8 @@ FAILED = "failed"
 class Decider:
     """Counts what was decided over each trace, has the store remember it, and hands on what is kept.
 
-    Calls are serialized by the caller. `witness` is told of each trace when all is done.
+    Calls are serialized by the caller. `witness` is told of each trace when all is done; `observe` of each trace, lost ones too, and
+    whether it is kept, before that goes out.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Decider:
         telemetry: Telemetry,
         clock: Callable[[], float],
         witness: Witness | None = None,
+        observe: Callable[[Trace, bool], None] | None = None,
     ) -> None:
         self._judge = judge
         self._rules = rules
@@ -57,6 +59,7 @@ class Decider:
         self._clock = clock
         self._faults = FaultLog(_log, clock)
         self._witness = witness
+        self._observe = observe
         self._tallies: dict[int, tuple[Verdict, Amount]] = {}
 
     def forget_verdicts(self) -> None:
@@ -114,6 +117,8 @@ class Decider:
         verdict, trace, common = judgement
         self._tally(verdict).add(len(arrived))
         self._count_shadows(trace, verdict, len(arrived))
+        if self._observe is not None:
+            self._observe(trace, verdict.decision is Decision.SAMPLED)
         if verdict.decision is not Decision.SAMPLED:
             self._store.remember(trace.id, None)
             if self._witness is not None:
@@ -137,6 +142,8 @@ class Decider:
             self._telemetry.shadow_tally(policy, would, verdict.decision.value).add(spans)
 
     def _lose(self, trace: Trace, decision: str, reason: Lost) -> None:
+        if self._observe is not None:
+            self._observe(trace, False)
         self._telemetry.tally(decision).add(len(trace))
         self._telemetry.lost(reason, len(trace), queued=False)
 

@@ -17,6 +17,7 @@ from milvus_otel_processor.pipeline.pipeline import Pipeline
 from milvus_otel_processor.pipeline.stages import Stages
 from milvus_otel_processor.redaction.redaction import Redaction
 from milvus_otel_processor.redaction.settings import RedactionSettings
+from milvus_otel_processor.requests.component import ROOT_MARK, SPAN_MARKS, Requests
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.service.rule_collections import RuleCollections
 from milvus_otel_processor.spans import stores
@@ -73,12 +74,18 @@ class Assembled(NamedTuple):
     enrichment: Enrichment | None
     collections: RuleCollections
     rules: Rules
+    requests: Requests | None
+    """What counts all requests, where that is wanted."""
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Give the pipeline, which samples and may be running, other rules."""
         self.collections.replace(sampling)
         self.pipeline.replace_rules(
-            sampling, limits_of(sampling), lambda rules: _store_settings(sampling, rules, sampling.decision_wait)
+            sampling,
+            limits_of(sampling),
+            lambda rules: _store_settings(
+                sampling, rules, sampling.decision_wait, sees_requests=self.requests is not None
+            ),
         )
 
 
@@ -107,11 +114,17 @@ def assemble(
     rules = make_rules(sampling, clock, telemetry.evaluation_errors)
     telemetry.further_votes = rules.further_votes
     rules.count_votes(counts_votes)
-    store = make_store(store_kind, sampling, rules, gathering_time(config))
+    counts = config.milvus if config.milvus is not None and config.milvus.requests.enabled else None
+    store = make_store(store_kind, sampling, rules, gathering_time(config), sees_requests=counts is not None)
     collections = RuleCollections(sampling, telemetry.missing_collections)
     around = Around(telemetry, clock, random or Random(), store, collections.check)  # noqa: S311 - no secret
     redaction = _redaction(config, telemetry)
     made = [(stage.before_sampling, make_stage(stage, around)) for stage in _stages(config)]
+    enrichment = next((stage for _, stage in made if isinstance(stage, Enrichment)), None)
+    requests = None
+    if enrichment is not None and counts is not None:
+        requests = Requests(counts, enrichment.enricher, telemetry, clock.monotonic)
+        made.insert([stage for _, stage in made].index(enrichment) + 1, (True, requests))
     stages = Stages(
         [stage for before, stage in made if before],
         [stage for before, stage in made if not before],
@@ -129,14 +142,20 @@ def assemble(
         wait_for_room=wait_for_room,
         witness=witness,
         redact=redaction.redacted if redaction is not None else None,
+        observe=requests.decided if requests is not None else None,
     )
-    enrichment = next((stage for _, stage in made if isinstance(stage, Enrichment)), None)
-    return Assembled(pipeline, store, stages, enrichment, collections, rules)
+    return Assembled(pipeline, store, stages, enrichment, collections, rules, requests)
 
 
-def make_store(kind: StoreKind, sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> Store:
-    """Return the store that holds spans for these rules; traces wait for `wait` seconds."""
-    return stores.make_store(kind, _store_settings(sampling, rules, wait), rules.of_root)
+def make_store(
+    kind: StoreKind, sampling: TailSamplingSettings | None, rules: Rules, wait: float, *, sees_requests: bool = False
+) -> Store:
+    """Return the store that holds spans for these rules; traces wait for `wait` seconds.
+
+    With `sees_requests` it hands out Milvus requests about which there is nothing to decide, too.
+    """
+    settings = _store_settings(sampling, rules, wait, sees_requests=sees_requests)
+    return stores.make_store(kind, settings, rules.of_root)
 
 
 def connect(
@@ -151,6 +170,7 @@ def connect(
     wait_for_room: Callable[[float], bool] = lambda _: True,
     witness: Witness | None = None,
     redact: Callable[[Trace], Trace] | None = None,
+    observe: Callable[[Trace, bool], None] | None = None,
 ) -> Pipeline:
     """Return the pipeline of these parts."""
     outlet = Outlet(exporter, telemetry, clock.monotonic, redact=redact)
@@ -162,13 +182,14 @@ def connect(
         telemetry=telemetry,
         clock=clock.monotonic,
         witness=witness,
+        observe=observe,
     )
     return Pipeline(
         store=store,
         rules=rules,
         stages=stages,
         decider=decider,
-        late=LateSpans(stages, outlet, telemetry),
+        late=LateSpans(stages, outlet, telemetry, observe),
         early=EarlyDecisions(
             limits_of(sampling),
             store=store,
@@ -210,7 +231,9 @@ def _redaction(config: Processors, telemetry: Telemetry) -> Redaction | None:
     return next(found, None)
 
 
-def _store_settings(sampling: TailSamplingSettings | None, rules: Rules, wait: float) -> StoreSettings:
+def _store_settings(
+    sampling: TailSamplingSettings | None, rules: Rules, wait: float, *, sees_requests: bool = False
+) -> StoreSettings:
     if sampling is None:
         return StoreSettings(wait)
     return StoreSettings(
@@ -222,4 +245,6 @@ def _store_settings(sampling: TailSamplingSettings | None, rules: Rules, wait: f
         asks_roots=rules.asks_roots,
         tells_resources=rules.asks_resources,
         tells_touched=rules.samples_early or limits_of(sampling).bounds_trace_size,
+        passes=SPAN_MARKS if sees_requests else frozenset(),
+        passes_roots=ROOT_MARK if sees_requests else b"",
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.extensions.bearer_token import BearerToken
+from milvus_otel_processor.requests.families import request_metrics
 from milvus_otel_processor.service.assemble import Processors, redacts
 from milvus_otel_processor.service.credentials import roles
 from milvus_otel_processor.spans.groups import join_traces
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
     from milvus_otel_processor.page.settings import PageSettings
     from milvus_otel_processor.receiver.settings import ReceiverSettings
+    from milvus_otel_processor.service.assemble import Assembled
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.storage.settings import FileStorageSettings
     from milvus_otel_processor.telemetry.counters import Telemetry
@@ -138,3 +140,12 @@ def make_pushes(config: Configuration, source: Source, telemetry: Telemetry, clo
         return [Push(one, source, resource, telemetry.metrics_not_sent, clock) for one in config.metrics.pushes]
     except PushError as error:
         raise StartError(f"service.telemetry.metrics.readers: {error}") from None
+
+
+def requests_source(config: Configuration, assembled: Assembled) -> list[Source]:
+    """Return the source of the metrics of all requests, if they are counted, and count them as its readers want them."""
+    requests = assembled.requests
+    if requests is None:
+        return []
+    requests.histograms.exponential = config.metrics.exponential
+    return [request_metrics(requests.histograms, assembled.pipeline.undisturbed)]

@@ -32,6 +32,7 @@ from milvus_otel_processor.service.making import (
     make_pushes,
     make_storage,
     make_token,
+    requests_source,
 )
 from milvus_otel_processor.service.page import Parts, make_page
 from milvus_otel_processor.spans.stores import StoreError
@@ -94,7 +95,9 @@ class Service:
             self._witness = Witness(config.page, config.tail_sampling, self.telemetry)
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
-        self._metrics_source = together(own_metrics(self._pipeline.snapshot), process_metrics())
+        self._metrics_source = together(
+            own_metrics(self._pipeline.snapshot), process_metrics(), *requests_source(config, self._assembled)
+        )
         self._pushes = make_pushes(config, self._metrics_source, self.telemetry, clock)
         access_log = enrichment.access_log if enrichment is not None else None
         self._sampling = config.tail_sampling

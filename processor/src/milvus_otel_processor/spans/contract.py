@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 8
+CONTRACT: Final = 9
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -267,6 +267,9 @@ class Arrived(NamedTuple):
     """How many spans are of traces that were not sampled."""
     shown: Sequence[tuple[Any, Trace]] = ()
     """Some of the traces that roots settled, with all their spans up to this request, for people to look at; see `Store.show`."""
+    passed: Sequence[Trace] = ()
+    """Traces that are gone by a verdict in `settled`, and spans of traces that were not sampled, each as a trace: those in whose
+    bytes one of `StoreSettings.passes` occurs, or with a root whose name begins with `passes_roots`; counted above, too."""
 
 
 class StoreSettings(NamedTuple):
@@ -289,6 +292,10 @@ class StoreSettings(NamedTuple):
     traces then wait for their decision."""
     tells_touched: bool = False
     """Whether `touched` and `take_larger_than` are called."""
+    passes: frozenset[bytes] = frozenset()
+    """What spans hold that somebody wants to see even where nothing is left to decide about them; see `Arrived.passed`."""
+    passes_roots: bytes = b""
+    """How the name of a root span begins that somebody wants to see likewise; empty for none."""
 
 
 class Store(Protocol):

@@ -11,6 +11,7 @@ from milvus_otel_processor.spans.decision_cache import DecisionCache
 from milvus_otel_processor.spans.fnv import fnv1a
 from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
 from milvus_otel_processor.spans.schedule import Schedule
+from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.spans.span import is_trace_id, trace_id_and_root_name
 from milvus_otel_processor.spans.trace import ReferenceTrace
 
@@ -43,6 +44,7 @@ class _Counts:
         self.late: list[tuple[object, ReferenceTrace]] = []
         self.settled: dict[int, _Settled] = {}
         self.shown: list[tuple[object, ReferenceTrace]] = []
+        self.passed: list[ReferenceTrace] = []
 
 
 class _Large:
@@ -126,6 +128,7 @@ class ReferenceStore:
             late=counts.late,
             late_not_sampled=counts.late_not_sampled,
             shown=counts.shown,
+            passed=counts.passed,
         )
 
     def _take_in(self, trace_id: bytes, spans: list[_Span], now: float, counts: _Counts) -> None:
@@ -135,6 +138,7 @@ class ReferenceStore:
         decision = self._decisions.get(trace_id)  # of a trace that waits there is none
         if decision is _NOT_SAMPLED:
             counts.late_not_sampled += len(spans)
+            self._pass_each(trace_id, spans, now, counts)
         elif decision is not None:
             counts.late += [
                 (decision, ReferenceTrace(trace_id, [group], [span], arrived=now)) for group, span, _ in spans
@@ -155,6 +159,7 @@ class ReferenceStore:
                     waiting = len(gone)
                 if self._is_shown(trace_id) and len(counts.shown) < _MOST_SHOWN:
                     counts.shown.append((verdict, _with(trace_id, gone, spans, now)))
+                self._pass(_with(trace_id, gone, spans, now), counts)
                 self._asked.discard(trace_id)
                 self._decisions.put_not_sampled(trace_id, _NOT_SAMPLED)
                 _, traces, before = counts.settled.get(id(verdict), _Settled(verdict))
@@ -170,6 +175,23 @@ class ReferenceStore:
     def _is_shown(self, trace_id: bytes) -> bool:
         basis, below = self._shown
         return below > 0 and fnv1a(trace_id, basis) < below
+
+    def _pass(self, trace: ReferenceTrace, counts: _Counts) -> None:
+        """Hand out what there is of a trace that is not decided any more, if somebody wants to see it."""
+        if any(map(trace.may_hold, self._settings.passes)) or self._has_root_to_pass(trace):
+            counts.passed.append(trace)
+
+    def _pass_each(self, trace_id: bytes, spans: list[_Span], now: float, counts: _Counts) -> None:
+        if self._settings.passes:
+            for span in spans:
+                self._pass(_with(trace_id, None, [span], now), counts)
+
+    def _has_root_to_pass(self, trace: ReferenceTrace) -> bool:
+        begin = self._settings.passes_roots
+        try:
+            return bool(begin) and trace.may_hold(begin) and any(root.name.startswith(begin) for root in trace.roots)
+        except DecodeError:
+            return False
 
     def _answer(self, root_name: bytes, group: Group) -> object | None:
         ask = self._of_root if len(root_name) <= _LONGEST_NAME_REMEMBERED else self._ask_of_root

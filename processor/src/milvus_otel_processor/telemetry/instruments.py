@@ -135,6 +135,16 @@ class Snapshot:
         known=reasons.FOUND,
         alerts=("MilvusOtelAccessLogSilent",),
     )
+    calls_apart: Counter[str] = by(
+        "kind",
+        "processor_calls_apart",
+        "Calls to Milvus that are not counted as requests, by what they are.",
+        make=Counter,
+        known=reasons.CALLS_APART,
+    )
+    folded_requests: int = number(
+        "processor_folded_requests", "Requests counted under the overflow series, beyond `requests.max_series`."
+    )
     access_log_lines: Counter[str] = by(
         "state",
         "processor_access_log_lines",

@@ -46,6 +46,17 @@ SOURCES = ("access_log", "channel", "client")
 """What enrichment knows requests from."""
 FOUND = (*SOURCES, "ambiguous", "no_collection", "unknown")
 """What became of looking for a request's collection."""
+CALLS_APART = (
+    "connect",
+    "existence_check",
+    "implausible",
+    "not_served",
+    "poll",
+    "repeated",
+    "retry",
+    "version_1",
+)
+"""What calls to Milvus are that are no requests (`requests.kinds`)."""
 LINES = ("doubled", "evicted", "foreign", "malformed", "received")
 """What became of lines of the access log."""
 RECOVERED = ("kept", "sent", "taken_in")

@@ -1,0 +1,148 @@
+"""Makes one record of each Milvus request that came, whatever becomes of its trace, and tells the observers."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+from milvus_otel_processor.requests.calls import sort_out
+from milvus_otel_processor.requests.kinds import NOT_SERVED, REPEATED
+from milvus_otel_processor.requests.record import Record, Series
+from milvus_otel_processor.requests.series import SeriesTable
+from milvus_otel_processor.requests.times import stage_times
+from milvus_otel_processor.spans.schema import DecodeError
+from milvus_otel_processor.telemetry.faults import FaultLog
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Sequence
+
+    from milvus_otel_processor.enrichment.enricher import Known
+    from milvus_otel_processor.enrichment.requests import Request
+    from milvus_otel_processor.requests.calls import Served, Sorted
+    from milvus_otel_processor.requests.record import Observer
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.groups import Group
+
+_log = logging.getLogger(__name__)
+
+NAME = "milvus requests"
+"""What its faults are counted under, among those of the stages."""
+
+_SPANS_REMEMBERED = 16_384  # of requests that were counted, in each of two generations
+_SERVICE_NAME = b"service.name"
+_NQ, _LIMIT, _ROWS = b"milvus.nq", b"milvus.limit", b"db.response.returned_rows"
+
+
+class Looked(NamedTuple):
+    """What was found in a trace, and where the time of each of its calls went."""
+
+    trace: Trace
+    calls: Sorted
+    times: list[tuple[float, ...]]
+
+
+class Recorder:
+    """Sees every trace once, after its decision, and every span that comes later; calls are serialized by the caller.
+
+    `knows` finds the requests of a trace, and what is known of each. `apart` counts calls that are no requests, by what they are.
+    """
+
+    def __init__(
+        self,
+        knows: Callable[[Trace], tuple[Sequence[Request], Sequence[Known | None]]],
+        *,
+        max_series: int,
+        apart: Counter[str],
+        failures: Counter[str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._knows = knows
+        self._apart = apart
+        self._failures = failures
+        self._faults = FaultLog(_log, clock)
+        self._looked: Looked | None = None
+        self._counted: set[bytes] = set()
+        self._counted_before: set[bytes] = set()
+        self.series = SeriesTable(max_series)
+        """What requests are counted under."""
+        self.observers: list[Observer] = []
+        """Whoever is told."""
+
+    def look(self, trace: Trace) -> Looked:
+        """Return the calls in a trace; remembered until another trace is looked at. Raises DecodeError at a malformed span."""
+        looked = self._looked
+        if looked is None or looked.trace is not trace:
+            calls = sort_out(trace, *self._knows(trace))
+            looked = self._looked = Looked(trace, calls, [_times(trace, one) for one in calls.served])
+        return looked
+
+    def see(self, trace: Trace, *, kept: bool) -> None:
+        """Record the requests in a trace that was decided, or in a span that came after that."""
+        try:
+            try:
+                self._see(self.look(trace), kept=kept)
+            except DecodeError:
+                rest = trace.without_malformed()
+                if len(rest):
+                    self._see(self.look(rest), kept=kept)
+        except Exception as error:  # noqa: BLE001 - to count must cost no span
+            self._failures[NAME] += 1
+            self._faults.tell(error, "counting the requests of a trace failed: trace_id=%s", trace.id.hex())
+        self._looked = None
+
+    def _see(self, looked: Looked, *, kept: bool) -> None:
+        if looked.calls.not_served:
+            self._apart[NOT_SERVED] += looked.calls.not_served
+        for served, times in zip(looked.calls.served, looked.times, strict=True):
+            kind = REPEATED if self._is_repeated(looked.trace.id, served.span_id) else served.kind
+            if kind is not None:
+                self._apart[kind] += 1
+                continue
+            record = self._record(looked.trace, served, times, kept=kept)
+            for observer in self.observers:
+                observer.observe(record)
+
+    def _record(self, trace: Trace, served: Served, times: tuple[float, ...], *, kept: bool) -> Record:
+        facts, collection = (served.known[0], served.known[1]) if served.known is not None else (None, None)
+        service, nq, limit, rows = "", None, None, None
+        if served.caller is not None:
+            service = trace.groups[served.caller].once(_service)
+            nq, limit, rows = (_number(trace, served.caller, key) for key in (_NQ, _LIMIT, _ROWS))
+        series = Series(
+            (collection.namespace if collection is not None else facts.namespace if facts is not None else None) or "",
+            (collection.name if collection is not None else facts.collection if facts is not None else None) or "",
+            served.operation,
+            (facts.error_type if facts is not None else None) or "",
+            service,
+        )
+        seconds = (served.end - served.begin) / 1e9
+        return Record(self.series.of(series), seconds, times, kept, trace.id, served.end, nq, limit, rows)
+
+    def _is_repeated(self, trace_id: bytes, span_id: bytes) -> bool:
+        """Tell whether this span of Milvus' was seen before: senders send again what they do not know to have come."""
+        key = trace_id + span_id
+        if key in self._counted or key in self._counted_before:
+            return bool(span_id)
+        if len(self._counted) >= _SPANS_REMEMBERED:
+            self._counted_before, self._counted = self._counted, set()
+        self._counted.add(key)
+        return False
+
+
+def _times(trace: Trace, served: Served) -> tuple[float, ...]:
+    outside = 0
+    if served.caller is not None:
+        head = trace.heads[served.caller]
+        outside = head.end_time_unix_nano - head.start_time_unix_nano - (served.end - served.begin)
+    return stage_times(trace, served.request.spans, served.begin, max(served.begin, served.end), outside)
+
+
+def _service(group: Group) -> str:
+    value = group.resource_attributes.get(_SERVICE_NAME)
+    return value.string_value.decode("utf-8", "replace") if value is not None else ""
+
+
+def _number(trace: Trace, place: int, key: bytes) -> int | None:
+    value = trace.attribute(place, key)
+    return value.int_value if value is not None and value.WhichOneof("value") == "int_value" else None

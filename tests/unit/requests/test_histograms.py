@@ -1,0 +1,139 @@
+"""Durations in buckets, as Prometheus and OTLP get them."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from milvus_otel_processor.requests.exponential import MOST_BUCKETS, ExponentialCounts
+from milvus_otel_processor.requests.families import DURATION, STAGE_DURATION, request_metrics
+from milvus_otel_processor.requests.histograms import Histograms
+from milvus_otel_processor.requests.record import STAGES, Record, Series
+from milvus_otel_processor.telemetry.family import Buckets, Exponential
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.logarithm_mapping import LogarithmMapping
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+
+SERIES = Series("default", "products", "Search", "", "app")
+
+
+def record(seconds: float, *, kept: bool = False, wait: float = 0.0, number: int = 1) -> Record:
+    times = tuple(wait if stage == "wait" else 0.0 for stage in STAGES)
+    return Record(SERIES, seconds, times, kept, number.to_bytes(16, "big"), number)
+
+
+def test_a_duration_is_in_the_bucket_of_the_first_bound_that_is_not_below_it() -> None:
+    histograms = Histograms((0.1, 1.0))
+    for seconds in (0.0, 0.1, 0.100001, 1.0, 5.0):
+        histograms.observe(record(seconds))
+    (one,) = histograms.requests().values()
+    assert list(one.counts) == [2, 2, 1]
+    assert one.sum == pytest.approx(6.200001)
+    assert one.count == 5
+
+
+def test_only_kept_traces_are_exemplars_the_last_of_each_bucket() -> None:
+    histograms = Histograms((0.1,))
+    for number, (seconds, kept) in enumerate([(0.05, True), (0.06, True), (0.07, False), (2.0, False)], 1):
+        histograms.observe(record(seconds, kept=kept, number=number))
+    (one,) = histograms.requests().values()
+    assert {place: exemplar.time_unix_nano for place, exemplar in one.exemplars.items()} == {0: 2}
+
+
+def test_without_exemplars_there_are_none() -> None:
+    histograms = Histograms((0.1,), exemplars=False)
+    histograms.observe(record(1.0, kept=True))
+    (one,) = histograms.requests().values()
+    assert not one.exemplars
+
+
+def test_a_stage_that_took_no_time_is_not_counted() -> None:
+    histograms = Histograms((0.1,))
+    histograms.observe(record(1.0, wait=0.9))
+    histograms.observe(record(1.0))
+    assert {series: one.count for series, one in histograms.stages().items()} == {
+        ("default", "products", "Search", "wait"): 1
+    }
+
+
+def test_what_was_read_does_not_change_any_more() -> None:
+    histograms = Histograms((0.1,), exponential=True)
+    histograms.observe(record(1.0, kept=True))
+    (before,) = histograms.requests().values()
+    histograms.observe(record(0.01, kept=True))
+    assert before.exponential is not None
+    assert (before.count, sum(before.exponential.counts), len(before.exemplars)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("exponential", [False, True], ids=["explicit", "exponential"])
+def test_readers_get_both_metrics(*, exponential: bool) -> None:
+    histograms = Histograms((0.1,), exponential=True)
+    histograms.observe(record(1.0, wait=0.9))
+    calls = []
+    requests, stages = request_metrics(histograms, lambda act: calls.append(act()))(exponential)
+    assert (requests.name, stages.name) == (DURATION, STAGE_DURATION)
+    assert requests.points[0].attributes == {
+        "db.namespace": "default",
+        "db.collection.name": "products",
+        "db.operation.name": "Search",
+        "error.type": "",
+        "service.name": "app",
+    }
+    assert isinstance(requests.points[0].value, Exponential if exponential else Buckets)
+    assert requests.points[0].value.total == 1
+    assert stages.points[0].attributes["stage"] == "wait"
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("scale", [0, 1, 5, 20])
+def test_indexes_are_those_of_the_sdk(scale: int) -> None:
+    random = Random(scale)
+    counts = ExponentialCounts()
+    for _ in range(500):
+        value = random.choice((random.uniform(1e-6, 100), 2.0 ** random.randrange(-20, 20)))
+        counts = ExponentialCounts()
+        counts.scale = scale
+        counts.add(value)
+        expected = LogarithmMapping(scale).map_to_index(value) if scale > 0 else _index_of_powers(value)
+        assert counts.offset == expected, value
+
+
+def _index_of_powers(value: float) -> int:
+    index = 0
+    while 2.0 ** (index + 1) < value:
+        index += 1
+    while value <= 2.0**index:
+        index -= 1
+    return index
+
+
+def test_an_exponential_histogram_is_that_of_the_sdk() -> None:
+    random = Random(1)
+    values = [random.lognormvariate(-5, 2) for _ in range(3000)]
+    counts = ExponentialCounts()
+    reader = InMemoryMetricReader()
+    aggregation = ExponentialBucketHistogramAggregation(max_size=MOST_BUCKETS)
+    provider = MeterProvider([reader], views=[View(instrument_name="d", aggregation=aggregation)])
+    histogram = provider.get_meter("test").create_histogram("d")
+    for value in values:
+        counts.add(value)
+        histogram.record(value)
+    data = reader.get_metrics_data()
+    assert data is not None
+    (point,) = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    assert counts.scale == point.scale  # type: ignore[union-attr]
+    theirs = {point.positive.offset + place: n for place, n in enumerate(point.positive.bucket_counts) if n}  # type: ignore[union-attr]
+    ours = {counts.offset + place: n for place, n in enumerate(counts.counts) if n}
+    assert ours == theirs
+
+
+def test_an_exponential_histogram_is_bounded() -> None:
+    counts = ExponentialCounts()
+    for exponent in range(-300, 300, 7):
+        counts.add(10.0**exponent)
+    counts.add(0.0)
+    counts.add(-1.0)
+    assert len(counts.counts) <= MOST_BUCKETS
+    assert counts.zero_count == 2
+    assert sum(counts.counts) == len(range(-300, 300, 7))
