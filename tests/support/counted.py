@@ -43,8 +43,12 @@ class Records:
 class Counted:
     """A pipeline that counts requests; it keeps nothing unless other rules are given."""
 
-    def __init__(self, settings: TailSamplingSettings | None = None, **requests: Any) -> None:
-        self.milvus = MilvusSettings.model_validate({"requests": requests, "catalogue": {"enabled": False}})
+    def __init__(
+        self, settings: TailSamplingSettings | None = None, *, attributes: dict[str, Any] | None = None, **requests: Any
+    ) -> None:
+        self.milvus = MilvusSettings.model_validate(
+            {"requests": requests, "catalogue": {"enabled": False}, "attributes": attributes or {}}
+        )
         self.tail_sampling = settings or sampling(NEVER)
         self.clock = Clock()
         self.telemetry = Telemetry()

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from milvus_otel_processor.enrichment.attributes import TIMES
 from milvus_otel_processor.requests import kinds
-from milvus_otel_processor.requests.attributes import HINT, NAMES
+from milvus_otel_processor.requests.attributes import NAMES
+from milvus_otel_processor.requests.hints import ATTRIBUTE as HINT
 from milvus_otel_processor.requests.record import OVERFLOW
 from milvus_otel_processor.telemetry import reasons
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -316,8 +317,7 @@ def test_a_request_that_waits_is_given_a_hint() -> None:
 
 
 def test_attributes_that_are_excluded_are_not_written() -> None:
-    counted = keeping()
-    counted.requests._wants_attribute = lambda name: name != "milvus.time.wait_ms"
+    counted = Counted(sampling(ALWAYS), attributes={"request": {"include": ["*"], "exclude": ["milvus.time.wait_ms"]}})
     counted.sent(served(1, "Search"), span(4, "Delegator-waitTSafe", parent=1, cost=MILLISECOND))
     keys = {pair.key for pair in counted.kept[bytes(7) + b"\x01"].attributes}
     assert "milvus.time.unexplained_ms" in keys

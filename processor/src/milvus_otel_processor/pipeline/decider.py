@@ -35,8 +35,8 @@ FAILED = "failed"
 class Decider:
     """Counts what was decided over each trace, has the store remember it, and hands on what is kept.
 
-    Calls are serialized by the caller. `witness` is told of each trace when all is done; `observe` of each trace, lost ones too, and
-    whether it is kept, before that goes out.
+    Calls are serialized by the caller. `witness` is told of each trace when all is done; `observe` of each trace, lost ones too,
+    and whether it is kept, before that goes out.
     """
 
     def __init__(
