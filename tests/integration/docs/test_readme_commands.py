@@ -28,7 +28,7 @@ ELSEWHERE = {
     r"uv run milvus-otel run\b": "tests/integration/test_run.py",
     r"uv run milvus-otel .*my-rules": "tests/integration/docs/test_tune_your_rules.py",
     r"uv run pytest$": "conftest.py",
-    r"uv run python -m tests\.benchmarks\.": "tests/benchmarks/load.py",
+    r"uv run python -m tests\.benchmarks\.": "tests/differential/test_benchmark.py",
 }
 HERE = [command for command in COMMANDS if not any(re.match(pattern, command) for pattern in ELSEWHERE)]
 

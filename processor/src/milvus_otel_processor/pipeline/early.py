@@ -70,8 +70,8 @@ class EarlyDecisions:
         self._decide(MEMORY_LIMIT, traces)
 
     def _sampled_early(self) -> list[Trace]:
-        settled = [trace.id for trace in self._store.touched() if self._rules.sampled_early(trace)]
-        return [self._store.take(trace_id) for trace_id in settled]
+        sampled = [trace.id for trace in self._store.touched() if self._rules.sampled_early(trace)]
+        return [self._store.take(trace_id) for trace_id in sampled]
 
     def memory(self) -> int:
         """Return about how much memory the waiting traces take; bytes."""
