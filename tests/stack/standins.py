@@ -14,10 +14,12 @@ from tests.peers.collector import collector_binary
 from tests.peers.debian import CA_BUNDLE, debian_root
 from tests.peers.jaeger import jaeger_binary
 from tests.peers.missing import missing
+from tests.peers.prometheus import prometheus_binary
 from tests.stack.engine import ROOT, Docker
 
 IMAGES = Path(__file__).with_name("images")
 BUSYBOX = Path("/bin/busybox")
+NAMES = ("milvus", "collector", "jaeger", "prometheus")
 
 
 def versions() -> dict[str, str]:
@@ -32,16 +34,18 @@ def build_standins(docker: Docker) -> None:
     python = f"python:{version['PYTHON_VERSION']}-slim"
     import_python(docker, python)
     with ExitStack() as stack:
-        folders = {name: Path(stack.enter_context(TemporaryDirectory())) for name in ("milvus", "collector", "jaeger")}
+        folders = {name: Path(stack.enter_context(TemporaryDirectory())) for name in NAMES}
         for name, folder in folders.items():
             shutil.copytree(IMAGES / name, folder, dirs_exist_ok=True)
         _fill_collector(folders["collector"])
         _fill_jaeger(folders["jaeger"])
         _fill_milvus(folders["milvus"])
+        _fill_prometheus(folders["prometheus"])
         tags = {
             "milvus": f"milvusdb/milvus:{version['MILVUS_VERSION']}",
             "collector": f"otel/opentelemetry-collector-contrib:{version['COLLECTOR_VERSION']}",
             "jaeger": f"jaegertracing/jaeger:{version['JAEGER_VERSION']}",
+            "prometheus": f"prom/prometheus:{version['PROMETHEUS_VERSION']}",
         }
         for name, tag in tags.items():
             docker("build", "--tag", tag, "--build-arg", f"PYTHON_IMAGE={python}", folders[name], timeout=600)
@@ -84,6 +88,13 @@ def _fill_jaeger(folder: Path) -> None:
     if not BUSYBOX.exists():
         missing("the stand-in for Jaeger's image needs busybox (Debian's package busybox-static)")
     shutil.copy(jaeger_binary(), folder / "jaeger")
+    shutil.copy(BUSYBOX, folder)
+
+
+def _fill_prometheus(folder: Path) -> None:
+    if not BUSYBOX.exists():
+        missing("the stand-in for Prometheus' image needs busybox (Debian's package busybox-static)")
+    shutil.copy(prometheus_binary(), folder / "prometheus")
     shutil.copy(BUSYBOX, folder)
 
 

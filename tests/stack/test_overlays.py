@@ -13,7 +13,7 @@ VARIABLES = {
     "MILVUS_URI": "http://milvus.example.com:19530",
     "JAEGER_ENDPOINT": "jaeger.example.com:4317",
 }
-OVERLAYS = ("tls", "production", "external", "opensearch")
+OVERLAYS = ("tls", "production", "external", "opensearch", "metrics")
 
 
 def compose(*overlays: str, profile: str | None = None, **variables: str) -> dict[str, Any]:
@@ -76,7 +76,8 @@ def test_every_service_has_a_memory_limit_and_all_together_leave_room_on_8_gib(o
     limits = {name: int(service.get("mem_limit", 0)) for name, service in services.items() if name != "volumes"}
     assert all(limits.values()), limits
     if overlay not in ("production", "opensearch"):  # these are for servers
-        assert sum(limits.values()) <= 6.5 * 1024**3
+        more = 1.5 if overlay == "metrics" else 0  # Prometheus and Grafana
+        assert sum(limits.values()) <= (6.5 + more) * 1024**3
 
 
 def test_a_second_checkout_has_containers_volumes_and_ports_of_its_own():
@@ -90,11 +91,12 @@ def test_a_second_checkout_has_containers_volumes_and_ports_of_its_own():
     assert {address for _, address in published(second).values()} == {"127.0.0.2"}
 
 
-@pytest.mark.parametrize("overlay", [None, "opensearch", "external"])
+@pytest.mark.parametrize("overlay", [None, "opensearch", "external", "metrics"])
 def test_each_volume_belongs_to_who_writes_to_it_before_that_starts(overlay: str | None):
     stack = compose(*([overlay] if overlay else []))
     handed_over = {volume["source"] for volume in stack["services"].pop("volumes")["volumes"]}
-    stack["services"].pop("opensearch", None)  # its image prepares its own
+    for prepared in ("opensearch", "prometheus"):  # their images prepare their own
+        stack["services"].pop(prepared, None)
     for name, service in stack["services"].items():
         writes = {volume["source"] for volume in service.get("volumes", []) if not volume.get("read_only")}
         if writes:
@@ -152,12 +154,64 @@ def test_jaeger_on_opensearch_waits_for_it_and_keeps_nothing_itself():
     stack = compose("opensearch")
     jaeger = stack["services"]["jaeger"]
     assert jaeger["depends_on"]["opensearch"]["condition"] == "service_healthy"
-    assert [volume["target"] for volume in jaeger["volumes"]] == ["/etc/jaeger/config.yaml"]
+    assert {volume["target"] for volume in jaeger["volumes"]} == {"/etc/jaeger/config.yaml", "/etc/jaeger/metrics.yaml"}
     assert published(stack)["16686"][0] == "jaeger"
     assert "jaeger" not in stack["volumes"]
+
+
+def mounted(stack: dict[str, Any], service: str) -> dict[str, str]:
+    """The names of the files that a service's configuration is made of, by where they are mounted."""
+    volumes = stack["services"][service]["volumes"]
+    return {volume["target"].rpartition("/")[2]: volume["source"].rpartition("/")[2] for volume in volumes}
+
+
+@pytest.mark.parametrize(
+    ("overlays", "theirs"),
+    [
+        ((), set()),
+        (("tls",), {"tls.yaml"}),
+        (("metrics",), {"metrics.yaml"}),
+        (("opensearch",), {"opensearch.yaml"}),
+        (("production", "tls", "opensearch", "metrics"), {"tls.yaml", "opensearch.yaml", "metrics.yaml"}),
+    ],
+    ids=lambda value: "-".join(sorted(value)) or "none",
+)
+def test_each_overlay_puts_its_configuration_of_the_collector_in_its_place(overlays: tuple[str, ...], theirs: set[str]):
+    stack = compose(*overlays)
+    files = mounted(stack, "collector")
+    named = {option.rpartition("/")[2] for option in stack["services"]["collector"]["command"]}
+    assert {name: files[name] for name in named - {"config.yaml"}} == {
+        name: name if name in theirs else "nothing.yaml" for name in named - {"config.yaml"}
+    }
+    assert files["config.yaml"] == "config.yaml"
+
+
+def test_jaeger_reads_metrics_where_there_is_a_prometheus():
+    assert mounted(compose(), "jaeger")["metrics.yaml"] == "nothing.yaml"
+    assert mounted(compose("metrics"), "jaeger")["metrics.yaml"] == "jaeger.metrics.yaml"
+    together = compose("opensearch", "metrics")
+    assert mounted(together, "jaeger") == {
+        "config.yaml": "jaeger.opensearch.yaml",
+        "metrics.yaml": "jaeger.metrics.yaml",
+    }
+    with_tls = compose("tls", "metrics")["services"]["jaeger"]["command"]
+    assert "--config=/etc/jaeger/metrics.yaml" in with_tls
+
+
+def test_metrics_publish_prometheus_and_grafana_on_this_host_alone_and_ask_for_no_password():
+    stack = compose("metrics")
+    more = published(stack).items() - published(compose()).items()
+    assert more == {("9090", ("prometheus", "127.0.0.1")), ("3000", ("grafana", "127.0.0.1"))}
+    assert stack["services"]["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "true"
+
+
+def test_metrics_of_an_external_milvus_have_prometheus_and_grafana_beside_collector_and_processor():
+    stack = compose("metrics", "external")
+    ours = {"collector", "collector-health", "processor", "volumes"}
+    assert set(stack["services"]) == ours | {"prometheus", "grafana"}
 
 
 def test_overlays_go_together_for_a_server_on_a_network():
     stack = compose("production", "tls")
     assert stack["services"]["collector"]["restart"] == "unless-stopped"
-    assert "/etc/otelcol-contrib/tls.yaml" in stack["services"]["collector"]["command"]
+    assert mounted(stack, "collector")["tls.yaml"] == "tls.yaml"

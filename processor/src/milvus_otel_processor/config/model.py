@@ -17,7 +17,7 @@ from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import AuthSettings, ComponentId, Duration, Settings
 from milvus_otel_processor.spans.stores import StoreKind
 from milvus_otel_processor.storage.settings import FileStorageSettings
-from milvus_otel_processor.telemetry.settings import LogsSettings, MetricsSettings
+from milvus_otel_processor.telemetry.settings import LogsSettings, MetricsSettings, ResourceSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,10 +30,8 @@ class TelemetrySettings(Settings):
 
     logs: LogsSettings = Field(default=LogsSettings(), description="The log on stderr.")
     metrics: MetricsSettings = Field(default=MetricsSettings(), description="The processor's own metrics.")
-    resource: dict[str, str] = Field(
-        default={},
-        description="Attributes of the resource of the metrics that are sent by OTLP, beside `service.name`, `service.version` and "
-        "a `service.instance.id` that is new with each start; one of these names replaces it.",
+    resource: ResourceSettings = Field(
+        default=ResourceSettings(), description="Who sends the metrics that are sent by OTLP."
     )
     page: PageSettings | None = Field(
         default=None, description="The live page and its API; without this block there is none. Not in the Collector."
@@ -107,7 +105,7 @@ class Config(Settings):
     @property
     def resource(self) -> Mapping[str, str]:
         """What the metrics that are sent say of the processor."""
-        return self.service.telemetry.resource
+        return {one.name: one.value for one in self.service.telemetry.resource.attributes}
 
     @property
     def page(self) -> PageSettings | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.extensions.bearer_token import BearerToken
 from milvus_otel_processor.requests.families import request_metrics
+from milvus_otel_processor.requests.span_metrics import span_metrics
 from milvus_otel_processor.service.assemble import Processors, redacts
 from milvus_otel_processor.service.credentials import roles
 from milvus_otel_processor.spans.groups import join_traces
@@ -148,4 +149,9 @@ def requests_source(config: Configuration, assembled: Assembled) -> list[Source]
     if requests is None:
         return []
     requests.histograms.exponential = config.metrics.exponential
-    return [request_metrics(requests.histograms, assembled.pipeline.undisturbed)]
+    undisturbed = assembled.pipeline.undisturbed
+    found = [request_metrics(requests.histograms, undisturbed)]
+    jaeger = config.metrics.span_metrics
+    if jaeger is not None:
+        found.append(span_metrics(requests.histograms, undisturbed, jaeger.service_name))
+    return found

@@ -130,6 +130,23 @@ class SpanMetricsSettings(Settings):
     )
 
 
+class ResourceAttribute(Settings):
+    """One attribute of the resource."""
+
+    name: str = Field(min_length=1, description="Its name.")
+    value: str = Field(description="Its value.")
+
+
+class ResourceSettings(Settings):
+    """`service.telemetry.resource`: what the metrics that are sent by OTLP say of who sends them."""
+
+    attributes: list[ResourceAttribute] = Field(
+        default=[],
+        description="Beside `service.name`, `service.version` and a `service.instance.id` that is new with each start; "
+        "one of these names replaces it.",
+    )
+
+
 class MetricsSettings(Settings):
     """`service.telemetry.metrics`: the Collector's block, with the readers that there are here."""
 
