@@ -17,13 +17,13 @@ _SECONDS = 30.0
 
 
 def main(folder: Path) -> None:
-    """Write now.png, decisions.png, rules.png and help.png, and the same in the dark."""
+    """Write now.png, requests.png, decisions.png, rules.png and help.png, and the same in the dark."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as files, recorded_traffic(Path(files), jaeger="http://localhost:16686") as page:
         kept = page.get("/decisions?policy=errors&limit=1").json()["decisions"]
         for name, dark in (("", False), ("-dark", True)):
             with browser(dark=dark) as driver:
-                for view in ("now", "decisions", "rules", "help"):
+                for view in ("now", "requests", "decisions", "rules", "help"):
                     driver.get(f"{page.url}/#{view}" + (f"/{kept[0]['trace_id']}" if view == "decisions" else ""))
                     WebDriverWait(driver, _SECONDS).until(
                         lambda it: it.find_element(By.ID, "state").text == "connected"

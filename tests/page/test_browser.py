@@ -1,4 +1,4 @@
-"""The page in a real browser: all four views, a rule that is edited and tried, keyboard, accessibility."""
+"""The page in a real browser: all five views, a rule that is edited and tried, keyboard, accessibility."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,10 +66,12 @@ def _nothing_is_wrong_in_the_browser(page: Page) -> Iterator[None]:
     assert [line for line in lines if line["level"] == "SEVERE"] == []
 
 
-@pytest.mark.parametrize("view", ["now", "decisions", "rules", "help"])
+@pytest.mark.parametrize("view", ["now", "requests", "decisions", "rules", "help"])
 def test_each_view_can_be_used_by_anyone(page: Page, view: str) -> None:
     page.open(view)
     page.until(lambda: "Looking" not in page.text("findings"), "the findings")
+    if view == "requests":
+        page.until(lambda: len(page.texts("#request-rows tr")) > 3, "the requests")
     assert faults(page.driver) == []
 
 
@@ -81,6 +83,41 @@ def test_now_shows_six_plots_and_what_is_wrong(page: Page) -> None:
     ]  # fmt: skip
     assert page.texts("#wrong li")
     assert "access_log" in page.text("sources")
+
+
+def test_requests_are_all_of_them_and_it_is_said_that_kept_traces_are_a_sample(page: Page) -> None:
+    page.open("requests")
+    page.until(lambda: len(page.texts("#request-rows tr")) > 3, "the requests")
+    every = page.shown.get("/requests?minutes=5").json()["all"]
+    assert every["requests"] > every["kept"] > 0
+    note = page.text("requests-note")
+    assert f"{every['requests']} requests in the last" in note
+    assert f"All of them count here; the traces of {every['kept']} are kept." in note
+    page.open("decisions")
+    page.until(lambda: "These are a sample" in page.text("decisions-note"), "the note")
+
+
+def test_requests_are_sorted_grouped_and_filtered(page: Page) -> None:
+    page.open("requests")
+    page.until(lambda: len(page.texts("#request-rows tr")) > 3, "the requests")
+    page.driver.execute_script("document.querySelector('[data-sort=p99_ms]').click()")
+    sorted_by = "#request-columns [aria-sort]"
+    page.until(lambda: page.texts(sorted_by) == ["p99 ms"], "the order")
+    p99 = [float(text.replace(",", "")) for text in page.texts("#request-rows td:nth-of-type(9)")]
+    assert len(p99) > 3
+    assert p99 == sorted(p99, reverse=True)
+    page.driver.find_element(By.CSS_SELECTOR, "#r-by [value=operation]").click()
+    page.until(lambda: page.texts("#request-columns th")[0] == "operation", "rows by operation")
+    page.driver.find_element(By.ID, "r-text").send_keys("sear")
+    page.until(lambda: page.texts("#request-rows td:first-child") == ["Search"], "the filter")
+
+
+def test_the_slowest_kept_request_leads_to_its_trace(page: Page) -> None:
+    page.open("requests")
+    link = page.until(lambda: page.driver.find_elements(By.CSS_SELECTOR, "#request-rows a"), "a link")[0]
+    there = str(link.get_attribute("href"))
+    trace_id = there.removeprefix("http://localhost:16686/trace/")
+    assert page.shown.get(f"/traces/{trace_id}").json()["decision"] == "sampled"
 
 
 def test_decisions_are_filtered_and_a_click_shows_why_and_the_waterfall(page: Page) -> None:
@@ -111,7 +148,7 @@ def test_the_views_are_reached_by_keyboard(page: Page) -> None:
 
     while press(Keys.TAB) != "Skip to the content":
         pass
-    assert [press(Keys.TAB) for _ in range(3)] == ["Now", "Decisions", "Rules"]
+    assert [press(Keys.TAB) for _ in range(4)] == ["Now", "Requests", "Decisions", "Rules"]
     press(Keys.ENTER)
     page.until(lambda: page.driver.find_element(By.ID, "text").is_displayed(), "the rules")
     assert page.driver.find_element(By.CSS_SELECTOR, "nav [aria-current]").text == "Rules"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.page.settings import PageSettings
+    from milvus_otel_processor.requests.record import Observer
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.telemetry.counters import Telemetry
 
@@ -57,6 +58,11 @@ class Witness:
             return answer
 
         return take
+
+    def watch_requests(self, observe_with: Callable[[Observer], None]) -> None:
+        """Have all requests counted by those who see them."""
+        observe_with(self.requests)
+        self.counts_requests = True
 
     def tick(self) -> bool:
         """Note that time goes by; tell whether a point of the series was taken. Called often, without the pipeline's lock."""

@@ -95,6 +95,8 @@ class Service:
             self._witness = Witness(config.page, config.tail_sampling, self.telemetry)
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
+        if self._witness is not None and self._assembled.requests is not None:
+            self._witness.watch_requests(self._assembled.requests.observe_with)
         self._metrics_source = together(
             own_metrics(self._pipeline.snapshot), process_metrics(), *requests_source(config, self._assembled)
         )
