@@ -118,7 +118,13 @@ def recorded_options(command: Callable[..., None], *, required: bool = True) -> 
         recorded = Recorded(**{name: given.pop(name) for name in Recorded._fields})
         command(recorded=recorded, **given)
 
-    files = click.argument("files", nargs=-1, required=required, type=click.Path(path_type=Path), metavar="FILE...")
+    files = click.argument(
+        "files",
+        nargs=-1,
+        required=required,
+        type=click.Path(path_type=Path),
+        metavar="FILE..." if required else "[FILE...]",
+    )
     return files(config_options(policy_option(access_log_option(with_recorded))))
 
 

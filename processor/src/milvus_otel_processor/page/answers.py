@@ -77,7 +77,7 @@ class Answers:
             raise ApiError(
                 404,
                 f"no decision over trace {trace_id.lower()} is remembered: it is too old (decided_traces_mib), it waits still, "
-                "it is one of those that are not remembered (of dropped ones one in sixteen is, of the others all, up to about 200 "
+                "it is one of those that are not remembered (of dropped ones one in sixteen is, of the others all, up to about 50 "
                 "a second), or it never came. What `milvus-otel capture` records, `milvus-otel explain ID FILE` explains",
             )
         try:

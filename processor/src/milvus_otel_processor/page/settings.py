@@ -34,7 +34,7 @@ class PageSettings(Settings):
         default=16,
         ge=0,
         description="How much memory decided traces take that can be looked at, kept or not: of those that a `drop` policy dropped "
-        "one in sixteen, of the others all; where many come about 200 a second of those that are kept, as many of those that no "
+        "one in sixteen, of the others all; where many come about 50 a second of those that are kept, as many of those that no "
         "policy wanted, and 20 dropped ones. The oldest are forgotten. MiB.",
     )
     recent_requests_mib: int = Field(

@@ -10,7 +10,7 @@ from milvus_otel_processor.page.recent import RecentRequests
 from milvus_otel_processor.page.series import Series
 from milvus_otel_processor.requests.windows import Windows
 
-_PER_SECOND = 200.0
+_PER_SECOND = 50.0
 """About how many traces are remembered of those that are kept, and of those that no policy wants."""
 _ONE_DROPPED_IN, _DROPPED_PER_SECOND = 16, 20.0
 """Of traces that a `drop` policy dropped, which are most of all and alike."""
