@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
@@ -16,7 +18,7 @@ import pytest
 from milvus_otel_processor.demo.milvus import EmbeddedMilvus, MilvusSettings
 from milvus_otel_processor.enrichment.catalogue import milvus as catalogue
 from milvus_otel_processor.enrichment.catalogue.milvus import Connection, Reader, Refusal
-from pymilvus import DataType, MilvusClient
+from pymilvus import DataType, MilvusClient, MilvusException
 
 from tests.enrichment.stack import service
 from tests.peers.otlp_sink import METHOD, otlp_sink
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
 
+OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 ROOT = "root:Milvus"
 SLOW = 1.5
 """Seconds by which each answer of a slow Milvus is late; a span that waited for one would be as late."""
@@ -107,6 +110,38 @@ def test_an_alias_is_described_as_its_collection_and_what_is_not_there_as_none(m
     with reading(milvus.uri) as reader:
         assert described(reader, "default", "current").name == "things"
         assert reader.describe("default", "nothing") is None
+
+
+def test_a_user_with_the_role_of_the_documents_sees_what_root_sees_and_may_change_nothing(
+    milvus: EmbeddedMilvus,
+) -> None:
+    (snippet,) = re.findall(r"^```python\n(.*?create_role.*?)^```", OPERATIONS, re.MULTILINE | re.DOTALL)
+    program = snippet.replace("http://localhost:19530", milvus.uri).replace("a password", "a passw0rd")
+    # The snippet's calls are those of Milvus 2.5 and newer. An older one has the same privileges behind another call.
+    exec(program.replace("client.grant_privilege_v2(", "granted(client, "), {"granted": _granted_before_2_5})
+    with reading(milvus.uri) as root, reading(milvus.uri, "milvus_otel:a passw0rd") as reader:
+        wait_until(lambda: reader.describe("default", "things"), "the role to be in force", 60)
+        assert reader.namespaces() == ["default"]  # 2.3 has a privilege for that: ListDatabases
+        assert reader.collections("default") == root.collections("default")
+        seen, whole = (described(one, "default", "things").attributes() for one in (reader, root))
+        assert seen == {**whole, "milvus.collection.load_state": None}  # 2.3 wants Load for it
+    client = MilvusClient(milvus.uri, user="milvus_otel", password="a passw0rd")
+    changes: list[Callable[[], object]] = [
+        lambda: client.insert("things", {"id": 1, "embedding": [0.0] * 8}),
+        lambda: client.drop_collection("things"),
+        lambda: client.query("things", "id > 0"),
+        lambda: client.create_collection("mine", dimension=4),
+    ]
+    for change in changes:
+        with pytest.raises((MilvusException, grpc.RpcError), match=r"(?i)permission"):
+            change()
+    client.close()
+
+
+def _granted_before_2_5(client: MilvusClient, role: str, privilege: str, *, collection_name: str, db_name: str) -> None:
+    # DescribeCollection belongs to no collection there.
+    kind = "Global" if privilege == "DescribeCollection" else "Collection"
+    client.grant_privilege(role, kind, privilege, collection_name, db_name=db_name)
 
 
 @pytest.mark.parametrize("authorization", ["", "root:wrong", "nobody:Milvus"])
