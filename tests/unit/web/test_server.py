@@ -5,11 +5,12 @@ import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from threading import active_count
+from threading import Event, Thread, active_count
 from time import monotonic
 
 import pytest
 from milvus_otel_processor.telemetry.counters import Snapshot
+from milvus_otel_processor.telemetry.family import Family
 from milvus_otel_processor.telemetry.own import own_metrics
 from milvus_otel_processor.web import connection
 from milvus_otel_processor.web.health import health_routes
@@ -192,3 +193,22 @@ def test_connections_and_requests_leave_no_cycles_behind() -> None:
         finally:
             gc.enable()
     assert found < 120, f"{found} objects that nothing but the collector frees, of 120 connections"
+
+
+def test_health_answers_while_a_long_page_of_metrics_is_made() -> None:
+    began, may_end = Event(), Event()
+
+    def slow(_: bool) -> list[Family]:
+        began.set()
+        may_end.wait(60)
+        return []
+
+    with served([*health_routes(lambda: None), *metrics_routes(slow)]) as url:
+        asking = Thread(target=ask, args=[f"{url}/metrics"])
+        asking.start()
+        try:
+            assert began.wait(60)
+            assert ask(f"{url}/health/alive").status == 200
+        finally:
+            may_end.set()
+            asking.join(60)
