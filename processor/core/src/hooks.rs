@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyFrozenSet};
 
+use crate::spent::Steps;
 use crate::texts::Texts;
 use crate::wanted::Marks;
 
@@ -30,6 +31,7 @@ pub struct Hooks {
     pub events: Py<PyAny>,
     pub texts: Texts,
     pub marks: Mutex<Option<Arc<Marks>>>,
+    pub steps: Mutex<Option<Arc<Steps>>>,
     sets: Mutex<HashMap<Vec<u64>, Py<PyFrozenSet>, RandomState>>,
 }
 
@@ -43,6 +45,7 @@ impl Hooks {
             events: hooks.getattr("events")?.unbind(),
             texts: Texts::default(),
             marks: Mutex::default(),
+            steps: Mutex::default(),
             sets: Mutex::default(),
         })
     }

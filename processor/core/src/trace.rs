@@ -282,6 +282,23 @@ impl Trace {
         })
     }
 
+    /// Where the time between `begin` and `end` went, by stage; None where it takes a closer look.
+    #[pyo3(signature = (steps, places, begin, end))]
+    fn time_spent(
+        &self,
+        steps: &Bound<'_, PyAny>,
+        places: Option<Vec<usize>>,
+        begin: u64,
+        end: u64,
+    ) -> PyResult<Option<Vec<u64>>> {
+        let py = steps.py();
+        if let Some(place) = places.iter().flatten().find(|place| **place >= self.taken.len()) {
+            self.place(*place)?;
+        }
+        let steps = self.hooks.steps(steps)?;
+        contained(|| Ok(steps.spent(py, &self.taken, places, (begin, end))?.map(|spent| spent.to_vec())))
+    }
+
     fn append(&mut self, places: &Bound<'_, PyAny>, encoded: &[u8]) -> PyResult<()> {
         let places = self.places(places)?;
         self.changed();

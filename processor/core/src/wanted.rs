@@ -21,17 +21,17 @@ use crate::hooks::{Hooks, Made};
 const GROUPS_REMEMBERED: usize = 4096;
 
 /// A question about a group, asked once of each of those that came last.
-struct OfGroup {
+pub struct OfGroup {
     ask: Py<PyAny>,
     answers: Mutex<HashMap<u64, bool, RandomState>>,
 }
 
 impl OfGroup {
-    fn new(ask: Bound<'_, PyAny>) -> Self {
+    pub fn new(ask: Bound<'_, PyAny>) -> Self {
         OfGroup { ask: ask.unbind(), answers: Mutex::default() }
     }
 
-    fn answer(&self, py: Python<'_>, group: &Arc<Group<Made>>) -> PyResult<bool> {
+    pub fn answer(&self, py: Python<'_>, group: &Arc<Group<Made>>) -> PyResult<bool> {
         let known = |answers: &HashMap<u64, bool, RandomState>| answers.get(&group.number).copied();
         if let Some(known) = known(&self.answers.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)) {
             return Ok(known);

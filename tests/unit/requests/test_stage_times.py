@@ -9,8 +9,12 @@ import pytest
 from milvus_otel_processor.requests.record import STAGES
 from milvus_otel_processor.requests.steps import step_of
 from milvus_otel_processor.requests.times import MOST_SPANS, stage_times
+from milvus_otel_processor.spans.contract import StoreSettings
+from milvus_otel_processor.spans.groups import join_traces
+from milvus_otel_processor.spans.stores import make_store
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.support import stores
 from tests.support.enrichment import MILLISECOND, START, served, span, trace_of
 
 COORDINATOR = "milvus.proto.rootcoord.RootCoord/AllocTimestamp"
@@ -25,7 +29,9 @@ def at(number: int, name: str, begin: float, end: float, **more: Any) -> Span:
 
 def told(*spans: Span, end: float = 100) -> dict[str, float]:
     """Milliseconds by stage, of a request of so many milliseconds with these spans."""
-    trace = trace_of(served(1, "Search", cost=round(end * MILLISECOND)), *spans)
+    store = make_store(stores.kind(), StoreSettings(wait=0.0), lambda *_: None)
+    store.ingest(join_traces([trace_of(served(1, "Search", cost=round(end * MILLISECOND)), *spans)]), 0.0)
+    (trace,) = store.take_oldest(1)
     times = stage_times(trace, range(len(trace)), START, START + round(end * MILLISECOND))
     return {stage: round(1000 * time, 6) for stage, time in zip(STAGES, times, strict=True) if time}
 
@@ -116,3 +122,21 @@ def test_stages_add_up_in_any_order_of_the_spans() -> None:
         assert all(time > 0 for time in first.values())
         random.shuffle(spans)
         assert told(*spans) == first
+
+
+def test_times_of_some_spans_are_told_of_those_alone() -> None:
+    store = make_store(stores.kind(), StoreSettings(wait=0.0), lambda *_: None)
+    spans = [at(2, "SendMsg", 0, 10), at(3, "SendMsg", 20, 30), at(4, "Delegator-waitTSafe", 40, 50)]
+    store.ingest(join_traces([trace_of(*spans)]), 0.0)
+    (trace,) = store.take_oldest(1)
+    times = stage_times(trace, [0, 2], START, START + 100 * MILLISECOND, outside=7 * MILLISECOND)
+    found = {stage: round(1000 * time, 6) for stage, time in zip(STAGES, times, strict=True) if time}
+    assert found == {"client": 7, "write": 10, "wait": 10, "unexplained": 80}
+
+
+def test_the_core_tells_by_its_service() -> None:
+    store = make_store(stores.kind(), StoreSettings(wait=0.0), lambda *_: None)
+    store.ingest(join_traces([trace_of(at(2, "anything", 10, 30), service="segcore")]), 0.0)
+    (trace,) = store.take_oldest(1)
+    times = dict(zip(STAGES, stage_times(trace, [0], START, START + 100 * MILLISECOND), strict=True))
+    assert times["core"] == pytest.approx(0.02)

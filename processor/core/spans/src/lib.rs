@@ -15,6 +15,7 @@ pub mod head;
 pub mod join;
 pub mod names;
 pub mod passes;
+pub mod spent;
 pub mod store;
 pub mod times;
 pub mod trace;

@@ -15,6 +15,7 @@ from milvus_otel_processor.requests.steps import (
     is_core,
     step_of,
 )
+from milvus_otel_processor.spans.wanted import TimeSteps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +32,23 @@ _CLIENT, _UNEXPLAINED = STAGES.index(CLIENT), STAGES.index(UNEXPLAINED)
 _QUEUE, _REDUCE, _CORE = _PLACES[QUEUE], _PLACES[REDUCE], _PLACES[CORE]
 _NONE = (0.0,) * len(STAGES)
 
+_KINDS = {PROXY: len(PRECEDENCE), TASK: len(PRECEDENCE) + 1, RETRIEVE: len(PRECEDENCE) + 2}
+"""As `TimeSteps` has them."""
+
+
+def _step_number(name: bytes) -> int | None:
+    step = step_of(name)
+    return None if step is None else _KINDS.get(step, _PLACES.get(step))
+
+
+_STEPS = TimeSteps(
+    _step_number,
+    [*((event, _PLACES[stage]) for event, stage in STEPS.items()), (LAST_STEP, _PLACES[REDUCE])],
+    _PLACES[QUEUE],
+    _PLACES[CORE],
+    is_core,
+)
+
 Interval = tuple[int, int, int]
 """From when to when, in nanoseconds, and the place in PRECEDENCE of the stage."""
 
@@ -43,7 +61,9 @@ def stage_times(trace: Trace, places: Sequence[int], begin: int, end: int, outsi
     """
     if len(places) > MOST_SPANS:
         return _NONE
-    spent = _spent(_intervals(trace, places), begin, end)
+    spent = trace.time_spent(_STEPS, places if len(places) < len(trace) else None, begin, end)
+    if spent is None:
+        spent = _spent(_intervals(trace, places), begin, end)
     times = list(_NONE)
     for place, nanoseconds in zip(_OUT, spent, strict=True):
         times[place] = nanoseconds / _NANOSECONDS

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue, Event
-    from milvus_otel_processor.spans.wanted import CallMarks, PlainCall, Wanted
+    from milvus_otel_processor.spans.wanted import CallMarks, PlainCall, TimeSteps, Wanted
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 9
+CONTRACT: Final = 10
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -210,6 +210,13 @@ class Trace(Protocol):
 
         One call is plain where all spans of the service are below it, and all others beside it. A store that returns None is right
         as well, and slower.
+        """
+
+    def time_spent(self, steps: TimeSteps, places: Sequence[int] | None, begin: int, end: int) -> Sequence[int] | None:
+        """Return the nanoseconds from `begin` to `end` by stage, from the spans at these places, or all where that is None.
+
+        Each moment counts once, see `TimeSteps`. None where it takes a closer look; a store that returns None is right as well,
+        and slower.
         """
 
     def append(self, places: Sequence[int], encoded: bytes) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue, Event, Head
-    from milvus_otel_processor.spans.wanted import CallMarks
+    from milvus_otel_processor.spans.wanted import CallMarks, TimeSteps
 
 _VALUE_TAG = 0x12  # field 2 of KeyValue, length-delimited
 _LONG = 0x80  # lengths from here on take more than one byte
@@ -165,6 +165,15 @@ class ReferenceTrace:
         return self._values[key]
 
     def plain_calls(self, marks: CallMarks) -> None:  # noqa: ARG002
+        return None
+
+    def time_spent(
+        self,
+        steps: TimeSteps,  # noqa: ARG002
+        places: Sequence[int] | None,  # noqa: ARG002
+        begin: int,  # noqa: ARG002
+        end: int,  # noqa: ARG002
+    ) -> None:
         return None
 
     def append(self, places: Sequence[int], encoded: bytes) -> None:

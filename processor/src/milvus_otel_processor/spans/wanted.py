@@ -58,6 +58,25 @@ class WantedFailures(NamedTuple):
     service."""
 
 
+class TimeSteps(NamedTuple):
+    """How spans tell where the time of a request went: stages are numbers from 0, and of several at one moment the least counts.
+
+    Made once, not each time.
+    """
+
+    step_of: Callable[[bytes], int | None]
+    """What a span's name tells: a stage; behind the last stage 0 more for the span that takes the request up, 1 for the task before
+    whose start it is in the queue, 2 for a task whose steps are events; None for nothing. Asked once of each name."""
+    events: Sequence[tuple[bytes, int]]
+    """The events with which the steps of such a task begin, and their stages."""
+    queue: int
+    """The stage of the queue."""
+    core: int
+    """The stage of the C++ core."""
+    is_core: Callable[[Group], bool]
+    """Whether spans of this group are of that. Asked once of each group."""
+
+
 class Wanted(NamedTuple):
     """What a trace has to have for anyone to look at it at its decision: it is wanted where it has one of these.
 
