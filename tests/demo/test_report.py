@@ -184,7 +184,7 @@ def counted() -> Window:
 def test_it_ends_with_all_requests_by_collection_and_says_that_what_is_kept_is_a_sample() -> None:
     text = shown(replace(OUTCOME, requests=counted()), width=140)
     end = text[text.index("All requests") :]
-    assert "also those whose traces are not kept: 401, of which 1 failed and the traces of 24 are kept." in end
+    assert "also those whose traces are not kept: 401, of which 1 failed and 24 are in kept traces." in end
     assert [line.split()[:3] for line in end.splitlines()[2:4]] == [["products", "400", "0"], ["reviews", "1", "1"]]
     assert "products: Most of the time was the write" in end
     assert "Kept traces are a sample" in end

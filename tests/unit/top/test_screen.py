@@ -41,7 +41,7 @@ def shown(found: dict[str, Any], view: View | None = None, width: int = 160, **m
 def test_it_says_how_many_there_are_that_all_count_and_how_exact_it_is() -> None:
     first = shown(answer()).split("\n")[0]
     assert first.startswith("121 requests in the last 1.0 min (2.02/s), 3 failed; p99 188. ")
-    assert "All of them count; the traces of 5.0% are kept. Durations in ms, quantiles ±1%." in first
+    assert "All of them count; 5.0% are in kept traces. Durations in ms, quantiles ±1%." in first
 
 
 def test_a_row_shows_where_the_time_went_and_below_what_that_means() -> None:

@@ -119,7 +119,7 @@ def _show_requests(requests: dict[str, Any], console: Console) -> None:
         Text.assemble(
             ("All requests", "bold"),
             f", also those whose traces are not kept: {every['requests']:,}, of which {every['errors']:,} failed "
-            f"and the traces of {every['kept']:,} are kept.",
+            f"and {every['kept']:,} are in kept traces.",
         ),
         highlight=False,
     )

@@ -54,7 +54,7 @@ def headline(answer: Mapping[str, Any], view: View) -> Text:
         (f"{every['requests']:,} requests", "bold"),
         f" in the last {answer['seconds'] / 60:.1f} min ({number(every['per_second'])}/s), ",
         (f"{every['errors']:,} failed", "red" if every["errors"] else ""),
-        f"; p99 {number(every['p99_ms'])}. All of them count; the traces of {kept} are kept. ",
+        f"; p99 {number(every['p99_ms'])}. All of them count; {kept} are in kept traces. ",
         (f"Durations in ms, quantiles ±{answer['relative_error']:.0%}.", "dim"),
     )
     about = [f"{key} {value}" for key, value in view.where] + ([f"“{view.text}”"] if view.text else [])

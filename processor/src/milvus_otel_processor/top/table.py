@@ -29,7 +29,7 @@ COLUMNS: Final = {
 """The columns with numbers, and their titles; durations are milliseconds, `share` is of the time of all requests."""
 
 _GAP = 2
-_LONGEST_NAME, _SHORTEST_NAME = 40, 8
+_LONGEST_NAME, _SHORTEST_NAME = 40, 12
 _LONGEST_STAGES, _SHORTEST_STAGES = 60, 22
 _LEFT_OUT = ("p95_ms", "kept", "per_second")
 """Columns without which a narrow table does, the first of them first."""

@@ -15,7 +15,7 @@ export function told(found) {
   const all = found.all;
   const minutes = short(found.seconds / 60);
   return `${short(all.requests)} requests in the last ${minutes} min, ${short(all.per_second)} a second; ${short(all.errors)} failed. ` +
-    `All of them count here; the traces of ${short(all.kept)} are kept. Quantiles are within ${short(100 * found.relative_error)} %. ` +
+    `All of them count here; ${short(all.kept)} are in kept traces. Quantiles are within ${short(100 * found.relative_error)} %. ` +
     "A request counts when its trace is decided.";
 }
 
