@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use milvus_otel_spans::Finder;
-use milvus_otel_spans::calls::{Calls, calls};
+use milvus_otel_spans::calls::{Call, calls};
 use milvus_otel_spans::head::Head as Read;
 use milvus_otel_spans::join;
 use milvus_otel_spans::trace::Trace as Taken;
@@ -19,7 +19,7 @@ use crate::hooks::{Hooks, Made};
 /// The tag of an event of a span: one that does not hold it has none.
 const EVENT_TAG: u8 = 0x5a;
 
-type PlainCall<'py> = (Option<usize>, usize, Bound<'py, PyBytes>, Vec<usize>);
+type PlainCall<'py> = (Bound<'py, PyBytes>, Option<usize>, Option<usize>, Vec<usize>, bool, Option<usize>);
 
 /// All spans of one trace id that have arrived.
 #[pyclass(module = "milvus_otel_core")]
@@ -264,7 +264,7 @@ impl Trace {
         })
     }
 
-    /// The calls of a service, as pairs of places, a name and places beside them; None where they are not plain.
+    /// The calls of a service, each as a name, places, and the place of the call above it; None where they are not plain.
     fn plain_calls<'py>(&self, marks: &Bound<'py, PyAny>) -> PyResult<Option<Vec<PlainCall<'py>>>> {
         let py = marks.py();
         let marks = self.hooks.marks(marks)?;
@@ -274,11 +274,10 @@ impl Trace {
                 let span = self.taken.span(place);
                 Ok(PyBytes::new(py, Read::read(span).ok_or_else(|| malformed("a span"))?.name.of(span)))
             };
-            Ok(match calls(&self.taken, &marks.marks, &own) {
-                Calls::Unclear => None,
-                Calls::None => Some(Vec::new()),
-                Calls::One(call) => Some(vec![(call.client, call.server, name(call.server)?, call.beside)]),
-            })
+            let Some(calls) = calls(&self.taken, &marks.marks, &own) else { return Ok(None) };
+            let told =
+                |call: Call| Ok((name(call.named())?, call.client, call.server, call.spans, call.is_alone, call.above));
+            calls.into_iter().map(told).collect::<PyResult<_>>().map(Some)
         })
     }
 

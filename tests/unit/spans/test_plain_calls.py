@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from milvus_otel_processor.spans.contract import StoreSettings
 from milvus_otel_processor.spans.groups import join_traces
 from milvus_otel_processor.spans.stores import make_store
 
-from tests.support.enrichment import CLIENT, INTERNAL, served, span, trace_of
+from tests.support.enrichment import CLIENT, INTERNAL, SERVER, served, span, trace_of
 from tests.support.recordings import VERSIONS, recordings
 from tests.unit.enrichment.test_requests import FORMS
 
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from milvus_otel_processor.spans.contract import Trace
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 pytestmark = pytest.mark.usefixtures("native_store_there")
 
 
 def said(found: list[Request]) -> list[tuple[object, ...]]:
-    return [(one.method, one.client, one.server, list(one.spans), one.only_milvus) for one in found]
+    place = {id(one): number for number, one in enumerate(found)}
+    return [
+        (one.method, one.client, one.server, list(one.spans), one.only_milvus, one.parent and place[id(one.parent)])
+        for one in found
+    ]
 
 
 def native_traces(requests: Iterable[bytes]) -> Sequence[Trace]:
@@ -66,6 +72,36 @@ def test_in_traces_of_few_spans_of_every_kind(form: str) -> None:
         assert said(find_requests(trace)) == said(look_for_requests(trace)), chosen
         assert len(find_requests(trace)) == len(find_requests(reference)), chosen
     assert plain > 3
+
+
+def test_in_trees_and_circles_of_calls() -> None:
+    random = Random(7)
+    several = 0
+    for _ in range(3000):
+        count = random.randrange(1, 12)
+        spans = []
+        for number in range(1, count + 1):
+            # It may not be there, or be itself.
+            parent = random.choice((0, random.randrange(count + 2), max(0, number - 1)))
+            method = random.choice(("Search", "Query"))
+            made: list[Span] = [
+                served(number, method, parent=parent),
+                span(number, f"/milvus.proto.milvus.MilvusService/{method}", kind=CLIENT, parent=parent),
+                span(number, "Proxy-Search", parent=parent),
+                span(number, "milvus.proto.query.QueryNode/Search", kind=SERVER, parent=parent),
+                span(number, "app", parent=parent),
+            ]
+            spans.append(random.choice(made))
+        if random.random() < 0.1:
+            spans.append(spans[0])
+        reference = trace_of(*spans)
+        (trace,) = native_traces([join_traces([reference])])
+        calls = trace.plain_calls(CALLS)
+        several += calls is not None and len(calls) > 1
+        assert said(find_requests(trace)) == said(look_for_requests(trace))
+        # What is around spans puts them in another order in the request than in the reference, so their places differ.
+        assert len(find_requests(trace)) == len(find_requests(reference))
+    assert several > 1000
 
 
 def test_a_trace_to_which_something_was_appended_is_not_plain() -> None:

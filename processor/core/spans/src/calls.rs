@@ -1,9 +1,12 @@
-//! The one call of a service that a trace is about, where that is plain to see: most traces of a server are about one.
+//! The calls of a service that a trace is about, where they are plain to see: most traces of a server are about one.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use memchr::memmem::{Finder, find};
 
 use crate::any_of::AnyOf;
-use crate::head::Head;
+use crate::head::{Head, is_no_parent};
 use crate::trace::Trace;
 
 const INTERNAL: i32 = 1;
@@ -21,21 +24,24 @@ pub struct Marks {
     pub roots: Finder<'static>,
 }
 
-/// A call: the places of the caller's span, if it is there, and of the service's own.
-#[derive(Debug, PartialEq, Eq)]
+/// A call: the places of the caller's span and of the service's own, as far as they are there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Call {
     pub client: Option<usize>,
-    pub server: usize,
-    /// The places of spans of others, which are not below the call. All that are not named here are.
-    pub beside: Vec<usize>,
+    pub server: Option<usize>,
+    /// The places of the spans whose nearest call it is, its own included.
+    pub spans: Vec<usize>,
+    /// Whether all of them but its own are known to be the service's.
+    pub is_alone: bool,
+    /// The place among the calls of the one that it was made for.
+    pub above: Option<usize>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub enum Calls {
-    None,
-    One(Call),
-    /// It takes a closer look to tell.
-    Unclear,
+impl Call {
+    /// The place of a span that is named by its method.
+    pub fn named(&self) -> usize {
+        self.client.or(self.server).unwrap_or_default()
+    }
 }
 
 /// Return the method in a name such as `package.Service/Method`, where something that ends in a slash or a dot may be in front.
@@ -54,6 +60,12 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn call(&self) -> Call {
+        let is_server = self.head.kind == SERVER;
+        let (client, server) = ((!is_server).then_some(self.place), is_server.then_some(self.place));
+        Call { client, server, ..Call::default() }
+    }
+
     fn is_called_by(&self, caller: &Found<'_>) -> bool {
         self.method == caller.method
             && self.head.kind == SERVER
@@ -62,12 +74,22 @@ impl Found<'_> {
     }
 }
 
-/// Look for the call of a trace to which nothing was appended; `own` tells of each of its groups whether it is the service's.
-pub fn calls<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Calls {
-    look(trace, marks, own).unwrap_or(Calls::Unclear)
+/// Return the calls of a trace to which nothing was appended, in the order of their first spans; None where it takes a closer look
+/// to tell. `own` tells of each of its groups whether it is the service's.
+pub fn calls<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Vec<Call>> {
+    let found = found(trace, marks)?;
+    match single(&found) {
+        _ if found.is_empty() => Some(Vec::new()),
+        Some((client, server)) => match alone(trace, own, client, server)? {
+            Some(call) => Some(vec![call]),
+            None => connected(trace, &found),
+        },
+        None => connected(trace, &found),
+    }
 }
 
-fn look<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Calls> {
+/// Return the spans of calls; None where others may be such.
+fn found<'a, G>(trace: &'a Trace<G>, marks: &Marks) -> Option<Vec<Found<'a>>> {
     let is_other_root = |place: usize| {
         let span = trace.span(place);
         let head = Head::read(span);
@@ -85,30 +107,112 @@ fn look<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Calls> {
         }
         let name = head.name.of(span);
         match method(name, marks.service.needle()) {
-            Some(method) => found.push(Found { place, head, span, method }),
+            Some(method) => {
+                str::from_utf8(method).ok()?; // else what is not the same may read the same
+                found.push(Found { place, head, span, method });
+            }
             // Its attributes may say which method it is.
             None if head.kind >= SERVER && find(name, &marks.parts).is_none() => return None,
             None => {}
         }
     }
-    let (client, server) = match &found[..] {
-        [] => return Some(Calls::None),
-        [one] if one.head.kind == SERVER => (None, one.place),
-        [one, other] if other.is_called_by(one) => (Some(one.place), other.place),
-        [other, one] if other.is_called_by(one) => (Some(one.place), other.place),
-        _ => return None,
-    };
-    let mut beside = Vec::new();
-    for place in (0..trace.len()).filter(|place| !own[trace.group_place(*place)]) {
+    Some(found)
+}
+
+/// Return the spans of the caller, if it is there, and of the service, where all that was found is one call.
+fn single(found: &[Found<'_>]) -> Option<(Option<usize>, usize)> {
+    match found {
+        [one] if one.head.kind == SERVER => Some((None, one.place)),
+        [one, other] if other.is_called_by(one) => Some((Some(one.place), other.place)),
+        [other, one] if other.is_called_by(one) => Some((Some(one.place), other.place)),
+        _ => None,
+    }
+}
+
+/// Return the one call of a trace, of which all spans of the service are; None within where others have spans below it, too.
+fn alone<G>(trace: &Trace<G>, own: &[bool], client: Option<usize>, server: usize) -> Option<Option<Call>> {
+    let mut spans = Vec::with_capacity(trace.len());
+    for place in 0..trace.len() {
+        let is_own = own[trace.group_place(place)];
         let span = trace.span(place);
-        if Some(place) != client && !Head::read(span)?.is_root(span) {
-            return None;
+        if !is_own && Some(place) != client && !Head::read(span)?.is_root(span) {
+            return Some(None);
         }
-        if place != client.unwrap_or(server) {
-            beside.push(place);
+        if is_own || place == client.unwrap_or(server) {
+            spans.push(place);
         }
     }
-    Some(Calls::One(Call { client, server, beside }))
+    Some(Some(Call { client, server: Some(server), spans, is_alone: true, above: None }))
+}
+
+/// Give each span to its nearest call, join the two spans of one call, and find what each call was made for.
+fn connected<G>(trace: &Trace<G>, found: &[Found<'_>]) -> Option<Vec<Call>> {
+    let mut parents = Vec::with_capacity(trace.len());
+    let mut place_of: HashMap<&[u8], usize, RandomState> = HashMap::default();
+    for place in 0..trace.len() {
+        let span = trace.span(place);
+        let head = Head::read(span)?;
+        parents.push(head.parent_span_id.of(span));
+        let id = head.span_id.of(span);
+        if !is_no_parent(id) {
+            place_of.insert(id, place); // else a span that lacks its id would be the parent of every root
+        }
+    }
+    let above: Vec<Option<usize>> = parents.iter().map(|parent| place_of.get(parent).copied()).collect();
+    let owners = owners(&above, found);
+    let mut calls: Vec<Call> = found.iter().map(Found::call).collect();
+    let mut joined: Vec<Option<usize>> = vec![None; found.len()];
+    for (number, one) in found.iter().enumerate() {
+        let Some(parent) = above[one.place].and_then(|above| owners[above]).filter(|parent| *parent != number) else {
+            continue;
+        };
+        let is_its_own = calls[parent].client.is_some() && calls[parent].server.is_none();
+        if one.head.kind == SERVER && is_its_own && found[parent].method == one.method {
+            calls[parent].server = Some(one.place);
+            joined[number] = Some(parent);
+        } else {
+            calls[number].above = Some(parent);
+        }
+    }
+    let whole = |number: usize| joined[number].unwrap_or(number);
+    for (place, owner) in owners.iter().enumerate() {
+        if let Some(owner) = owner {
+            calls[whole(*owner)].spans.push(place);
+        }
+    }
+    let mut numbers = Vec::with_capacity(joined.len()); // of those that are left
+    let mut left = 0;
+    for joined in &joined {
+        numbers.push(left);
+        left += usize::from(joined.is_none());
+    }
+    for (number, call) in calls.iter_mut().enumerate() {
+        let above = call.above.map(whole).filter(|above| *above != number); // in a circle it may be itself
+        call.above = above.map(|above| numbers[above]);
+    }
+    let calls = calls.into_iter().zip(&joined).filter(|(_, joined)| joined.is_none());
+    Some(calls.map(|(call, _)| call).collect())
+}
+
+/// Return for each span the nearest call at or above it; None where the way up ends, or runs in a circle, without one.
+fn owners(above: &[Option<usize>], found: &[Found<'_>]) -> Vec<Option<usize>> {
+    let mut owners = vec![None; above.len()];
+    let mut is_known = vec![false; above.len()];
+    for (number, one) in found.iter().enumerate() {
+        (owners[one.place], is_known[one.place]) = (Some(number), true);
+    }
+    let mut path = Vec::new();
+    for place in 0..above.len() {
+        let mut at = Some(place);
+        while let Some(here) = at.filter(|here| !is_known[*here]) {
+            is_known[here] = true; // as having none, until the way up has an answer: a circle ends here
+            path.push(here);
+            at = above[here];
+        }
+        let owner = at.and_then(|at| owners[at]);
+        path.drain(..).for_each(|place| owners[place] = owner);
+    }
+    owners
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use memchr::memmem::Finder;
 
 use crate::any_of::AnyOf;
-use crate::calls::{Calls, Marks, calls};
+use crate::calls::{Marks, calls};
 use crate::trace::Trace;
 
 /// A trace is wanted where it has one of these. What Python has to be asked about is not among them.
@@ -72,13 +72,9 @@ impl Wanted {
             return None;
         }
         let Some(wanted) = &self.calls else { return Some(0) };
-        match calls(trace, &wanted.marks, own) {
-            Calls::None => Some(0),
-            Calls::Unclear => None,
-            Calls::One(_) => {
-                let is_plain = !wanted.texts.is_in(trace.framed());
-                (is_plain && all_among(trace, &wanted.key, &wanted.values)).then_some(1)
-            }
-        }
+        let calls = calls(trace, &wanted.marks, own)?;
+        let is_plain = calls.is_empty() || !wanted.texts.is_in(trace.framed());
+        let is_unwanted = is_plain && (calls.is_empty() || all_among(trace, &wanted.key, &wanted.values));
+        is_unwanted.then(|| calls.iter().filter(|call| call.above.is_none()).count())
     }
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Head, Trace
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.schema import AnyValue
+    from milvus_otel_processor.spans.wanted import PlainCall
 
 SERVICE = b"milvus.proto.milvus.MilvusService"
 """The gRPC service that Milvus offers to its clients; what its parts ask each other goes to other services."""
@@ -70,7 +71,7 @@ def find_requests(trace: Trace) -> list[Request]:
     Raises DecodeError where a span that it has to look into is malformed.
     """
     plain = trace.plain_calls(CALLS)
-    return [_plain(trace, *call) for call in plain] if plain is not None else look_for_requests(trace)
+    return _plain(plain) if plain is not None else look_for_requests(trace)
 
 
 def look_for_requests(trace: Trace) -> list[Request]:
@@ -102,13 +103,17 @@ def look_for_requests(trace: Trace) -> list[Request]:
     return [request]
 
 
-def _plain(trace: Trace, client: int | None, server: int, name: bytes, beside: Sequence[int]) -> Request:
-    request = Request(method_of_name(name), client=client, server=server)
-    request.spans = list(range(len(trace)))
-    for index in reversed(beside):
-        del request.spans[index]
-    request.only_milvus = True
-    return request
+def _plain(calls: Sequence[PlainCall]) -> list[Request]:
+    requests = []
+    for name, client, server, spans, is_alone, _ in calls:
+        request = Request(method_of_name(name), client=client, server=server)
+        request.spans = spans
+        request.only_milvus = is_alone
+        requests.append(request)
+    if len(calls) > 1:
+        for request, call in zip(requests, calls, strict=True):
+            request.parent = requests[call[-1]] if call[-1] is not None else None
+    return requests
 
 
 def _call(trace: Trace, head: Head, index: int) -> Request | None:
@@ -242,18 +247,19 @@ def _connect(trace: Trace, found: dict[int, Request]) -> list[Request]:
         parent = owners.get(above) if above is not None else None
         if parent is None or parent is request:
             continue
-        if request.server is not None and _calls(parent, request):
+        if request.client is None and _calls(parent, request):
             parent.server = request.server
             joined[request] = parent
         else:
             request.parent = parent
-    for index, owner in owners.items():
-        if owner is not None:
+    for index in range(len(heads)):
+        if (owner := owners[index]) is not None:
             joined.get(owner, owner).spans.append(index)
     requests = [request for request in found.values() if request not in joined]
     for request in requests:
         if request.parent is not None:
-            request.parent = joined.get(request.parent, request.parent)
+            above = joined.get(request.parent, request.parent)
+            request.parent = above if above is not request else None
     return requests
 
 

@@ -206,10 +206,9 @@ class Trace(Protocol):
         """
 
     def plain_calls(self, marks: CallMarks) -> Sequence[PlainCall] | None:
-        """Return the calls of a service in this trace; None where that is not plain to see, and takes a closer look.
+        """Return the calls of a service in this trace, in the order of their first spans; None where it takes a closer look.
 
-        One call is plain where all spans of the service are below it, and all others beside it. A store that returns None is right
-        as well, and slower.
+        A store that returns None is right as well, and slower.
         """
 
     def time_spent(self, steps: TimeSteps, places: Sequence[int] | None, begin: int, end: int) -> Sequence[int] | None:

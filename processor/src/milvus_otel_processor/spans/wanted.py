@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from milvus_otel_processor.spans.groups import Group
 
-PlainCall = tuple["int | None", int, bytes, "Sequence[int]"]
-"""A call: the places of the caller's span, if it is there, and of the service's own, the name of that, and the places of the spans
-that are beside the call. All others are below it."""
+PlainCall = tuple[bytes, "int | None", "int | None", list[int], bool, "int | None"]
+"""A call: the name of its span; the places of the caller's span and of the service's own, as far as they are there; the places of
+the spans whose nearest call it is; whether all of these but its own are the service's; the place of the call that is above it."""
 
 
 class CallMarks(NamedTuple):
