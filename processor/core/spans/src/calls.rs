@@ -108,7 +108,7 @@ fn found<'a, G>(trace: &'a Trace<G>, marks: &Marks) -> Option<Vec<Found<'a>>> {
         let name = head.name.of(span);
         match method(name, marks.service.needle()) {
             Some(method) => {
-                str::from_utf8(method).ok()?; // else what is not the same may read the same
+                std::str::from_utf8(method).ok()?; // else what is not the same may read the same
                 found.push(Found { place, head, span, method });
             }
             // Its attributes may say which method it is.
