@@ -258,8 +258,8 @@ def _connect(trace: Trace, found: dict[int, Request]) -> list[Request]:
     requests = [request for request in found.values() if request not in joined]
     for request in requests:
         if request.parent is not None:
-            above = joined.get(request.parent, request.parent)
-            request.parent = above if above is not request else None
+            outer = joined.get(request.parent, request.parent)
+            request.parent = outer if outer is not request else None
     return requests
 
 
