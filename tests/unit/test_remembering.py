@@ -5,11 +5,15 @@ import tracemalloc
 import pytest
 from milvus_otel_processor.enrichment.access_log.line import parse
 from milvus_otel_processor.enrichment.requests import is_milvus, method_of_name
+from milvus_otel_processor.pipeline.own import _encoded as added
 from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling.policies.matching import matcher
 from milvus_otel_processor.sampling.tracestate import parse as parse_trace_state
+from milvus_otel_processor.spans.contract import StoreSettings
 from milvus_otel_processor.spans.groups import Group, GroupRegistry
+from milvus_otel_processor.spans.store import ReferenceStore
 
+from tests.support.spans import encoded, span
 from tests.support.wire import delimited
 
 LONG = 100_000
@@ -55,8 +59,9 @@ LINE += "\t1ms\tFailed\t65535\tmsg={}"
         lambda number: parse_trace_state(b"a=" + text(number).encode()),
         matcher(["a+b"], regex=True, cache_max_size=4096),
         lambda number: is_milvus(Group(delimited(1, b""), text(number).encode())),
+        lambda number: added((("note", text(number)), ("notes", (text(number), "b")))),
     ],
-    ids=["span name", "log line", "trace state", "regular expression", "resource"],
+    ids=["span name", "log line", "trace state", "regular expression", "resource", "what an own processor adds"],
 )
 def test_long_texts_never_become_keys(ask: object) -> None:
     def many() -> None:
@@ -64,6 +69,18 @@ def test_long_texts_never_become_keys(ask: object) -> None:
             ask(text(number).encode() if ask.__name__ == "answer" else number)  # type: ignore[operator,attr-defined] # functions
 
     assert grown_mib(many) < 3
+
+
+def test_resources_that_rules_ask_roots_for_are_not_held_when_they_are_long() -> None:
+    made = StoreSettings(wait=0.0, asks_roots=True, tells_resources=True)
+    store = ReferenceStore(made, lambda name, group=None: None)
+
+    def many() -> None:
+        for number in range(300):
+            store.ingest(encoded(span(number + 1), resource={"service.name": text(number)}), 0.0)
+            store.take_due(1.0, 10)
+
+    assert grown_mib(many) < 8  # what the registry of resources holds
 
 
 def test_resources_count_as_long_as_spans_have_them_and_no_longer() -> None:

@@ -7,12 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.processor import Processor, Trace
+from milvus_otel_processor.remembering import LONGEST
 from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.spans.attributes import Encoded
 
 if TYPE_CHECKING:
     from milvus_otel_processor.processor import Scalar
     from milvus_otel_processor.spans.contract import Trace as StoredTrace
+
+    Added = tuple[tuple[str, Scalar | tuple[Scalar, ...]], ...]
 
 _REMEMBERED = 4096
 
@@ -103,6 +106,17 @@ class OwnStage:
         self.on_trace(trace)
 
 
+def _encoded(added: Added) -> Encoded:
+    short = sum(len(name) + _size(value) for name, value in added) <= LONGEST
+    return _remembered(added) if short else Encoded(added)
+
+
+def _size(value: Scalar | tuple[Scalar, ...]) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_size, value))
+    return len(value) if isinstance(value, str) else 1
+
+
 @lru_cache(maxsize=_REMEMBERED)
-def _encoded(added: tuple[tuple[str, Scalar | tuple[Scalar, ...]], ...]) -> Encoded:
+def _remembered(added: Added) -> Encoded:
     return Encoded(added)

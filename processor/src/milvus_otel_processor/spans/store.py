@@ -27,7 +27,7 @@ Entry = list[Any]
 the least."""
 
 _ROOT_NAMES_REMEMBERED = 4096
-_LONGEST_NAME_REMEMBERED = 1024  # bytes
+_LONGEST_REMEMBERED = 1024  # bytes
 _Span = tuple["Group", bytes, bytes | None]
 """A span of the request under way: its group, its bytes, and its name where it is a root; a plain tuple, as one is made of each."""
 _MOST_SHOWN = 256
@@ -194,8 +194,10 @@ class ReferenceStore:
             return False
 
     def _answer(self, root_name: bytes, group: Group) -> object | None:
-        ask = self._of_root if len(root_name) <= _LONGEST_NAME_REMEMBERED else self._ask_of_root
-        return ask(root_name, group) if self._settings.tells_resources else ask(root_name)
+        by_resource = self._settings.tells_resources
+        size = len(root_name) + (group.size if by_resource else 0)  # what is remembered keeps its group alive
+        ask = self._of_root if size <= _LONGEST_REMEMBERED else self._ask_of_root
+        return ask(root_name, group) if by_resource else ask(root_name)
 
     def _add(self, trace_id: bytes, spans: list[_Span], now: float) -> None:
         has_root = any(root_name is not None for _, _, root_name in spans)
