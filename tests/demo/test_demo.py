@@ -126,6 +126,14 @@ def test_a_demo_joins_enriches_keeps_and_drops_traces(caplog: pytest.LogCaptureF
     assert "One kept trace: search" in file.getvalue()
     assert "SegCoreSearch" in file.getvalue()
 
+    # All requests are counted, and those that failed are the applications' own.
+    assert outcome.requests is not None
+    cells = outcome.requests.cells()
+    assert sum(cell.requests for series, cell in cells.items() if series.error_type) == outcome.failures
+    counted = sum(cell.requests for cell in cells.values())
+    assert counted >= outcome.operations > sum(cell.kept for cell in cells.values())
+    assert f"All requests, also those whose traces are not kept: {counted}, of which" in file.getvalue()
+
     # Only requests of kept traces, and failed ones, which are all kept, are enriched.
     requests = snapshot.enriched_requests
     # On a busy machine the slow search of the traced application may last longer than its trace is gathered: then its client's
