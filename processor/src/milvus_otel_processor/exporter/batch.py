@@ -18,11 +18,19 @@ _LARGE_GROUP = 4096  # bytes; what is smaller hardly counts, and most traces of 
 class Batch:
     """Traces that are sent as one request, if that is not too large.
 
-    `spans` is how many spans they have, `position` and `begun` are where in the queue, and when, the batch began.
+    `spans` is how many spans they have, `size` about how many bytes of a request they make, `position` and `begun` are where in the
+    queue, and when, the batch began.
     """
 
     def __init__(
-        self, traces: Sequence[Trace], spans: int, *, position: int = 0, begun: float = 0.0, place: Place | None = None
+        self,
+        traces: Sequence[Trace],
+        spans: int,
+        *,
+        size: int,
+        position: int = 0,
+        begun: float = 0.0,
+        place: Place | None = None,
     ) -> None:
         self.traces = traces
         self.spans = spans
@@ -30,11 +38,11 @@ class Batch:
         self.begun = begun
         self.place = place
         """Where it is on disk, if it is."""
-        self.size = sum(map(self.size_of, traces)) if place is None else place.size
+        self.size = size
         """About how large a request it makes; bytes."""
         self.held = spans if traces else 0
         """How many of its spans are in memory."""
-        self.memory = sum(map(self.memory_of, traces))
+        self.memory = self.memory_of(size, spans) if traces else 0
         """How much they take there; bytes."""
 
     @property
@@ -48,9 +56,9 @@ class Batch:
         self.held = self.memory = 0
 
     @staticmethod
-    def memory_of(trace: Trace) -> int:
-        """Return how much memory a trace takes while it waits to be sent; bytes."""
-        return Batch.size_of(trace) + len(trace) * _BYTES_PER_SPAN
+    def memory_of(size: int, spans: int) -> int:
+        """Return how much memory so many spans take, of so many bytes, while they wait to be sent; bytes."""
+        return size + spans * _BYTES_PER_SPAN
 
     @staticmethod
     def size_of(trace: Trace) -> int:

@@ -194,7 +194,7 @@ class OtlpExporter:
                 continue
             self._telemetry.queued(spans)
             self._telemetry.recovered_kept(spans)
-            yield Batch((), spans, place=place)
+            yield Batch((), spans, size=place.size, place=place)
 
     def _send_batches(self) -> None:
         while (batch := self._queue.take()) is not None:

@@ -59,7 +59,7 @@ class SpanQueue:
                 self._changed.notify_all()
             self._position += 1
             self._held += len(trace)
-            self.bytes += Batch.memory_of(trace)
+            self.bytes += Batch.memory_of(size, len(trace))
             self._gathering.append(trace)
             self._gathered += len(trace)
             self._gathered_bytes += size
@@ -169,7 +169,9 @@ class SpanQueue:
 
     def _flush(self) -> None:
         begun = self._flush_at - self._settings.batch.flush_timeout
-        batch = Batch(self._gathering, self._gathered, position=self._gathering_from, begun=begun)
+        batch = Batch(
+            self._gathering, self._gathered, size=self._gathered_bytes, position=self._gathering_from, begun=begun
+        )
         self._ready.append(batch)
         self._unfinished[batch] = None
         self._gathering, self._gathered, self._gathered_bytes = [], 0, 0
