@@ -152,6 +152,19 @@ def test_what_is_said_of_memory_is_what_is_taken() -> None:
     assert 0.5 * windows.memory() < taken < 1.5 * windows.memory()
 
 
+def test_the_slice_of_now_counts_as_memory_until_it_is_over() -> None:
+    clock = Clock()
+    windows = Windows(clock)
+    for index in range(2000):
+        windows.observe(record(series(f"c{index}"), 0.001 * (index + 1)))
+    windows.over(1)
+    held = windows.memory()
+    assert 2000 * 300 < held < 2000 * 2000
+    clock.advance(10)
+    windows.tick()
+    assert 0 < windows.memory() < held
+
+
 def test_half_of_the_past_is_forgotten_where_memory_is_short() -> None:
     clock = Clock()
     windows = Windows(clock)

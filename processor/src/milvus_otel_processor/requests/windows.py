@@ -150,6 +150,7 @@ class Windows:
         self._lock = Lock()
         self._waiting: deque[Record] = deque()
         self._open: dict[Series, Cell] = {}
+        self._open_bins = 0
         self._opened = clock()
         self._ages: tuple[deque[Slice], ...] = (deque(), deque(), deque())
         """Slices of ten seconds, of a minute and of five, each oldest first."""
@@ -183,9 +184,8 @@ class Windows:
         return Window(now - slices[-1].since, slices)
 
     def memory(self) -> int:
-        """Return about how many bytes all of it takes."""
-        bins = sum(len(cell.bins) for cell in list(self._open.values()))
-        return self._size + _PER_OPEN_CELL * len(self._open) + _PER_OPEN_BIN * bins
+        """Return about how many bytes all of it takes; asked for with every request that comes in."""
+        return self._size + _PER_OPEN_CELL * len(self._open) + _PER_OPEN_BIN * self._open_bins
 
     def give_way(self) -> None:
         """Forget the older half of the past."""
@@ -203,14 +203,16 @@ class Windows:
             cell = self._open.get(series)
             if cell is None:
                 cell = self._open[series] = Cell()
+            before = len(cell.bins)
             cell.add_records(of_series)
+            self._open_bins += len(cell.bins) - before
 
     def _turn(self, now: float) -> None:
         if now - self._opened < _SLICE_SECONDS:
             return
         self._add_up()
         self._keep(0, Slice.of(self._opened, self._open))
-        self._open, self._opened = {}, now
+        self._open, self._open_bins, self._opened = {}, 0, now
         for age, (most, together) in enumerate(_COARSER):
             if len(self._ages[age]) > most:
                 self._keep(age + 1, _merged([self._drop(age) for _ in range(together)]))
