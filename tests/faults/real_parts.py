@@ -8,6 +8,7 @@ uv run python -m tests.faults.real_parts [--faults 40] [--only kill] [--seconds 
 
 import argparse
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -118,19 +119,15 @@ class Parts:
 
 def _collector_settings(folder: Path, otlp: int, processor: str) -> str:
     """The stack's configuration, with addresses and folders of this machine."""
-    settings = YAML(typ="safe").load(_STACKS_COLLECTOR)
     queue, logs = folder / "queue", folder / "logs"
     queue.mkdir(exist_ok=True)
     logs.mkdir(exist_ok=True)
-    settings["extensions"]["file_storage"]["directory"] = str(queue)
-    settings["extensions"]["file_storage"]["compaction"]["directory"] = str(queue)
+    stacks = _STACKS_COLLECTOR.read_text(encoding="utf-8").replace("/var/lib/otelcol", str(queue))
+    stacks = re.sub(r"/var/log/\w+", str(logs), stacks)
+    settings = YAML(typ="safe").load(re.sub(r"0\.0\.0\.0:\d+", lambda _: f"127.0.0.1:{free_port()}", stacks))
     settings["service"]["extensions"].remove("health_check")  # `collector` adds one of its own
     settings["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"] = f"127.0.0.1:{otlp}"
-    settings["receivers"]["otlp"]["protocols"]["http"]["endpoint"] = f"127.0.0.1:{free_port()}"
-    settings["receivers"]["file_log"]["include"] = [str(logs / "access*.log")]
     settings["exporters"]["otlp_grpc"]["endpoint"] = processor
-    settings["exporters"]["prometheus"]["endpoint"] = f"127.0.0.1:{free_port()}"
-    settings["exporters"]["file"]["path"] = str(logs / "applications.jsonl")
     settings["service"]["telemetry"]["logs"] = {"level": "debug", "sampling": {"enabled": False}}
     text = folder / "stack.yaml"
     with text.open("w", encoding="utf-8") as file:
