@@ -1,8 +1,8 @@
 """Base-2 exponential histograms of durations, bounded in buckets.
 
 As OpenTelemetry's data model has them (https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram), with the
-SDK's default of 160 buckets: where more would be needed, two become one. The SDK's own histogram takes 20 times as long to record
-a value (docs/performance.md), which is too long for each request.
+SDK's default of 160 buckets: where more would be needed, two become one. The SDK's own histogram takes about 20 times as long to
+record a value (docs/observability.md), which is too long for each request.
 """
 
 from __future__ import annotations
