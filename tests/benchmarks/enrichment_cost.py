@@ -102,13 +102,14 @@ def cost(load: list[Round], *, enriched: bool) -> Cost:
     sampling = load_config(None, environ={}).config.tail_sampling
     assert sampling is not None
     telemetry = Telemetry()
-    pipeline, _ = pipeline_of(
+    pipeline, store = pipeline_of(
         sampling.model_copy(update={"decision_wait": 10.0, "num_traces": 1 << 40}),
         lambda _: bench.enrichment if enriched else None,
         exporter=Nowhere(),
         telemetry=telemetry,
         clock=bench.clock,
     )
+    bench.waiting = store  # so that a line whose trace waits is no other's, as in the service
     log_seconds = 0.0
     began = time.process_time()
     for one in load:

@@ -19,6 +19,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.support import stores
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -210,6 +212,7 @@ class Bench:
             self.telemetry,
             clock=self.clock,
             random=Random(1),
+            store_kind=stores.kind(),
             is_waiting=lambda trace_id: trace_id in self.waiting,
         )
 

@@ -42,7 +42,9 @@ def sampling(*policies: Mapping[str, object], **settings: object) -> TailSamplin
 
 def enrichment(telemetry: Telemetry, clock: Clock, is_waiting: Callable[[bytes], bool] = lambda _: False) -> Enrichment:
     """The built-in sources, and a catalogue that stays empty."""
-    return Enrichment(MilvusSettings(), telemetry, clock=clock, random=Random(0), is_waiting=is_waiting)
+    return Enrichment(
+        MilvusSettings(), telemetry, clock=clock, random=Random(0), is_waiting=is_waiting, store_kind=stores.kind()
+    )
 
 
 def enricher(telemetry: Telemetry, clock: Clock) -> Enricher:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.settings import Settings
     from milvus_otel_processor.spans.contract import Store
+    from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Telemetry
 
     SettingsModel = type[Settings]
@@ -38,6 +39,8 @@ class Around(NamedTuple):
     clock: Clock
     random: Random
     store: Store
+    store_kind: StoreKind
+    """Which store that is, so that what is held beside it is held in the same way."""
     on_catalogue: Callable[[Sequence[Collection]], object]
     """Called with what Milvus has, whenever that was read."""
 
@@ -75,6 +78,7 @@ def _enrichment(name: str, settings: MilvusSettings, around: Around) -> Stage:
         is_waiting=around.store.__contains__,
         wait=lambda: around.store.wait,
         on_catalogue=around.on_catalogue,
+        store_kind=around.store_kind,
         time_ns=around.clock.time_ns,
     )
 

@@ -86,13 +86,13 @@ def test_failures_are_known_by_their_trace_until_the_last_of_them_is_forgotten()
     held.add(failed[:1])  # type: ignore[arg-type] # none is None
     clock.now += 30
     held.add(failed[1:])  # type: ignore[arg-type]
-    assert TRACE_ID in held.failures
+    assert TRACE_ID in held._failures
     clock.now += 31
     held.add(lines(1))
-    assert TRACE_ID in held.failures
+    assert TRACE_ID in held._failures
     clock.now += 30
     held.add(lines(2)[1:])
-    assert held.failures == {}
+    assert held._failures == {}
 
 
 def call(method: str = "Search", *, peer: str | None = "tcp-127.0.0.1:5000", number: int = 1, start: int = 0) -> Call:
@@ -126,7 +126,7 @@ def test_calls_are_forgotten_in_time_and_in_number() -> None:
     held, clock, _ = store(max_lines=3, hold=10.0)
     held.add([one for one in [parse(line("Search", trace_id=""))] if one is not None])
     held.add_calls([call(number=number) for number in range(1, 6)])
-    assert [held.call(number.to_bytes(8, "big")) is not None for number in range(1, 6)] == [
+    assert [held._pool.call(number.to_bytes(8, "big")) is not None for number in range(1, 6)] == [
         False,
         False,
         True,
@@ -135,7 +135,7 @@ def test_calls_are_forgotten_in_time_and_in_number() -> None:
     ]
     clock.now += 11
     held.add_calls([call(number=7)])
-    assert held.call((5).to_bytes(8, "big")) is None
+    assert held._pool.call((5).to_bytes(8, "big")) is None
 
 
 def test_nothing_is_left_of_lines_that_were_forgotten() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from milvus_otel_processor.enrichment import enricher
-from milvus_otel_processor.enrichment.access_log import store
+from milvus_otel_processor.enrichment.access_log import contract
 from milvus_otel_processor.enrichment.settings import SOURCES
 from milvus_otel_processor.pipeline import late, triggers
 from milvus_otel_processor.sampling.decision import Decision
@@ -85,7 +85,13 @@ def test_the_words_that_begin_at_0_are_those_of_the_code() -> None:
         triggers.MEMORY_LIMIT,
     }
     assert set(reasons.EARLY) == early_decisions
-    assert set(reasons.LINES) == {store.RECEIVED, store.DOUBLED, store.EVICTED, store.MALFORMED, store.FOREIGN}
+    assert set(reasons.LINES) == {
+        contract.RECEIVED,
+        contract.DOUBLED,
+        contract.EVICTED,
+        contract.MALFORMED,
+        contract.FOREIGN,
+    }
     assert set(reasons.SOURCES) == set(SOURCES)
     assert set(reasons.FOUND) - set(SOURCES) == {enricher.NO_COLLECTION, enricher.UNKNOWN, enricher.AMBIGUOUS}
     assert set(reasons.LATE) == {late.SAMPLED, late.NOT_SAMPLED}

@@ -1,7 +1,8 @@
 //! Spans that wait for the decision over their trace, and what their bytes say.
 //!
 //! The way of a span: [`cut`] a request up, [`store`] its spans by trace until they are due, read and append to the [`trace`],
-//! [`join`] what is kept into a request again. Nothing here knows of Python, of rules, or of a clock.
+//! [`join`] what is kept into a request again. Beside them wait the [`lines`] of Milvus' access log. Nothing here knows of Python, of
+//! rules, or of a clock.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod entry;
 pub mod groups;
 pub mod head;
 pub mod join;
+pub mod lines;
 pub mod names;
 pub mod passes;
 pub mod spent;

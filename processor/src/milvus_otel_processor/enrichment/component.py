@@ -6,7 +6,7 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.access_log.logs import AccessLog
-from milvus_otel_processor.enrichment.access_log.store import Store
+from milvus_otel_processor.enrichment.access_log.stores import make_line_store
 from milvus_otel_processor.enrichment.attributes import Selection, Writer
 from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
 from milvus_otel_processor.enrichment.catalogue.milvus import TRACE_ID
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
+    from milvus_otel_processor.enrichment.access_log.contract import LineStore
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.settings import MilvusSettings, SelectionSettings
     from milvus_otel_processor.enrichment.sources.base import Source
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 _NANOSECONDS = 1e9
@@ -38,8 +40,8 @@ _NEVER = 0.0
 class Enrichment:
     """Owns what enrichment keeps: the lines of the access log, the catalogue, and the thread that reads it.
 
-    `is_waiting` tells whether a trace waits for its decision, and `wait` for how long traces do; seconds. `on_catalogue` is called
-    in another thread with all collections when they have been read.
+    `is_waiting` tells whether a trace waits for its decision, and `wait` for how long traces do; seconds. `store_kind` is the store
+    that they wait in. `on_catalogue` is called in another thread with all collections when they have been read.
 
     A stage (see `pipeline.contracts.Stage`). `enricher` works on traces; `access_log` takes in log requests, and is None where
     it is not among the sources.
@@ -58,11 +60,14 @@ class Enrichment:
         is_waiting: Callable[[bytes], bool],
         wait: Callable[[], float] = lambda: 0.0,
         on_catalogue: Callable[[Sequence[Collection]], object] = lambda _: None,
+        store_kind: StoreKind = "auto",
         time_ns: Callable[[], int] = time_ns,
     ) -> None:
         self.name = name
         self.catalogue = Catalogue()
-        store = Store(
+        store = make_line_store(
+            store_kind,
+            own=TRACE_ID,
             max_lines=settings.access_log.max_lines,
             hold=lambda: settings.access_log.hold + wait(),
             clock=clock,
@@ -100,11 +105,11 @@ class Enrichment:
         self._knows_all_sources = all(name in known for name in settings.sources)
         self._is_known = store.knows if lines in sources else lambda _: False
         self._failures = Wanted(
-            failures=failures_of_grpc(lines.knows_failure if lines in sources else lambda *_: False)
+            failures=failures_of_grpc(store.knows_failure if lines in sources else lambda *_: False)
         )
-        self._observe = lines.observe if lines in sources else None
+        self._observe = store.observe if lines in sources else None
 
-    def _access_log(self, store: Store, telemetry: Telemetry, time_ns: Callable[[], int]) -> AccessLog:
+    def _access_log(self, store: LineStore, telemetry: Telemetry, time_ns: Callable[[], int]) -> AccessLog:
         telemetry.access_log_last_line = _NEVER
         return AccessLog(
             store,

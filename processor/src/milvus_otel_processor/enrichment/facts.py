@@ -37,8 +37,8 @@ class Facts(NamedTuple):
     @property
     def size(self) -> int:
         """About how many characters all of its texts have together."""
-        texts = (self.collection, self.namespace, self.operation, self.sdk_version, self.user, self.error_message)
-        size = sum(len(text) for text in texts if text is not None)
+        size = len(self.collection or "") + len(self.namespace or "") + len(self.operation or "")
+        size += len(self.sdk_version or "") + len(self.user or "") + len(self.error_message or "")
         if self.partitions is not None:
             size += sum(map(len, self.partitions))
         if self.extra is not None:

@@ -117,7 +117,7 @@ def assemble(
     counts = config.milvus if config.milvus is not None and config.milvus.requests.enabled else None
     store = make_store(store_kind, sampling, rules, gathering_time(config), sees_requests=counts is not None)
     collections = RuleCollections(sampling, telemetry.missing_collections)
-    around = Around(telemetry, clock, random or Random(), store, collections.check)  # noqa: S311 - no secret
+    around = Around(telemetry, clock, random or Random(), store, store_kind, collections.check)  # noqa: S311 - no secret
     redaction = _redaction(config, telemetry)
     made = [(stage.before_sampling, make_stage(stage, around)) for stage in _stages(config)]
     enrichment = next((stage for _, stage in made if isinstance(stage, Enrichment)), None)

@@ -86,10 +86,10 @@ class Line:
     trace_id: bytes | None
     """16 bytes, or None where there is none, or a client's `client_request_id` stands in its place."""
     facts: Facts
-    key: int
-    """What tells it from any other line: a hash of its text."""
     size: int
     """About how many characters its texts have."""
+    key: int
+    """What tells it from any other that waits, such as a hash of its text."""
     number: int = 0
     """Counts the lines in the order in which they came."""
     request: int = 0
@@ -124,17 +124,17 @@ def parse(text: str) -> Line | None:
     end, cost = _time(now), _cost(cost_text)
     if end is None or cost is None:
         return None
-    read = _facts(method, texts, answer)
+    read = facts_of(method, texts, answer)
     if read is None:
         return None
     facts, size = read
     if method[:1] == "/":
         method = path_of(method) or method
-    return Line(end, cost, method, peer, _trace_id(trace_id), facts, hash(text), size + len(method) + len(peer))
+    return Line(end, cost, method, peer, _trace_id(trace_id), facts, size + len(method) + len(peer), hash(text))
 
 
 @remember(4096)
-def _facts(method: str, texts: str, answer: str) -> tuple[Facts, int] | None:
+def facts_of(method: str, texts: str, answer: str) -> tuple[Facts, int] | None:
     """Return what a line says of the request, and how many characters that is."""
     of_clients, of_milvus = texts.split("\t"), answer.split("\t", _AFTER_TEXTS - 1)
     if len(of_clients) != _TEXTS or len(of_milvus) != _AFTER_TEXTS:
@@ -151,8 +151,8 @@ def _facts(method: str, texts: str, answer: str) -> tuple[Facts, int] | None:
     operation = method if path is None else operation_of(path)
     error, exists = _outcome(operation, status, code, message)
     facts = Facts(
-        collection=_collection(collection),
-        namespace=_name(namespace),
+        collection=collection_named(collection),
+        namespace=name_of(namespace),
         operation=operation,
         partitions=_names(partitions),
         sdk_version=_text(sdk),
@@ -189,11 +189,11 @@ def _trace_id(text: str) -> bytes | None:
     return trace_id if len(trace_id) == 16 else None  # fromhex skips spaces
 
 
-def _collection(text: str) -> str | None:
-    """Return the collection: of a list the only one, of a renamed one the name that it had."""
+def collection_named(text: str) -> str | None:
+    """Return the collection that a line names, None where that is none: of a list the only one, of a renamed one its old name."""
     if text[:1] == "[" and text[-1:] == "]":
         text = text[1:-1].strip('"')
-    return _name(text.partition("->")[0])
+    return name_of(text.partition("->")[0])
 
 
 def _text(text: str) -> str | None:
@@ -201,7 +201,8 @@ def _text(text: str) -> str | None:
 
 
 @remember(4096)
-def _name(text: str) -> str | None:
+def name_of(text: str) -> str | None:
+    """Return a text where Milvus would take it as a name, else None."""
     # What Milvus would not take as a name is no collection; it is only in the line of a request that failed.
     return text if text not in _UNKNOWN and _NAME.fullmatch(text) else None
 
@@ -212,7 +213,7 @@ def _names(text: str) -> tuple[str, ...] | None:
         return None
     listed = text[1:-1].split(" ") if text[:1] == "[" and text[-1:] == "]" else [text]
     names = tuple(name.strip('",') for name in listed)  # newer versions write ["a", "b"] and [a, b]
-    return names if all(_name(name) for name in names) else None
+    return names if all(name_of(name) for name in names) else None
 
 
 def _message(text: str) -> str | None:

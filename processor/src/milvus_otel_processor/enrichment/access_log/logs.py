@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.enrichment.access_log.changes import CHANGES, WRITES
+from milvus_otel_processor.enrichment.access_log.contract import FOREIGN, MALFORMED
 from milvus_otel_processor.enrichment.access_log.line import is_foreign, parse, split
-from milvus_otel_processor.enrichment.access_log.store import FOREIGN, MALFORMED
-from milvus_otel_processor.spans.schema import LogsRequestView
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from milvus_otel_processor.enrichment.access_log.store import Store
+    from milvus_otel_processor.enrichment.access_log.contract import LineStore
+    from milvus_otel_processor.enrichment.access_log.line import Line
 
 _log = logging.getLogger(__name__)
 
@@ -24,29 +25,6 @@ _WARNINGS = {
     MALFORMED: "a line of the access log is not whole; later ones are only counted. Set proxy.accessLog.cacheSize in milvus.yaml "
     "to 0, and compare its formatters with docs/enrichment.md. line=%r",
 }
-_WRITES = frozenset(("Insert", "Upsert", "Delete", "Flush", "Import", "ManualCompaction", "TruncateCollection"))
-_CHANGES = frozenset(
-    (
-        "AlterAlias",
-        "AlterCollection",
-        "AlterIndex",
-        "CreateAlias",
-        "CreateCollection",
-        "CreateDatabase",
-        "CreateIndex",
-        "CreatePartition",
-        "DropAlias",
-        "DropCollection",
-        "DropDatabase",
-        "DropIndex",
-        "DropPartition",
-        "LoadCollection",
-        "LoadPartitions",
-        "ReleaseCollection",
-        "ReleasePartitions",
-        "RenameCollection",
-    )
-)
 
 
 class AccessLog:
@@ -59,7 +37,7 @@ class AccessLog:
 
     def __init__(
         self,
-        store: Store,
+        store: LineStore,
         counts: Counter[str],
         *,
         own: bytes,
@@ -85,21 +63,25 @@ class AccessLog:
         What is not a whole line of our format is counted, and the first of its kind is logged. Of lines that were glued together
         each counts.
         """
+        if self._store.ingest(request, self._read, self._tell):
+            self._on_lines()
+
+    def _read(self, body: str) -> list[Line]:
+        """Return the lines of a record, less those of the catalogue's own requests."""
         lines = []
-        for text in (text for body in _bodies(request) for text in split(body)):
+        for text in split(body):
             line = parse(text)
             if line is None:
                 self._refuse(text)
             elif line.trace_id != self._own:
                 lines.append(line)
-                if line.facts.error_type is None:
-                    if line.facts.operation in _CHANGES:
-                        self._changed(line.facts.namespace, line.facts.collection)
-                    elif line.facts.operation in _WRITES:
-                        self._wrote(line.facts.namespace, line.facts.collection)
-        self._store.add(lines)
-        if lines:
-            self._on_lines()
+        return lines
+
+    def _tell(self, operation: str | None, namespace: str | None, collection: str | None) -> None:
+        if operation in CHANGES:
+            self._changed(namespace, collection)
+        elif operation in WRITES:
+            self._wrote(namespace, collection)
 
     def _refuse(self, text: str) -> None:
         if not text:
@@ -109,10 +91,3 @@ class AccessLog:
         if kind not in self._warned:
             self._warned.add(kind)
             _log.warning(_WARNINGS[kind], text[:_SHOWN])
-
-
-def _bodies(request: bytes) -> Iterator[str]:
-    for resource_logs in LogsRequestView.FromString(request).resource_logs:
-        for scope_logs in resource_logs.scope_logs:
-            for record in scope_logs.log_records:
-                yield record.body.string_value.decode("utf-8", "replace")

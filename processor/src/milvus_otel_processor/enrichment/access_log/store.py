@@ -7,10 +7,13 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.enrichment.access_log.contract import DOUBLED, EVICTED, RECEIVED
+from milvus_otel_processor.enrichment.access_log.records import bodies
 from milvus_otel_processor.enrichment.pairing.likelihood import MILLISECOND
 from milvus_otel_processor.enrichment.pairing.ordered import Ordered
 from milvus_otel_processor.enrichment.pairing.pool import Pool
 from milvus_otel_processor.enrichment.rest import VERSION_1
+from milvus_otel_processor.spans.calls import call_of, served_calls
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,19 +30,9 @@ _END_OF_TIME = 1 << 64
 _FEW = 16  # failed lines that are looked at one by one
 _LINES_PER_TURN = 64  # taken in before the lock is given back, so that no decision waits for a whole request
 
-RECEIVED, DOUBLED, EVICTED = "received", "doubled", "evicted"
-MALFORMED, FOREIGN = "malformed", "foreign"
-"""What became of lines, in metrics: `received` counts those that were taken in, `evicted` those of them that had to go before
-their time because there were too many; `doubled`, `malformed` and, of another format, `foreign` ones were not taken in."""
-
 
 class Store:
-    """Lines by trace id, and those whose trace id is not that of a trace in a pool with the calls that they may be of.
-
-    Safe to use from any thread. Lines are forgotten `hold()` seconds after they came, by `clock`, or when there are more than
-    `max_lines`, or they take 64 MiB, the oldest first; calls alike. `is_waiting` tells whether a trace with this id waits for its
-    decision: its lines are not taken for another's.
-    """
+    """See `contract.LineStore`: lines by trace id, and the others in a pool with the calls that they may be of."""
 
     def __init__(
         self,
@@ -67,13 +60,26 @@ class Store:
         self._of_version_1: dict[str, Ordered[Line]] = {}
         self._failures_of_version_1 = 0
         self._pool = Pool(max_calls=max_lines, hold=hold, share=self._share, is_settled=self._is_settled)
-        self.failures: dict[bytes, int] = {}
-        """How many lines of failed requests there are, by trace id."""
+        self._failures: dict[bytes, int] = {}  # how many lines of failed requests there are, by trace id
         self._nameless_failures = 0
         self._made_up_failures: dict[int, Line] = {}
 
     def __len__(self) -> int:
         return len(self._arrivals)
+
+    def ingest(
+        self,
+        request: bytes,
+        read: Callable[[str], Sequence[Line]],
+        tell: Callable[[str | None, str | None, str | None], object],
+    ) -> int:
+        """Take in the lines of a log request."""
+        lines = [line for body in bodies(request) for line in read(body)]
+        for line in lines:
+            if line.facts.error_type is None:
+                tell(line.facts.operation, line.facts.namespace, line.facts.collection)
+        self.add(lines)
+        return len(lines)
 
     def add(self, lines: Iterable[Line]) -> None:
         """Take lines in, each once: a sender that was not answered sends again."""
@@ -92,6 +98,13 @@ class Store:
     def wants_calls(self) -> bool:
         """Whether there are lines without a trace id, so that all calls have to be known to find out whose they are."""
         return self._nameless > 0 or (self._wanted and bool(self._without_trace))
+
+    def observe(self, request: bytes) -> None:
+        """Take in the calls of a request, if they are wanted."""
+        if self.wants_calls:
+            calls = served_calls(request)
+            if calls:
+                self.add_calls(calls)
 
     def add_calls(self, calls: Sequence[Call]) -> None:
         """Take in calls that have come; each once."""
@@ -113,9 +126,10 @@ class Store:
         """Take in by how many nanoseconds a span is longer than the cost in its line, where the trace id has told which that is."""
         self._pool.learn(surplus)
 
-    def call(self, span_id: bytes) -> Call | None:
-        """Return the call with this span, if it has been taken in."""
-        return self._pool.call(span_id)
+    def candidates_of(self, span_id: bytes, span: Callable[[], bytes]) -> Sequence[Candidate]:
+        """Return the lines that may be those of the call with this span."""
+        call = self._pool.call(span_id) or call_of(span())
+        return self.candidates(call) if call is not None else ()
 
     def candidates(self, call: Call) -> Sequence[Candidate]:
         """Return the lines that may be this call's by connection, method and times, each with its probability.
@@ -152,9 +166,26 @@ class Store:
         """Tell whether a line, or a call that was taken in, may be that of a request in this trace."""
         return trace_id in self._by_trace or bool(self._without_trace) or bool(self._pool.calls_of(trace_id))
 
-    def calls_of(self, trace_id: bytes) -> Sequence[Call]:
-        """Return the calls of a trace, as far as they have been taken in."""
-        return self._pool.calls_of(trace_id)
+    def known_calls(self, trace_id: bytes) -> tuple[int, bool]:
+        """Tell how many calls of a trace have been taken in, and whether one of them failed, or a line with its id says so."""
+        if may_be_made_up(trace_id):
+            for line in self.of_trace(trace_id):
+                self.claim(line)
+        calls = self._pool.calls_of(trace_id)
+        return len(calls), trace_id in self._failures or any(call.status for call in calls)
+
+    def knows_failure(self, trace_id: bytes, holds_calls: bool) -> bool:
+        """Tell whether a request of a trace may have failed, as far as lines and calls that were taken in know."""
+        calls, failed = self.known_calls(trace_id)
+        if failed or self.holds_failures_of_version_1:
+            return True
+        if not (calls or holds_calls) or not self.holds_open_failures():
+            return False
+        return not calls or self.may_calls_have_failed(trace_id)
+
+    def may_calls_have_failed(self, trace_id: bytes) -> bool:
+        """Tell whether a line of a failed request may be that of one of the trace's calls that have been taken in."""
+        return any(map(self.may_have_failed, self._pool.calls_of(trace_id)))
 
     def holds_open_failures(self) -> bool:
         """Tell whether there is the line of a failed request of which it is not known whose it is.
@@ -231,7 +262,7 @@ class Store:
         if trace_id is None:
             self._nameless_failures += 1
             return
-        self.failures[trace_id] = self.failures.get(trace_id, 0) + 1
+        self._failures[trace_id] = self._failures.get(trace_id, 0) + 1
         if may_be_made_up(trace_id):
             self._made_up_failures[line.key] = line
 
@@ -268,9 +299,9 @@ class Store:
             del self._by_trace[trace_id]
         if line.facts.error_type is not None:
             self._made_up_failures.pop(line.key, None)
-            self.failures[trace_id] -= 1
-            if not self.failures[trace_id]:
-                del self.failures[trace_id]
+            self._failures[trace_id] -= 1
+            if not self._failures[trace_id]:
+                del self._failures[trace_id]
 
 
 def may_be_made_up(trace_id: bytes | None) -> bool:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.enrichment.access_log.store import may_be_made_up
 from milvus_otel_processor.enrichment.grpc_status import grpc_may_have_failed
 from milvus_otel_processor.enrichment.pairing.agreement import Evidence, agreed
 from milvus_otel_processor.enrichment.pairing.connection import Candidate
 from milvus_otel_processor.enrichment.requests import SERVICE
 from milvus_otel_processor.enrichment.rest import PROXY, paths_of_version_1
-from milvus_otel_processor.spans.calls import call_of, served_calls
+from milvus_otel_processor.spans.calls import call_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from milvus_otel_processor.enrichment.access_log.contract import LineStore
     from milvus_otel_processor.enrichment.access_log.line import Line
-    from milvus_otel_processor.enrichment.access_log.store import Store
     from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.spans.calls import Call
     from milvus_otel_processor.spans.contract import Head, Trace
 
 _MILLISECOND = 1_000_000
@@ -38,50 +36,24 @@ class AccessLogSource:
 
     name = "access_log"
 
-    def __init__(self, store: Store, catalogue: Catalogue) -> None:
+    def __init__(self, store: LineStore, catalogue: Catalogue) -> None:
         self._store = store
         self._catalogue = catalogue
 
-    def observe(self, request: bytes) -> None:
-        """Look at a serialized ExportTraceServiceRequest that has come, valid protobuf, for calls that lines may be of."""
-        if self._store.wants_calls:
-            calls = served_calls(request)
-            if calls:
-                self._store.add_calls(calls)
-
     def may_fail(self, trace: Trace) -> bool:
         """Tell whether gRPC may have ended one of the trace's calls with an error, or a line says so that may be of one of them."""
-        store, trace_id = self._store, trace.id
-        calls = store.calls_of(trace_id)
-        if self._knows_failure(trace_id, calls) or (not calls and grpc_may_have_failed(trace)):
+        store = self._store
+        calls, failed = store.known_calls(trace.id)
+        if failed or (not calls and grpc_may_have_failed(trace)):
             return True
         if store.holds_failures_of_version_1 and _is_of_version_1(trace):
             return True
         if not store.holds_open_failures():
             return False
-        if not calls:
-            calls = [one for index in trace.holding(SERVICE) if (one := call_of(trace.span(index))) is not None]
-        return any(map(store.may_have_failed, calls))
-
-    def knows_failure(self, trace_id: bytes, holds_calls: bool) -> bool:
-        """Answer the same of the trace with this id, where its spans do not say that gRPC ended a call with an error.
-
-        `holds_calls` is whether its spans hold the service's name.
-        """
-        store = self._store
-        calls = store.calls_of(trace_id)
-        if self._knows_failure(trace_id, calls) or store.holds_failures_of_version_1:
-            return True
-        if not (calls or holds_calls) or not store.holds_open_failures():
-            return False
-        return not calls or any(map(store.may_have_failed, calls))
-
-    def _knows_failure(self, trace_id: bytes, calls: Sequence[Call]) -> bool:
-        store = self._store
-        if may_be_made_up(trace_id):
-            for line in store.of_trace(trace_id):
-                store.claim(line)  # its trace is here, so that its id is no client's own text
-        return trace_id in store.failures or any(call.status for call in calls)
+        if calls:
+            return store.may_calls_have_failed(trace.id)
+        of_spans = (call_of(trace.span(index)) for index in trace.holding(SERVICE))
+        return any(store.may_have_failed(call) for call in of_spans if call is not None)
 
     def facts(self, trace: Trace, requests: Sequence[Request]) -> dict[int, Facts]:
         """Return what Milvus wrote of each call."""
@@ -117,8 +89,7 @@ class AccessLogSource:
         """Return what the lines say that may be this call's, where they agree."""
         if request.method is not None and request.method.startswith(_PROXY):
             return self._over_http(trace.heads[server], request.method.removeprefix(_PROXY))
-        call = self._store.call(trace.heads[server].span_id) or call_of(trace.span(server))
-        candidates = self._store.candidates(call) if call is not None else ()
+        candidates = self._store.candidates_of(trace.heads[server].span_id, lambda: trace.span(server))
         if not candidates:
             return None
         return agreed(Evidence.of(trace, request, self._catalogue).weighed(candidates), _SURE)
@@ -144,7 +115,7 @@ def _is_of_version_1(trace: Trace) -> bool:
     return trace.may_hold(PROXY) and any(root.name.startswith(PROXY) for root in trace.roots)
 
 
-def _by_method(heads: Sequence[Head], requests: Sequence[Request], of_trace: list[Line]) -> dict[int, Line]:
+def _by_method(heads: Sequence[Head], requests: Sequence[Request], of_trace: Sequence[Line]) -> dict[int, Line]:
     """Pair the trace's calls with its lines, method by method."""
     calls: dict[str, list[int]] = {}
     for place, request in enumerate(requests):
@@ -192,7 +163,7 @@ def _ends_with(line: Line, head: Head) -> bool:
     return 0 <= head.end_time_unix_nano - line.end < _MILLISECOND
 
 
-def _plainly(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line] | None:
+def _plainly(served: list[tuple[int, Head]], lines: Sequence[Line]) -> dict[int, Line] | None:
     """Pair spans and lines in the order of their ends, where that leaves no doubt: no two lines are of one millisecond."""
     found = _in_order(served, lines)
     if not found or len({line.end for line in lines}) < len(lines):
@@ -200,7 +171,7 @@ def _plainly(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Lin
     return found if all(_ends_with(found[place], head) for place, head in served) else None
 
 
-def _nearest(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line]:
+def _nearest(served: list[tuple[int, Head]], lines: Sequence[Line]) -> dict[int, Line]:
     """Pair spans and lines, the best fit first; what does not fit within the tolerance stays alone."""
     # One end is enough: a span may begin while the request still comes in, or go on until the answer has gone out.
     pairs = sorted(
@@ -218,7 +189,7 @@ def _nearest(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Lin
     return found
 
 
-def _in_order(served: list[tuple[int, Head]], lines: list[Line]) -> dict[int, Line]:
+def _in_order(served: list[tuple[int, Head]], lines: Sequence[Line]) -> dict[int, Line]:
     if len(served) != len(lines):
         return {}
     by_end = sorted(served, key=lambda pair: pair[1].end_time_unix_nano)
