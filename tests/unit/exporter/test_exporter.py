@@ -66,7 +66,7 @@ class TestBatches:
 class TestSpansThatThePeerRefuses:
     """It refuses the whole request, and does not say for which span."""
 
-    @pytest.mark.parametrize("bad", [{0}, {99}, {37}, {3, 50, 51}], ids=str)
+    @pytest.mark.parametrize("bad", [{0}, {99}, {37}, {3, 50, 51}], ids=["first", "last", "one", "several"])
     def test_they_alone_are_lost(self, bad: set[int]) -> None:
         refused = span(name="refused").SerializeToString()
         with peer() as server, exporting(server.endpoint) as out:
