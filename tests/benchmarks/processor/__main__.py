@@ -7,8 +7,9 @@
 Each program runs by itself, as a process on a core of its own, in turns; the load and the receiving end are on another. Its CPU
 time (user and system) is read before the first span and after the last decision. The rules are five: drop heartbeats, keep errors,
 slow traces, one collection, and a tenth; the processor enriches as well. Behind the Collector's `tail_sampling` is its `batch`
-processor. Both get the same spans; the trace ids that they keep are compared. The reference store, and the built-in rules, for
-which the Collector has no words, run once beside the first pair. Linux alone; wants two cores, and Go for the Collector.
+processor. Both get the same spans; the trace ids that they keep are compared. The reference store, and what the Collector has no
+words for, metrics of all requests and the built-in rules, run once beside the first pair. Linux alone; wants two cores, and Go for
+the Collector.
 
 `--json FILE` keeps all figures; `python -m tests.benchmarks.processor.pages` writes those of docs/performance.json into the pages.
 """
@@ -20,9 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.processor.mixes import MIXES, Mix, load
-from tests.benchmarks.processor.programs import Program, programs, with_built_in_rules
+from tests.benchmarks.processor.programs import Program, programs, with_built_in_rules, with_requests_counted
 from tests.benchmarks.processor.report import mixes_table, plot, sweep_table
-from tests.benchmarks.processor.results import NATIVE, REFERENCE, Compared, Results, begun
+from tests.benchmarks.processor.results import BUILT_IN, NATIVE, REFERENCE, Compared, Results, begun
 from tests.benchmarks.processor.run import measure
 from tests.benchmarks.processor.sweeps import SWEEPS
 
@@ -52,6 +53,7 @@ def _beside(mix: Mix, options: argparse.Namespace) -> Iterator[Program]:
         return
     if options.store == NATIVE:
         yield programs([REFERENCE], options.decision_wait)[1]
+        yield with_requests_counted(options.decision_wait)
     if mix.name == WITH_BUILT_IN_RULES:
         yield with_built_in_rules(options.decision_wait)
 
@@ -68,7 +70,7 @@ def _compare(mix: Mix, options: argparse.Namespace) -> Compared:
         for program in (*pair, *(_beside(mix, options) if number == 0 else ())):
             run, kept = measure(program, warm, requests)
             kept_by_peer = kept if program.is_collector else kept_by_peer
-            run.kept_by_one_alone = len(kept ^ kept_by_peer) if not program.called else None
+            run.kept_by_one_alone = len(kept ^ kept_by_peer) if program.title != BUILT_IN else None
             compared.pairs[-1].append(run)
             print(f"{mix.name} {number + 1}: {run}", flush=True)
     return compared

@@ -12,7 +12,7 @@ import grpc
 from milvus_otel_processor.config import default_config_path, load_config
 from ruamel.yaml import YAML
 
-from tests.benchmarks.processor.results import BUILT_IN, COLLECTOR
+from tests.benchmarks.processor.results import BUILT_IN, COLLECTOR, COUNTED, NATIVE
 from tests.peers.collector import collector_binary
 from tests.peers.process import Part, answers, free_port
 from tests.peers.waiting import wait_until
@@ -29,6 +29,8 @@ class Program:
     rules: Rules
     decision_wait: float
     enrichment: bool = True
+    counts_requests: bool = False
+    """Whether there are metrics of all requests, too, for which the Collector has no words."""
     called: str = ""
     """What it is called in tables, where its name does not tell it from others."""
 
@@ -50,8 +52,8 @@ class Program:
         return {**self.rules, "decision_wait": f"{self.decision_wait:g}s", "num_traces": 10_000_000}
 
     def _processor(self, port: int, sink: str, health: int) -> dict[str, object]:
-        milvus: dict[str, object] = {"milvus": {"uri": "http://127.0.0.1:1"}} if self.enrichment else {}
-        processors = {**milvus, "tail_sampling": self._sampling()}
+        settings = {"uri": "http://127.0.0.1:1", "requests": {"enabled": self.counts_requests}}
+        processors = {**({"milvus": settings} if self.enrichment else {}), "tail_sampling": self._sampling()}
         return {
             "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{port}"}}}},
             "processors": processors,
@@ -203,4 +205,9 @@ def programs(stores: Sequence[str], decision_wait: float) -> list[Program]:
 
 def with_built_in_rules(decision_wait: float) -> Program:
     """The processor with the rules that it has by default, for which the Collector has no words."""
-    return Program("native", built_in_rules(), decision_wait, called=BUILT_IN)
+    return Program(NATIVE, built_in_rules(), decision_wait, called=BUILT_IN)
+
+
+def with_requests_counted(decision_wait: float) -> Program:
+    """The processor with the five rules, and with metrics of all requests."""
+    return Program(NATIVE, five_rules(in_ottl=False), decision_wait, counts_requests=True, called=COUNTED)

@@ -12,7 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-COLLECTOR, NATIVE, REFERENCE, BUILT_IN = "collector", "native", "reference", "native, built-in rules"
+COLLECTOR, NATIVE, REFERENCE = "collector", "native", "reference"
+BUILT_IN, COUNTED = "native, built-in rules", "native, requests counted"
 
 Row = dict[str, Any]
 """One step of a sweep: what was changed, and what came of it."""
