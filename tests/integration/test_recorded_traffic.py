@@ -19,6 +19,7 @@ from milvus_otel_processor.telemetry.counters import Snapshot
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from tests.peers.otlp_sink import otlp_sink
+from tests.peers.waiting import wait_until
 from tests.support.harness import assert_accounted, sampling
 from tests.support.processor import Configuration, Running, exporter_settings, receiver_settings, running_processor
 from tests.support.recordings import MIXES, Recording
@@ -51,14 +52,20 @@ def default_rules(decision_wait: float) -> TailSamplingSettings:
     return rules.model_copy(update={"decision_wait": decision_wait})
 
 
-def run(requests: Sequence[bytes], rules: TailSamplingSettings, *, senders: int = 1) -> Outcome:
+def run(
+    requests: Sequence[bytes], rules: TailSamplingSettings, *, senders: int = 1, decides_half_way: bool = False
+) -> Outcome:
     with otlp_sink() as sink:
         configuration = Configuration(
             receiver_settings(), exporter_settings(sink.endpoint), rules, MilvusSettings(uri="http://127.0.0.1:1")
         )
         with running_processor(configuration) as running:
+            half = len(requests) // 2
             with ThreadPoolExecutor(senders) as threads:
-                answers = list(threads.map(running.send, requests))
+                answers = list(threads.map(running.send, requests[:half]))
+                if decides_half_way:
+                    wait_until(lambda: not running.service.telemetry.snapshot().waiting_spans, "all decisions")
+                answers += threads.map(running.send, requests[half:])
             assert not any(answer.HasField("partial_success") for answer in answers)
             running.stop()
             counted = running.service.telemetry.snapshot()
@@ -145,7 +152,9 @@ def traces_by_decision(outcome: Outcome) -> dict[tuple[str, str], int]:
 
 
 def test_while_the_clock_decides_and_spans_come_late_all_are_accounted_for(recording: Recording) -> None:
-    outcome = run(shuffled_requests(recording, 3, size=16), sampling(decision_wait=0.02), senders=4)
+    outcome = run(
+        shuffled_requests(recording, 3, size=16), sampling(decision_wait=0.02), senders=4, decides_half_way=True
+    )
     assert len(outcome.spans) == recording.spans
     assert outcome.counted.late_spans["sampled"] > 0
     assert_accounted(outcome.counted)

@@ -184,14 +184,18 @@ def test_connections_and_requests_leave_no_cycles_behind() -> None:
                 ask(f"{url}/metrics")
                 opened(url).close()
 
+        def left_behind() -> int:
+            gc.collect()
+            gc.disable()
+            try:
+                ask_all()
+                return gc.collect()
+            finally:
+                gc.enable()
+
         ask_all()
-        gc.collect()
-        gc.disable()
-        try:
-            ask_all()
-            found = gc.collect()
-        finally:
-            gc.enable()
+        # More than once, because threads of earlier tests may end meanwhile.
+        found = min(left_behind() for _ in range(3))
     assert found < 120, f"{found} objects that nothing but the collector frees, of 120 connections"
 
 

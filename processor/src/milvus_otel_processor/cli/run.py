@@ -66,13 +66,14 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
     try:
         service = Service(loaded.config, source=path)
         take_over_stderr(service.telemetry.handshake_failed)
+        if broken is not None:
+            service.reloaded(0)  # before anybody can ask for its health
         service.start()
     except StartError as error:
         logger.error("cannot start: %s", error)  # noqa: TRY400 - the message says it, a traceback would not help a user
         _end(1)
     tune_garbage_collection()
     if copy is not None and broken is not None:
-        service.reloaded(0)
         for problem in broken.problems:
             logger.error("the rules are broken, started with their last good copy: %s", problem)
         logger.warning(

@@ -175,7 +175,8 @@ class Receiver:
 
     async def _tell_health(self) -> None:
         status = health_pb2.HealthCheckResponse
+        # First, because whoever hears that requests are taken asks for this next.
+        await self._health.set(RULES, status.SERVING if self._rules_are_current() else status.NOT_SERVING)
         now = status.SERVING if self._ready() else status.NOT_SERVING
         for service in ("", *self._services):
             await self._health.set(service, now)
-        await self._health.set(RULES, status.SERVING if self._rules_are_current() else status.NOT_SERVING)
