@@ -128,6 +128,23 @@ class TestTheQueue:
             after = out.settled()
         assert (after.exported_spans, after.lost_spans) == (2, {"failed": 3})
 
+    def test_a_thread_survives_a_disk_that_cannot_forget_what_was_sent(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fails(_: object) -> None:
+            raise OSError("no such device")
+
+        queue = {"num_consumers": 1, "queue_size": 4} | batches()
+        with peer() as server, exporting(server.endpoint, sending_queue=queue) as out:
+            monkeypatch.setattr(out.exporter, "_on_out", fails)
+            for _ in range(3):
+                out.put(4)
+                assert out.settled().lost_spans == {}
+                assert out.exporter.wait_for_room(60)
+            after = out.settled()
+        assert after.exported_spans == 12
+        assert caplog.text.count("cannot be forgotten on disk, it may be sent again: spans=4") == 1
+
 
 class TestRetries:
     def test_a_request_that_failed_for_now_is_sent_again_after_growing_pauses(self) -> None:

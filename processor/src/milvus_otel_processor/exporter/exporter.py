@@ -215,11 +215,22 @@ class OtlpExporter:
                 self._faults.tell(error, "sending failed, kept spans are lost: spans=%d", left)
                 self._telemetry.lost(Lost.FAILED, left)
             self._takes(-takes)
+            self._done(batch, traces)
+
+    def _done(self, batch: Batch, traces: Sequence[Trace]) -> None:
+        """Make room in the queue, and forget on disk what was sent or counted as lost; a disk that fails costs only the latter."""
+        forgotten = "a batch that is done with cannot be forgotten on disk, it may be sent again: spans=%d"
+        try:
             if not batch.is_on_disk:
                 self._on_out(traces)
-            self._queue.done(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the thread has to go on
+            self._faults.tell(error, forgotten, batch.spans)
+        self._queue.done(batch)
+        try:
             if self._outbox is not None and batch.place is not None:
                 self._outbox.done(batch.place)
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._faults.tell(error, forgotten, batch.spans)
 
     def _takes(self, size: int) -> None:
         with self._under_way_lock:
