@@ -141,7 +141,8 @@ class Running:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, f"{answer.headers}{answer.read().decode()}"
         except urllib.error.HTTPError as error:
-            return error.code, f"{error.headers}{error.read().decode()}"
+            with error:  # it holds the answer's body
+                return error.code, f"{error.headers}{error.read().decode()}"
 
     def export(self, token: str) -> grpc.StatusCode:
         pem = [(self.certificates / name).read_bytes() for name in ("ca.crt", "collector.key", "collector.crt")]

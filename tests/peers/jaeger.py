@@ -107,6 +107,7 @@ class JaegerQuery:
                 answer: dict[str, Any] = json.load(response)
         except urllib.error.HTTPError as error:
             if error.code == HTTPStatus.NOT_FOUND:  # its answer where nothing matches
+                error.close()
                 return {}
             raise
         return answer
