@@ -103,12 +103,7 @@ class Service:
         self._pushes = make_pushes(config, self._metrics_source, self.telemetry, clock)
         access_log = enrichment.access_log if enrichment is not None else None
         self._sampling = config.tail_sampling
-        parts = [self._pipeline.memory, self._exporter.memory, self._decision_memory]
-        if access_log is not None:
-            parts.append(access_log.memory)
-        if self._witness is not None:
-            parts.append(self._witness.memory)
-        self._limiter = MemoryLimiter(config.memory_limiter.limit(), parts)
+        self._limiter = MemoryLimiter(config.memory_limiter.limit(), self._parts_of_memory(access_log))
         shown = make_token(config.authenticator)
         self._admission = Admission(self._limiter, clock, authenticates=shown.is_shown if shown is not None else None)
         self._durable = None
@@ -138,6 +133,15 @@ class Service:
             self._page = make_page(config, config.page, parts_of_service, source, make_token(config.page_authenticator))
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
+
+    def _parts_of_memory(self, access_log: AccessLog | None) -> list[Callable[[], int]]:
+        """Return what tells how many bytes each part takes that input can make grow."""
+        parts = [self._pipeline.memory, self._exporter.memory, self._decision_memory]
+        if access_log is not None:
+            parts.append(access_log.memory)
+        if self._witness is not None:
+            parts.append(self._witness.memory)
+        return parts
 
     def _watch(self, queue_size: int, storage: Storage | None) -> None:
         """Have the metrics show how full everything is."""
