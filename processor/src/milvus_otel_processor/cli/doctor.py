@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from rich.text import Text
 
-from milvus_otel_processor.cli.options import console, page_options, usual_page
+from milvus_otel_processor.cli.options import console, format_option, page_options, usual_page
 from milvus_otel_processor.doctor import neighbours
 from milvus_otel_processor.doctor.finding import Finding
 from milvus_otel_processor.doctor.neighbours import Place
@@ -46,9 +46,7 @@ _WORDS = {
 @click.option(
     "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long the probe waits at a hop."
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to say it."
-)
+@format_option("text", "json", text="How to say it.")
 def command(  # noqa: PLR0917 - click calls it by name
     url: str | None,
     token: str | None,

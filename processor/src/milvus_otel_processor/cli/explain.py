@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from milvus_otel_processor.cli.options import console, page_options, recorded_options, warn_of
+from milvus_otel_processor.cli.options import console, format_option, page_options, recorded_options, warn_of
 from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.replay.explain import from_document, show, to_json
 from milvus_otel_processor.replay.left_out import LeftOut
@@ -26,14 +26,7 @@ _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 @click.argument("trace_id", metavar="TRACE_ID")
 @partial(recorded_options, required=False)
 @page_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to say it.",
-)
+@format_option("text", "json", text="How to say it.")
 def command(
     *,
     trace_id: str,

@@ -154,6 +154,12 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
     return url(token(with_token))
 
 
+def format_option(*forms: str, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what gives a command the option `--format`, as the argument `form`; the first of the forms is the default."""
+    choice = click.Choice(forms)
+    return click.option("--format", "form", type=choice, default=forms[0], show_default=True, help=text)
+
+
 def usual_page() -> str:
     """Return where a processor's page answers on this host, or where the last one would."""
     from milvus_otel_processor.doctor.web import NoAnswerError, NotHttpError, ask  # noqa: PLC0415 - most commands ask nobody

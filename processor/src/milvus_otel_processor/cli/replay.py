@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from milvus_otel_processor.cli.options import console, load_and_warn, recorded_options, warn_of
+from milvus_otel_processor.cli.options import console, format_option, load_and_warn, recorded_options, warn_of
 from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.replay.compare import Comparison, Limit, Side, read_limit
 from milvus_otel_processor.replay.counted import CountedRules
@@ -56,14 +56,7 @@ def _limits(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
     help=f"End with status {OVER} where a figure is beyond a limit, such as 'kept>+20%' or 'lost>0' as compared with --against, or "
     "'kept>15%' of all traces. May be given often.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to say what was kept.",
-)
+@format_option("table", "json", text="How to say what was kept.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -9,7 +9,7 @@ from typing import Literal
 
 import click
 
-from milvus_otel_processor.cli.options import console, page_options, usual_page
+from milvus_otel_processor.cli.options import console, format_option, page_options, usual_page
 from milvus_otel_processor.page.client import Client, ClientError
 from milvus_otel_processor.requests.summary import KEYS, SORTS, USUAL_KEYS
 from milvus_otel_processor.requests.windows import MINUTES
@@ -80,14 +80,7 @@ def _values(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     help="How often to look.",
 )
 @click.option("--once", is_flag=True, help="Print the table and end, as is done where the output is no terminal.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print it; json is what the API answers, once.",
-)
+@format_option("text", "json", text="How to print it; json is what the API answers, once.")
 def command(  # noqa: PLR0917 - click calls it by name
     url: str | None,
     token: str | None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from milvus_otel_processor.cli.options import config_options
+from milvus_otel_processor.cli.options import config_options, format_option
 from milvus_otel_processor.config import ConfigError, Problem, load_config
 
 if TYPE_CHECKING:
@@ -24,13 +24,8 @@ _ESCAPES_OF_PROPERTIES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 
 @click.command("validate")
 @config_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="How to say it: for people, for programs, or as annotations of GitHub Actions.",
+@format_option(
+    "text", "json", "github", text="How to say it: for people, for programs, or as annotations of GitHub Actions."
 )
 @click.option(
     "--files/--no-files",
