@@ -12,12 +12,16 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import Facts
 from milvus_otel_processor.enrichment.messages import without_client_text
 from milvus_otel_processor.enrichment.rest import operation_of, path_of
 from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.settings import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 FIELDS = (
     "time_now",
@@ -131,6 +135,13 @@ def parse(text: str) -> Line | None:
     if method[:1] == "/":
         method = path_of(method) or method
     return Line(end, cost, method, peer, _trace_id(trace_id), facts, size + len(method) + len(peer), hash(text))
+
+
+def tell_of(lines: Iterable[Line], tell: Callable[[str | None, str | None, str | None], object]) -> None:
+    """Tell operation, database and collection of those requests that did not fail."""
+    for line in lines:
+        if line.facts.error_type is None:
+            tell(line.facts.operation, line.facts.namespace, line.facts.collection)
 
 
 @remember(4096)

@@ -12,7 +12,7 @@ import milvus_otel_core
 
 from milvus_otel_processor.enrichment.access_log.changes import CHANGES, WRITES
 from milvus_otel_processor.enrichment.access_log.contract import DOUBLED, EVICTED, RECEIVED
-from milvus_otel_processor.enrichment.access_log.line import Line, collection_named, facts_of, name_of
+from milvus_otel_processor.enrichment.access_log.line import Line, collection_named, facts_of, name_of, tell_of
 from milvus_otel_processor.enrichment.access_log.records import bodies
 from milvus_otel_processor.enrichment.pairing.connection import Candidate
 from milvus_otel_processor.spans.calls import call_of
@@ -71,9 +71,7 @@ class NativeLineStore:
 
         def read_and_tell(body: str) -> Sequence[Line]:
             lines = read(body)
-            for line in lines:
-                if line.facts.error_type is None:
-                    tell(line.facts.operation, line.facts.namespace, line.facts.collection)
+            tell_of(lines, tell)
             return lines
 
         came = self._lines.ingest(request, lambda body: read_and_tell(body.decode("utf-8", "replace")), now, too_old)

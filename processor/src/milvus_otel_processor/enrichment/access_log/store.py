@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.access_log.contract import DOUBLED, EVICTED, RECEIVED
+from milvus_otel_processor.enrichment.access_log.line import tell_of
 from milvus_otel_processor.enrichment.access_log.records import bodies
 from milvus_otel_processor.enrichment.pairing.likelihood import MILLISECOND
 from milvus_otel_processor.enrichment.pairing.ordered import Ordered
@@ -75,9 +76,7 @@ class Store:
     ) -> int:
         """Take in the lines of a log request."""
         lines = [line for body in bodies(request) for line in read(body)]
-        for line in lines:
-            if line.facts.error_type is None:
-                tell(line.facts.operation, line.facts.namespace, line.facts.collection)
+        tell_of(lines, tell)
         self.add(lines)
         return len(lines)
 
