@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod any_of;
+mod append;
 pub mod calls;
 pub mod cut;
 pub mod decisions;
@@ -15,6 +16,7 @@ pub mod groups;
 pub mod head;
 pub mod join;
 pub mod lines;
+mod malformed;
 pub mod names;
 pub mod passes;
 pub mod spent;

@@ -1,42 +1,41 @@
-//! A trace that no longer waits: what its bytes say, and what is appended to them.
+//! A trace that no longer waits: what its bytes say.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use memchr::memmem::{Finder, find};
+use memchr::memmem::Finder;
 
 use crate::entry::{Facts, frames, status_bit};
 use crate::groups::Group;
 use crate::head::{Head, TraceId, id_hash, is_no_parent};
-use crate::wire::{Message, attribute_keys, attribute_value, is_valid, put_field, tag};
+use crate::wire::{attribute_value, tag};
 
-const ERROR: i32 = 2;
 /// Distinct values of an attribute in a trace that are remembered while more are looked for.
 const FEW_VALUES: usize = 64;
 /// A length from here on takes more than one byte.
 const LONG: u8 = 0x80;
 
 #[derive(Clone, Copy)]
-struct Span {
-    begin: usize,
-    end: usize,
-    group: u32,
+pub(crate) struct Span {
+    pub begin: usize,
+    pub end: usize,
+    pub group: u32,
 }
 
 pub struct Trace<G> {
     pub id: TraceId,
     pub facts: Facts,
-    bytes: Vec<u8>,
-    spans: Vec<Span>,
-    groups: Vec<Arc<Group<G>>>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) groups: Vec<Arc<Group<G>>>,
     /// What is behind each span, if something is: many have the same.
-    tails: Vec<Option<Arc<[u8]>>>,
+    pub(crate) tails: Vec<Option<Arc<[u8]>>>,
     /// The places of spans whose heads are others by what was appended.
-    changed: Vec<u32>,
+    pub(crate) changed: Vec<u32>,
     /// Whether all spans are known to be valid to the bottom.
-    is_valid: bool,
+    pub(crate) is_valid: bool,
 }
 
 impl<G> Trace<G> {
@@ -261,149 +260,6 @@ impl<G> Trace<G> {
             }
         }
         Some(found)
-    }
-
-    /// Append the same bytes to some of the spans.
-    pub fn append(&mut self, places: impl IntoIterator<Item = usize>, encoded: &[u8]) {
-        if encoded.is_empty() {
-            return;
-        }
-        self.tails.resize(self.spans.len(), None);
-        let whole: Arc<[u8]> = encoded.into();
-        let mut last: Option<[Arc<[u8]>; 2]> = None; // a tail, and what has become of it
-        for place in places {
-            let tail = &mut self.tails[place];
-            *tail = Some(match (tail.take(), &last) {
-                (None, _) => whole.clone(),
-                (Some(before), Some([same, joined])) if Arc::ptr_eq(&before, same) => joined.clone(),
-                (Some(before), _) => {
-                    let joined: Arc<[u8]> = [&before[..], encoded].concat().into();
-                    last = Some([before, joined.clone()]);
-                    joined
-                }
-            });
-        }
-    }
-
-    /// Append, to each of the spans, those of the attributes that it does not have: what has one is not overwritten.
-    ///
-    /// `all` is all of them, one behind the other. Returns how many spans got nothing; None where a span is not valid.
-    pub fn append_missing(&mut self, places: &[usize], attributes: &[(&[u8], &[u8])], all: &[u8]) -> Option<usize> {
-        // Mostly no span has any of them, and one look at all is cheaper than one at each.
-        let holds = |(key, _): &(&[u8], &[u8])| self.texts().any(|bytes| find(bytes, key).is_some());
-        if 2 * places.len() >= self.len() && !attributes.iter().any(holds) {
-            self.append(places.iter().copied(), all);
-            return Some(if all.is_empty() { places.len() } else { 0 });
-        }
-        let (mut whole, mut unchanged) = (Vec::new(), 0);
-        for &place in places {
-            let span = self.whole(place);
-            let keys = match attribute_keys(&span) {
-                Some(keys) => keys,
-                // What does not hold their bytes has none of them, whatever else is the matter with it.
-                None if attributes.iter().any(|(key, _)| find(&span, key).is_some()) => {
-                    self.append(whole, all);
-                    return None;
-                }
-                None => Vec::new(),
-            };
-            if !attributes.iter().any(|(key, _)| keys.contains(key)) {
-                whole.push(place);
-                unchanged += usize::from(all.is_empty());
-                continue;
-            }
-            let missing = attributes.iter().filter(|(key, _)| !keys.contains(key));
-            let missing = missing.flat_map(|(_, encoded)| encoded.iter().copied()).collect::<Vec<u8>>();
-            unchanged += usize::from(missing.is_empty());
-            self.append([place], &missing);
-        }
-        self.append(whole, all);
-        Some(unchanged)
-    }
-
-    /// Give a span the status ERROR, with a description, behind the status that it has.
-    ///
-    /// A field that comes again overwrites, part by part, what came before: so protobuf has it, and so do its decoders in Go
-    /// (the Collector's pdata), Python and C++.
-    pub fn set_error(&mut self, place: usize, message: &[u8]) {
-        let (mut status, mut field) = (vec![tag::STATUS_CODE as u8, ERROR as u8], Vec::new());
-        if !message.is_empty() {
-            put_field(&mut status, tag::STATUS_MESSAGE, message);
-        }
-        put_field(&mut field, tag::STATUS, &status);
-        self.append([place], &field);
-        self.changed.push(place as u32);
-    }
-
-    /// Give a span this trace state, behind the one that it has.
-    pub fn set_trace_state(&mut self, place: usize, trace_state: &[u8]) {
-        let mut field = Vec::new();
-        put_field(&mut field, tag::TRACE_STATE, trace_state);
-        self.append([place], &field);
-        self.changed.push(place as u32);
-    }
-
-    /// Return the trace without the spans that are not valid to the bottom, as they came; None where all are.
-    pub fn without_malformed(&mut self) -> Option<Self> {
-        if self.is_valid {
-            return None;
-        }
-        let good: Vec<bool> = (0..self.len()).map(|place| is_valid(self.span(place), Message::Span)).collect();
-        if good.iter().all(|good| *good) {
-            self.is_valid = true;
-            return None;
-        }
-        let mut kept = Trace {
-            id: self.id,
-            facts: self.facts,
-            bytes: self.bytes.clone(),
-            spans: self.spans.clone(),
-            groups: self.groups.clone(),
-            tails: self.tails.clone(),
-            changed: self.changed.clone(),
-            is_valid: true,
-        };
-        kept.keep(&good);
-        Some(kept)
-    }
-
-    fn keep(&mut self, good: &[bool]) {
-        let mut kept = good.iter();
-        self.spans.retain(|_| kept.next() == Some(&true));
-        let mut kept = good.iter();
-        self.tails.retain(|_| kept.next() == Some(&true));
-        let place_of = |place: u32| {
-            let place = place as usize;
-            good[place].then(|| good[..place].iter().filter(|good| **good).count() as u32)
-        };
-        self.changed = self.changed.iter().filter_map(|place| place_of(*place)).collect();
-        let mut used: Vec<bool> = vec![false; self.groups.len()];
-        self.spans.iter().for_each(|span| used[span.group as usize] = true);
-        let number_of: Vec<u32> = used
-            .iter()
-            .scan(0, |next, used| {
-                let number = *next;
-                *next += u32::from(*used);
-                Some(number)
-            })
-            .collect();
-        let mut kept = used.iter();
-        self.groups.retain(|_| kept.next() == Some(&true));
-        self.spans.iter_mut().for_each(|span| span.group = number_of[span.group as usize]);
-        self.compact();
-    }
-
-    /// Put the bytes of the spans that are left together, and read anew what is read of all of them.
-    fn compact(&mut self) {
-        let mut bytes = Vec::new();
-        let mut facts = Facts { arrived: self.facts.arrived, asked: self.facts.asked, ..Facts::default() };
-        for span in &mut self.spans {
-            let begin = bytes.len();
-            bytes.extend_from_slice(&self.bytes[span.begin..span.end]);
-            (span.begin, span.end) = (begin, bytes.len());
-            facts.add(&bytes[begin..], Head::read(&bytes[begin..]).as_ref());
-        }
-        (self.bytes, self.facts) = (bytes, facts);
     }
 
     /// The 64-bit FNV-1a hash of the id, going on from `basis`.
