@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from client.tests.processes import UNTIMED
 from tests.client_e2e.traces import Receiver
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def receiver() -> Iterator[Receiver]:
 def _run(code: str, milvus: FakeMilvus, *command: str, **environment: str) -> str:
     done = subprocess.run(
         [*command, sys.executable, "-W", "ignore", "-c", code.replace("{uri}", milvus.uri)],
-        env=os.environ | environment,
+        env=os.environ | UNTIMED | environment,
         capture_output=True,
         text=True,
         timeout=60,
