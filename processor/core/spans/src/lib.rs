@@ -9,6 +9,7 @@
 pub mod any_of;
 mod append;
 pub mod calls;
+pub mod counts;
 pub mod cut;
 pub mod decisions;
 mod entry;

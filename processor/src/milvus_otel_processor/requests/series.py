@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from milvus_otel_processor.requests.record import OVERFLOW, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONGEST = 255
 """Characters of a name: Milvus takes no longer ones for databases and collections (`proxy.maxNameLength`)."""
 
 
 class SeriesTable:
-    """All series that there are.
+    """All series that there are, each with a number: 0 is OVERFLOW, and there are no gaps.
 
-    `folded` counts the requests that found no room for a series of their own, or whose names are none that Milvus would take.
+    Their stages are counted by group: those of series with the same database, collection and operation, numbered likewise.
+    `introduce` is called with the group of each new series, in their order; not with that of OVERFLOW, which is 0. `folded` counts
+    the requests that found no room for a series of their own, or whose names are none that Milvus would take.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, introduce: Callable[[int], object] = lambda _: None) -> None:
         self._most = most
-        self._known: dict[Series, Series] = {}
+        self._introduce = introduce
+        self._numbers: dict[Series, int] = {}
+        self._groups: dict[tuple[str, ...], int] = {OVERFLOW[:3]: 0}
+        self.all: list[Series] = [OVERFLOW]
+        """By number."""
+        self.groups: list[tuple[str, ...]] = [OVERFLOW[:3]]
+        """Likewise: database, collection and operation."""
         self.folded = 0
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._numbers)
 
-    def of(self, series: Series) -> Series:
-        """Return the one object for this series, or OVERFLOW where there is no room for another."""
-        known = self._known.get(series)
+    def number(self, series: Series) -> int:
+        """Return the number of this series, or that of OVERFLOW where there is no room for another."""
+        known = self._numbers.get(series)
         if known is not None:
             return known
         # A long text is looked up at the cost of its hash alone, and is never held.
-        if len(self._known) < self._most and all(len(text) <= LONGEST and text.isprintable() for text in series):
-            self._known[series] = series
-            return series
+        if len(self._numbers) < self._most and all(len(text) <= LONGEST and text.isprintable() for text in series):
+            return self._add(series)
         self.folded += 1
-        return OVERFLOW
+        return 0
+
+    def of(self, series: Series) -> Series:
+        """Return the one object for this series, or OVERFLOW where there is no room for another."""
+        return self.all[self.number(series)]
+
+    def _add(self, series: Series) -> int:
+        group = self._groups.setdefault(series[:3], len(self.groups))
+        if group == len(self.groups):
+            self.groups.append(series[:3])
+        number = self._numbers[series] = len(self.all)
+        self.all.append(series)
+        self._introduce(group)
+        return number
