@@ -29,7 +29,10 @@ ComponentId = Annotated[str, "component id"]
 class Settings(BaseModel):
     """Settings of one component: typed, immutable, and closed to keys that nobody knows."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=False)
+    # A model is built when it is first used: a command that reads no configuration, or a part of it, need not wait for all.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=False, defer_build=True
+    )
 
     def notes(self) -> list[str]:
         """Return what means nothing here, or can never matter: for each the path of a value, a colon and what is to be said."""

@@ -31,6 +31,8 @@ class ModelShape:
 
     def fields(self) -> dict[str, FieldInfo]:
         """Return the fields by their YAML keys."""
+        if not self.model.__pydantic_fields_complete__:  # policies within policies
+            self.model.model_rebuild()
         return {info.alias or name: info for name, info in self.model.model_fields.items()}
 
 

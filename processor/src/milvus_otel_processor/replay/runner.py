@@ -75,6 +75,7 @@ class Run:
         self._kept = KeptSpans(self._telemetry, out)
         self._start_ns = 0
         self._now = 0.0  # seconds after that
+        self._is_over: Callable[[], bool] = lambda: False
         self._clock = Clock(lambda: self._now, lambda: self._start_ns + int(self._now * _NANOSECONDS))
         assembled = assemble(
             config,
@@ -92,10 +93,11 @@ class Run:
         self._access_log = assembled.enrichment.access_log if assembled.enrichment is not None else None
 
     def play(self, recordings: Iterable[Iterable[Message]], until: Callable[[], bool] = lambda: False) -> Outcome:
-        """Run the requests of all recordings, or up to the first after which `until` is true, and return what was counted.
+        """Run the requests of all recordings, or go on until `until` is true, and return what was counted up to then.
 
         Raises RecordingError at a message that is none, and OSError where what is kept cannot be written.
         """
+        self._is_over = until
         for time_ns, message in arrivals(recordings):
             self.advance_to(time_ns)
             if until():
@@ -111,11 +113,12 @@ class Run:
 
     def advance(self, until: float) -> None:
         """Let the time go on to `until`, in the steps of a running processor, as long as there is something to decide."""
-        while self._telemetry.waiting_traces and self._now + self._store.tick < until:
+        while self._telemetry.waiting_traces and self._now + self._store.tick < until and not self._is_over():
             self._now += self._store.tick
             self._pipeline.tick()
         self._now = max(self._now, until)
-        self._pipeline.tick()
+        if not self._is_over():
+            self._pipeline.tick()
 
     def ingest(self, message: Message) -> None:
         """Take a request in. Raises RecordingError where it is none."""
@@ -138,7 +141,8 @@ class Run:
         """Let the time go on until everything is decided, and return what was counted."""
         seconds = self._now
         self.advance(self._now + self._store.wait + 2 * self._store.tick)
-        self._pipeline.drain()
+        if not self._is_over():
+            self._pipeline.drain()
         self._kept.flush()
         if self._watched is not None:
             self._watched.finish()

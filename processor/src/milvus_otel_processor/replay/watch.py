@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.pipeline.triggers import DUE
 from milvus_otel_processor.replay.decoded import decode
 from milvus_otel_processor.replay.explained import COMPLETE, ROOT, TIME, Explained, Trigger, not_by_the_store
-from milvus_otel_processor.sampling.decision import Verdict
+from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Verdict
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
 from milvus_otel_processor.spans.span import trace_id_and_root_name
@@ -85,6 +85,8 @@ class ExplainedRules(WatchedRules):
 
     def decide(self, trace: Trace) -> Verdict:
         """Return the verdict over a trace. Raises DecodeError at a malformed span."""
+        if self.found is not None:
+            return NOT_SAMPLED  # nobody asks about those that are due after it
         if trace.id != self.wanted or self._sampler is None:
             return super().decide(trace)
         explanation = self._sampler.explain(trace)

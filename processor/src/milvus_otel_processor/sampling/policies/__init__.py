@@ -6,20 +6,21 @@ from typing import Annotated
 
 from pydantic import Field
 
+from milvus_otel_processor.sampling.policies import and_, composite, drop, not_
 from milvus_otel_processor.sampling.policies.always_sample import AlwaysSamplePolicy
-from milvus_otel_processor.sampling.policies.and_ import AndPolicy, AndSettings
+from milvus_otel_processor.sampling.policies.and_ import AndPolicy
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, EvaluationError, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.boolean_attribute import BooleanAttributePolicy
 from milvus_otel_processor.sampling.policies.bytes_limiting import BytesLimitingPolicy
 from milvus_otel_processor.sampling.policies.collection import CollectionPolicy
-from milvus_otel_processor.sampling.policies.composite import CompositePolicy, CompositeSettings
-from milvus_otel_processor.sampling.policies.drop import DropPolicy, DropSettings
+from milvus_otel_processor.sampling.policies.composite import CompositePolicy
+from milvus_otel_processor.sampling.policies.drop import DropPolicy
 from milvus_otel_processor.sampling.policies.dynamic import DynamicPolicy
 from milvus_otel_processor.sampling.policies.latency import LatencyPolicy
 from milvus_otel_processor.sampling.policies.milvus_error import MilvusErrorPolicy
 from milvus_otel_processor.sampling.policies.milvus_latency import MilvusLatencyPolicy
 from milvus_otel_processor.sampling.policies.milvus_result import MilvusResultPolicy
-from milvus_otel_processor.sampling.policies.not_ import NotPolicy, NotSettings
+from milvus_otel_processor.sampling.policies.not_ import NotPolicy
 from milvus_otel_processor.sampling.policies.numeric_attribute import NumericAttributePolicy
 from milvus_otel_processor.sampling.policies.ottl_condition import OttlConditionPolicy
 from milvus_otel_processor.sampling.policies.probabilistic import ProbabilisticPolicy
@@ -62,9 +63,8 @@ SubPolicy = Annotated[_NoDrop, Field(discriminator="type")]
 Policy = Annotated[_NoDrop | DropPolicy, Field(discriminator="type")]
 """What can stand under `policies`."""
 
-_blocks = (AndSettings, CompositeSettings, DropSettings, NotSettings)
-for _model in (*_blocks, AndPolicy, CompositePolicy, DropPolicy, NotPolicy):
-    _model.model_rebuild(_types_namespace={"SubPolicy": SubPolicy, **{block.__name__: block for block in _blocks}})
+for _module in (and_, composite, drop, not_):
+    vars(_module)["SubPolicy"] = SubPolicy  # what holds policies itself is built when it is first used, and looks for it there
 
 __all__ = [
     "SYSTEM_CLOCK",
