@@ -49,6 +49,23 @@ def test_a_span_is_shown_with_what_it_says_of_itself() -> None:
     assert shown.attributes == {"names": [1, None]}
 
 
+def test_texts_that_are_not_utf_8_and_kinds_that_nobody_knows_are_shown_as_well_as_can_be() -> None:
+    full = span(
+        7,
+        name="search",
+        kind=Span.SPAN_KIND_SERVER,
+        attributes=[KeyValue(key="who", value=AnyValue(string_value="me"))],
+    )
+    broken = (
+        request(full)
+        .replace(b"search", b"sear\xffh")
+        .replace(b"\x02me", b"\x02m\xff")
+        .replace(b"\x30\x02", b"\x30\x09")
+    )
+    [shown] = decode(broken)
+    assert (shown.name, shown.kind, shown.attributes) == ("sear\ufffdh", "9", {"who": "m\ufffd"})
+
+
 def test_an_empty_request_holds_nothing() -> None:
     assert list(decode(b"")) == []
 

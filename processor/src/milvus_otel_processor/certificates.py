@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from binascii import Error as Base64Error
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -38,6 +37,8 @@ def pem(file: Path) -> bytes:
 
 def check_pair(certificate: Path, key: Path) -> None:
     """Raise CertificateError where the key is not that of the certificate, or one of the two cannot be understood."""
+    import ssl  # noqa: PLC0415 - most configurations name no certificate, and commands need not wait for it
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key, password=lambda: "")
@@ -55,6 +56,8 @@ def expiry(content: bytes) -> float | None:
 
     Python's `ssl` tells it of certificates of a connection alone.
     """
+    import ssl  # noqa: PLC0415 - as above
+
     ends = []
     for pem_text in _CERTIFICATE.findall(content):
         try:

@@ -64,7 +64,9 @@ Policy = Annotated[_NoDrop | DropPolicy, Field(discriminator="type")]
 """What can stand under `policies`."""
 
 for _module in (and_, composite, drop, not_):
-    vars(_module)["SubPolicy"] = SubPolicy  # what holds policies itself is built when it is first used, and looks for it there
+    vars(_module)["SubPolicy"] = (
+        SubPolicy  # what holds policies itself is built when it is first used, and looks for it there
+    )
 
 __all__ = [
     "SYSTEM_CLOCK",
