@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyFrozenSet};
 
 use crate::spent::Steps;
 use crate::texts::Texts;
-use crate::wanted::Marks;
+use crate::wanted::{Marks, Wanted};
 
 const SETS_REMEMBERED: usize = 1024;
 
@@ -32,6 +32,8 @@ pub struct Hooks {
     pub texts: Texts,
     pub marks: Mutex<Option<Arc<Marks>>>,
     pub steps: Mutex<Option<Arc<Steps>>>,
+    /// What was asked for last of a trace that was taken.
+    pub wanted: Mutex<Option<Arc<Wanted>>>,
     sets: Mutex<HashMap<Vec<u64>, Py<PyFrozenSet>, RandomState>>,
 }
 
@@ -46,6 +48,7 @@ impl Hooks {
             texts: Texts::default(),
             marks: Mutex::default(),
             steps: Mutex::default(),
+            wanted: Mutex::default(),
             sets: Mutex::default(),
         })
     }

@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PyString};
 use crate::faults::{contained, malformed};
 use crate::head::{Head, Heads};
 use crate::hooks::{Hooks, Made};
+use crate::wanted::Wanted;
 
 /// The tag of an event of a span: one that does not hold it has none.
 const EVENT_TAG: u8 = 0x5a;
@@ -279,6 +280,12 @@ impl Trace {
                 |call: Call| Ok((name(call.named())?, call.client, call.server, call.spans, call.is_alone, call.above));
             calls.into_iter().map(told).collect::<PyResult<_>>().map(Some)
         })
+    }
+
+    fn unwanted_calls(&self, wanted: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        let py = wanted.py();
+        let wanted = Wanted::of(wanted, &self.hooks.wanted)?;
+        contained(|| wanted.unwanted_calls(py, &self.taken))
     }
 
     /// Where the time between `begin` and `end` went, by stage; None where it takes a closer look.

@@ -29,7 +29,7 @@ LIMIT: Rule = {"name": "limit", "type": "rate_limiting", "rate_limiting": {"span
 SHADOW: Rule = {**TENTH, "name": "shadow", "mode": "shadow", "probabilistic": {"sampling_percentage": 20}}
 
 
-def decided(kind: StoreKind, rules: list[Rule], *, enrich: bool) -> tuple[Snapshot, set[bytes]]:
+def decided(kind: StoreKind, rules: list[Rule], *, enrich: bool) -> tuple[Snapshot, dict[bytes, list[bytes]]]:
     """What is counted, and kept, of the recorded traffic, one request a second."""
     with using(kind):
         made = Harness(sampling(*rules), enrich=enrich)
@@ -39,7 +39,7 @@ def decided(kind: StoreKind, rules: list[Rule], *, enrich: bool) -> tuple[Snapsh
         made.decide_all()
     assert not made.pipeline.waits
     assert_accounted(made.snapshot())
-    return made.snapshot(), {trace.id for trace in made.exporter.puts}
+    return made.snapshot(), {trace.id: list(trace.spans) for trace in made.exporter.puts}
 
 
 @pytest.mark.usefixtures("native_store_there")

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 /// How deep messages may lie in each other, as in Google's decoders.
 const DEPTH_LIMIT: u32 = 100;
+/// A byte of a number from here on says that there are more.
+const LONG: u8 = 0x80;
 
 /// Field numbers and wire types of OTLP's `trace.proto` and `common.proto`, as they stand in front of a field.
 pub mod tag {
@@ -51,12 +53,20 @@ pub struct Field {
 /// Read the number at `at` and go behind it; None where it is not valid.
 #[inline]
 pub fn varint(data: &[u8], at: &mut usize) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
+    let byte = *data.get(*at)?;
+    *at += 1;
+    if byte < LONG { Some(byte.into()) } else { long_varint(data, at, byte) }
+}
+
+/// Read what is behind the first byte of a number that has several: most have one.
+#[inline(never)]
+fn long_varint(data: &[u8], at: &mut usize, first: u8) -> Option<u64> {
+    let mut value = u64::from(first & 0x7f);
+    for shift in (7..64).step_by(7) {
         let byte = *data.get(*at)?;
         *at += 1;
         value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
+        if byte < LONG {
             return Some(value);
         }
     }
@@ -64,7 +74,7 @@ pub fn varint(data: &[u8], at: &mut usize) -> Option<u64> {
 }
 
 /// Return the field at `at`; None where it is not valid.
-#[inline]
+#[inline(always)]
 pub fn field(data: &[u8], at: usize) -> Option<Field> {
     let mut begin = at;
     let tag = u32::try_from(varint(data, &mut begin)?).ok()?;
@@ -76,7 +86,7 @@ pub fn field(data: &[u8], at: usize) -> Option<Field> {
 }
 
 /// Return where the payload behind a tag begins and ends; None where that is not within the data.
-#[inline]
+#[inline(always)]
 fn payload(data: &[u8], mut begin: usize, tag: u32, depth: u32) -> Option<(usize, usize)> {
     let end = match tag & 7 {
         0 => {
@@ -96,6 +106,7 @@ fn payload(data: &[u8], mut begin: usize, tag: u32, depth: u32) -> Option<(usize
     (end <= data.len()).then_some((begin, end))
 }
 
+#[inline(never)]
 fn group_end(data: &[u8], mut at: usize, start: u32, depth: u32) -> Option<usize> {
     if depth > DEPTH_LIMIT {
         return None;

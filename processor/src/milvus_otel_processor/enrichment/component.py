@@ -81,6 +81,7 @@ class Enrichment:
             "access_log": lines,
             "channel": channels,
         }
+        is_known = store.knows if "access_log" in settings.sources else lambda _: False
         sources = [known.get(name) or load(name, telemetry.source_failures) for name in settings.sources]
         self.access_log = self._access_log(store, telemetry, time_ns) if lines in sources else None
         self.enricher = Enricher(
@@ -89,6 +90,7 @@ class Enrichment:
             resolve=self.catalogue.find,
             doubt=self.catalogue.doubt,
             may_fail=_may_fail(sources),
+            is_known=is_known if all(name in known for name in settings.sources) else None,
             writer=Writer(_selection(settings.attributes.subtree), _selection(settings.attributes.request)),
             spans=telemetry.enriched_spans,
             requests=telemetry.enriched_requests,
@@ -102,8 +104,6 @@ class Enrichment:
             time_ns=time_ns,
             on_catalogue=on_catalogue,
         )
-        self._knows_all_sources = all(name in known for name in settings.sources)
-        self._is_known = store.knows if lines in sources else lambda _: False
         self._failures = Wanted(
             failures=failures_of_grpc(store.knows_failure if lines in sources else lambda *_: False)
         )
@@ -136,9 +136,8 @@ class Enrichment:
 
         Where no rule reads that, those are enough in which a request may have failed.
         """
-        if not self._knows_all_sources:
-            return None
-        return self.enricher.wants(self._is_known) if rules_read else self._failures
+        wanted = self.enricher.wants
+        return wanted if rules_read or wanted is None else self._failures
 
     def unwanted(self, calls: int) -> None:
         """Count the requests in traces of which nothing is known."""

@@ -49,7 +49,8 @@ class Enricher:
     """Appends attributes to the spans of Milvus requests, one trace at a time; never waits for anything.
 
     `resolve` finds the collection that a database and a name, or alias, stand for; `doubt` is told of one that a request
-    contradicts. `may_fail` tells whether to enrich a trace may make one of its spans an ERROR; False is a sure no.
+    contradicts. `may_fail` tells whether to enrich a trace may make one of its spans an ERROR; False is a sure no. `is_known` tells
+    by its id whether a source other than a trace's own spans may know of its requests; it is None where nobody can tell.
     `spans` and `requests` count those that were enriched, by source; of nested requests the outermost counts.
     """
 
@@ -61,6 +62,7 @@ class Enricher:
         resolve: Callable[[str | None, str], Collection | None],
         doubt: Callable[[Collection], None] = lambda _: None,
         may_fail: Callable[[Trace], bool] = grpc_may_have_failed,
+        is_known: Callable[[bytes], bool] | None = None,
         writer: Writer,
         spans: Counter[str],
         requests: Counter[str],
@@ -71,6 +73,7 @@ class Enricher:
         self._doubt = doubt
         self.may_fail = may_fail
         """Tell whether to enrich a trace may make one of its spans an ERROR; False is a sure no."""
+        self._wanted = _wanted(is_known) if is_known is not None else None
         self._writer = writer
         self._spans = spans
         self._requests = requests
@@ -95,6 +98,9 @@ class Enricher:
         That is nothing unless all requests of the trace agree. An attribute that a span has is not overwritten. Raises
         DecodeError where a span that it has to look into is malformed; to enrich a trace a second time adds nothing.
         """
+        if (wanted := self.wants) is not None and (unknown := trace.unwanted_calls(wanted)) is not None:
+            self.count_unknown(unknown)
+            return None
         if not may_hold_requests(trace):
             return self._enrich_detached(trace) if self._channels is not None and trace.may_hold(MARK) else None
         requests = find_requests(trace)
@@ -108,14 +114,15 @@ class Enricher:
                 self._write(trace, request, one, encoded)
         return self._common(trace, requests, written)
 
-    def wants(self, is_known: Callable[[bytes], bool]) -> Wanted:
-        """Return what a trace has to have for `enrich` to change it, or count it in another way than `count_unknown` does.
+    @property
+    def wants(self) -> Wanted | None:
+        """What a trace has to have for `enrich` to change it, or count it in another way than `count_unknown` does.
 
-        `is_known` tells by its id whether a source other than its own spans may know of its requests.
+        None where nobody can tell.
         """
-        calls = WantedCalls(CALLS, frozenset(COLLECTION_KEYS), STATUS_CODE, OK_STATUS, is_known)
-        knows_channels = self._channels is not None and self._channels.knows_any
-        return Wanted(texts=frozenset((MARK,)) if knows_channels else frozenset(), calls=calls)
+        if self._wanted is None:
+            return None
+        return self._wanted[self._channels is not None and self._channels.knows_any]
 
     def count_unknown(self, requests: int) -> None:
         """Count requests of which no source knows anything."""
@@ -225,6 +232,12 @@ class Enricher:
         if places:
             trace.append_missing(places, names)
             self._spans[source] += len(places)
+
+
+def _wanted(is_known: Callable[[bytes], bool]) -> tuple[Wanted, Wanted]:
+    """Return what traces have to have without, and with, a collection that a channel could be of."""
+    calls = WantedCalls(CALLS, frozenset(COLLECTION_KEYS), STATUS_CODE, OK_STATUS, is_known)
+    return Wanted(calls=calls), Wanted(texts=frozenset((MARK,)), calls=calls)
 
 
 def _with_grpc_error(facts: Facts, trace: Trace, request: Request) -> Facts:

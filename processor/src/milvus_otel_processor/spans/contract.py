@@ -211,6 +211,12 @@ class Trace(Protocol):
         A store that returns None is right as well, and slower.
         """
 
+    def unwanted_calls(self, wanted: Wanted) -> int | None:
+        """Return how many calls, those above all others, a trace is about that is not wanted; None where it is wanted.
+
+        A store that returns None is right as well, and slower.
+        """
+
     def time_spent(self, steps: TimeSteps, places: Sequence[int] | None, begin: int, end: int) -> Sequence[int] | None:
         """Return the nanoseconds from `begin` to `end` by stage, from the spans at these places, or all where that is None.
 
