@@ -81,7 +81,7 @@ def cost(load: list[Round], *, counts: bool, log: bool) -> Cost:
     spent = time.process_time() - began
     counted = 0
     if made.requests is not None:
-        counted = sum(one.count for one in made.requests.histograms.requests().values())
+        counted = sum(one.total for one in made.requests.counts.requests().values())
     return Cost(spent / telemetry.received_spans * 1e6, counted, telemetry.received_spans)
 
 

@@ -11,13 +11,13 @@ import pytest
 from milvus_otel_processor.demo.dataset import Progress
 from milvus_otel_processor.demo.report import Applications, Outcome, show
 from milvus_otel_processor.demo.steps import step
-from milvus_otel_processor.requests.windows import Window, Windows
+from milvus_otel_processor.requests.windows import Window
 from milvus_otel_processor.telemetry.counters import Amount, Snapshot
 from rich.console import Console
 
 from tests.demo.spans import failed_plain_search, kept_span, search_trace
 from tests.support.clock import Clock
-from tests.support.request_records import record, series, times
+from tests.support.request_records import Observed, record, series, times
 
 SNAPSHOT = Snapshot(
     received_spans=1000,
@@ -172,7 +172,7 @@ def test_a_step_that_fails_is_not_told_as_done() -> None:
 
 def counted() -> Window:
     clock = Clock()
-    windows = Windows(clock)
+    windows = Observed(clock)
     for index in range(200):
         windows.observe(record(series("products", "Search"), 0.005, times(core=0.004), kept=index < 20))
         windows.observe(record(series("products", "Insert"), 0.25, times(write=0.2), kept=index < 3))

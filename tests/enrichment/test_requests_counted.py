@@ -100,8 +100,8 @@ def counted(running: Stack) -> Counter[Key]:
     requests = running.service._assembled.requests
     assert requests is not None
     found: Counter[Key] = Counter()
-    for series, one in requests.histograms.requests().items():
-        found[series.collection, series.operation, series.error_type] += one.count
+    for series, one in requests.counts.requests().items():
+        found[series.collection, series.operation, series.error_type] += one.total
     return found
 
 

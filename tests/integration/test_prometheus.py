@@ -6,8 +6,7 @@ from time import monotonic
 
 import pytest
 from milvus_otel_processor.requests.families import request_metrics
-from milvus_otel_processor.requests.histograms import Histograms
-from milvus_otel_processor.requests.record import STAGES, Record, Series
+from milvus_otel_processor.requests.record import STAGES, Series
 from milvus_otel_processor.telemetry.counters import Telemetry
 from milvus_otel_processor.telemetry.family import Source
 from milvus_otel_processor.telemetry.own import own_metrics, process_metrics, together
@@ -18,6 +17,7 @@ from milvus_otel_processor.web.metrics import metrics_routes
 from tests.peers.prometheus import Prometheus, prometheus
 from tests.peers.waiting import wait_until
 from tests.support.http import served
+from tests.support.request_records import Made, counted
 
 BOUNDS = (0.01, 0.1, 1.0)
 TRACE = bytes(range(16))
@@ -31,11 +31,9 @@ def all_metrics() -> Source:
     telemetry.tally("sampled", "errors").add(7)
     telemetry.sent_in(0.2)
     telemetry.certificates["receiver"] = 1.0
-    histograms = Histograms(BOUNDS, exponential=True)
     series = Series("default", "products", "Search", "100", "shop")
-    for seconds in (0.05, 0.5, 2.0):
-        histograms.observe(Record(series, seconds, (0.01,) * len(STAGES), True, TRACE, time.time_ns()))
-    requests = request_metrics(histograms, lambda act: [act()].clear())
+    records = [Made(series, one, (0.01,) * len(STAGES), True, TRACE, time.time_ns()) for one in (0.05, 0.5, 2.0)]
+    requests = request_metrics(counted(*records, bounds=BOUNDS, exponential=True))
     return together(own_metrics(telemetry.snapshot), process_metrics(), requests)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.components import StageSettings
 from milvus_otel_processor.enrichment.settings import MilvusSettings
+from milvus_otel_processor.requests.record import Record
 from milvus_otel_processor.sampling.policies import Clock as Clocks
 from milvus_otel_processor.service.assemble import assemble
 from milvus_otel_processor.spans.groups import join_traces
@@ -18,21 +19,37 @@ from tests.support import stores
 from tests.support.clock import Clock
 from tests.support.enrichment import START, logs, trace_of
 from tests.support.harness import ALWAYS, NEVER, sampling
+from tests.support.request_records import Made
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.requests.record import Record
+    from collections.abc import Callable, Sequence
+
+    from milvus_otel_processor.requests.counts import Counts
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
 
 
 class Records:
-    """An observer that keeps all it is told."""
+    """All records that are counted here from now on."""
 
-    def __init__(self) -> None:
-        self.all: list[Record] = []
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._found: list[Record] = []
+        native = getattr(counts, "native", None)
+        if native is not None:
+            native._remember()
+            self._read: Callable[[], Sequence[Any]] = native._records
+        else:
+            self._add, counts.add = counts.add, self._noted  # type: ignore[method-assign]
+            self._read = self._found.copy
 
-    def observe(self, record: Record) -> None:
-        self.all.append(record)
+    def _noted(self, record: Record) -> None:
+        self._found.append(record)
+        self._add(record)
+
+    @property
+    def all(self) -> list[Made]:
+        return [Made.out_of(record, self._counts) for record in map(Record._make, self._read())]
 
     @property
     def by_series(self) -> Counter[tuple[str, ...]]:
@@ -61,10 +78,9 @@ class Counted:
             random=Random(0),
             store_kind=stores.kind(),
         )
-        self.records = Records()
         assert self.assembled.requests is not None
         self.requests = self.assembled.requests
-        self.requests.observe_with(self.records)
+        self.records = Records(self.requests.counts)
 
     @property
     def stages(self) -> list[StageSettings]:
@@ -91,7 +107,7 @@ class Counted:
         self.clock.advance(self.tail_sampling.decision_wait + 2)
         self.assembled.pipeline.tick()
 
-    def sent(self, *spans: Span) -> list[Record]:
+    def sent(self, *spans: Span) -> list[Made]:
         """Take in a trace, decide it, and return all records up to now."""
         self.come(*spans)
         self.decide()

@@ -93,6 +93,18 @@ impl Counts {
         })
     }
 
+    /// Remember each record, for a test; nothing bounds them.
+    fn _remember(&self, py: Python<'_>) {
+        self.locked(py).remembered = Some(Vec::new());
+    }
+
+    /// Return the records that came since.
+    fn _records(&self, py: Python<'_>) -> Vec<Said> {
+        let remembered = self.locked(py).remembered.clone().unwrap_or_default();
+        let said = |one: Record| (one.series, one.nanoseconds, one.times, one.kept, one.trace_id, one.ended_ns);
+        remembered.into_iter().map(said).collect()
+    }
+
     #[getter]
     fn size(&self, py: Python<'_>) -> usize {
         self.locked(py).size()

@@ -5,14 +5,13 @@ from typing import Any
 import pytest
 from milvus_otel_processor.page.all_requests import all_requests
 from milvus_otel_processor.page.asked import ApiError, Asked
-from milvus_otel_processor.requests.windows import Windows
 
 from tests.support.clock import Clock
-from tests.support.request_records import record, series
+from tests.support.request_records import Observed, record, series
 
 
 def answer(**query: str) -> dict[str, Any]:
-    windows = Windows(Clock())
+    windows = Observed(Clock())
     windows.observe(record(series("orders", "Search")))
     windows.observe(record(series("orders", "Query", error="100"), 0.5))
     windows.observe(record(series("users", "Query")))

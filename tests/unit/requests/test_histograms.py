@@ -7,71 +7,61 @@ from random import Random
 import pytest
 from milvus_otel_processor.requests.exponential import MOST_BUCKETS, ExponentialCounts
 from milvus_otel_processor.requests.families import DURATION, STAGE_DURATION, request_metrics
-from milvus_otel_processor.requests.histograms import Histograms
-from milvus_otel_processor.requests.record import STAGES, Record, Series
+from milvus_otel_processor.requests.record import Series
 from milvus_otel_processor.telemetry.family import Buckets, Exponential
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.logarithm_mapping import LogarithmMapping
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
+from tests.support.request_records import Made, counted, times
+
 SERIES = Series("default", "products", "Search", "", "app")
 
 
-def record(seconds: float, *, kept: bool = False, wait: float = 0.0, number: int = 1) -> Record:
-    times = tuple(wait if stage == "wait" else 0.0 for stage in STAGES)
-    return Record(SERIES, seconds, times, kept, number.to_bytes(16, "big"), number)
+def record(seconds: float, *, kept: bool = False, wait: float = 0.0, number: int = 1) -> Made:
+    return Made(SERIES, seconds, times(wait=wait), kept, number.to_bytes(16, "big"), number)
 
 
 def test_a_duration_is_in_the_bucket_of_the_first_bound_that_is_not_below_it() -> None:
-    histograms = Histograms((0.1, 1.0))
-    for seconds in (0.0, 0.1, 0.100001, 1.0, 5.0):
-        histograms.observe(record(seconds))
-    (one,) = histograms.requests().values()
+    counts = counted(*map(record, (0.0, 0.1, 0.100001, 1.0, 5.0)), bounds=(0.1, 1.0))
+    (one,) = counts.requests().values()
     assert list(one.counts) == [2, 2, 1]
     assert one.sum == pytest.approx(6.200001)
-    assert one.count == 5
+    assert one.total == 5
 
 
 def test_only_kept_traces_are_exemplars_the_last_of_each_bucket() -> None:
-    histograms = Histograms((0.1,))
-    for number, (seconds, kept) in enumerate([(0.05, True), (0.06, True), (0.07, False), (2.0, False)], 1):
-        histograms.observe(record(seconds, kept=kept, number=number))
-    (one,) = histograms.requests().values()
-    assert {place: exemplar.time_unix_nano for place, exemplar in one.exemplars.items()} == {0: 2}
+    came = enumerate([(0.05, True), (0.06, True), (0.07, False), (2.0, False)], 1)
+    counts = counted(*(record(seconds, kept=kept, number=number) for number, (seconds, kept) in came), bounds=(0.1,))
+    (one,) = counts.requests().values()
+    assert {place: exemplar.time_ns for place, exemplar in one.exemplars.items()} == {0: 2}
 
 
 def test_without_exemplars_there_are_none() -> None:
-    histograms = Histograms((0.1,), exemplars=False)
-    histograms.observe(record(1.0, kept=True))
-    (one,) = histograms.requests().values()
+    (one,) = counted(record(1.0, kept=True), exemplars=False).requests().values()
     assert not one.exemplars
 
 
 def test_a_stage_that_took_no_time_is_not_counted() -> None:
-    histograms = Histograms((0.1,))
-    histograms.observe(record(1.0, wait=0.9))
-    histograms.observe(record(1.0))
-    assert {series: one.count for series, one in histograms.stages().items()} == {
+    counts = counted(record(1.0, wait=0.9), record(1.0))
+    assert {series: one.total for series, one in counts.stages().items()} == {
         ("default", "products", "Search", "wait"): 1
     }
 
 
 def test_what_was_read_does_not_change_any_more() -> None:
-    histograms = Histograms((0.1,), exponential=True)
-    histograms.observe(record(1.0, kept=True))
-    (before,) = histograms.requests().values()
-    histograms.observe(record(0.01, kept=True))
+    counts = counted(record(1.0, kept=True), exponential=True)
+    (before,) = counts.requests().values()
+    counts.add(record(0.01, kept=True).of(counts))
     assert before.exponential is not None
-    assert (before.count, sum(before.exponential.counts), len(before.exemplars)) == (1, 1, 1)
+    assert (before.total, sum(before.exponential.counts), len(before.exemplars)) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("exponential", [False, True], ids=["explicit", "exponential"])
 def test_readers_get_both_metrics(*, exponential: bool) -> None:
-    histograms = Histograms((0.1,), exponential=True)
-    histograms.observe(record(1.0, wait=0.9))
-    calls = []
-    requests, stages = request_metrics(histograms, lambda act: calls.append(act()))(exponential)
+    counts = counted(record(1.0, wait=0.9), exponential=True)
+    requests, stages = request_metrics(counts)(exponential)
     assert (requests.name, stages.name) == (DURATION, STAGE_DURATION)
     assert requests.points[0].attributes == {
         "db.namespace": "default",
@@ -83,7 +73,6 @@ def test_readers_get_both_metrics(*, exponential: bool) -> None:
     assert isinstance(requests.points[0].value, Exponential if exponential else Buckets)
     assert requests.points[0].value.total == 1
     assert stages.points[0].attributes["stage"] == "wait"
-    assert len(calls) == 1
 
 
 @pytest.mark.parametrize("scale", [0, 1, 5, 20])

@@ -1,18 +1,18 @@
 """All requests on the page for Prometheus: under OpenTelemetry's names, with exemplars, and as Jaeger's Monitor page reads them."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 from milvus_otel_processor.requests.families import request_metrics
-from milvus_otel_processor.requests.histograms import Histograms
-from milvus_otel_processor.requests.record import STAGES, Record, Series
+from milvus_otel_processor.requests.record import Series
 from milvus_otel_processor.requests.span_metrics import span_metrics
-from milvus_otel_processor.telemetry.family import Source
+from milvus_otel_processor.telemetry.family import Family, Point, Source
 from milvus_otel_processor.telemetry.own import together
 from milvus_otel_processor.web.metrics import metrics_routes
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.support.http import ask, served
+from tests.support.request_records import Made, counted, times
 
 BOUNDS = (0.01, 0.1, 1.0)
 TRACE = bytes(range(16))
@@ -22,22 +22,15 @@ PLAIN = Series("default", "products", "HybridSearch", "", "")
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0"
 
 
-def record(series: Series, seconds: float, *, kept: bool = False, **stages: float) -> Record:
-    times = tuple(stages.get(stage, 0.0) for stage in STAGES)
-    return Record(series, seconds, times, kept, TRACE, 1_700_000_000_500_000_000)
+def record(series: Series, seconds: float, *, kept: bool = False, **stages: float) -> Made:
+    return Made(series, seconds, times(**stages), kept, TRACE, 1_700_000_000_500_000_000)
 
 
-def at_once(act: Callable[[], object]) -> None:
-    act()
-
-
-def source(*records: Record, server: str | None = None) -> Source:
-    histograms = Histograms(BOUNDS)
-    for one in records:
-        histograms.observe(one)
-    sources = [request_metrics(histograms, at_once)]
+def source(*records: Made, server: str | None = None) -> Source:
+    counts = counted(*records, bounds=BOUNDS)
+    sources = [request_metrics(counts)]
     if server is not None:
-        sources.append(span_metrics(histograms, at_once, server))
+        sources.append(span_metrics(counts, server))
     return together(*sources)
 
 
@@ -118,7 +111,12 @@ def test_requests_of_several_collections_and_errors_are_one_series_for_jaeger() 
     "name", ['a"b', "a\nb", "a\\b", "ü" * 100, "x" * 10_000], ids=["quote", "newline", "backslash", "ü", "long"]
 )
 def test_hostile_names_come_back_as_they_are(name: str) -> None:
-    text = page(source(record(PRODUCTS._replace(collection=name), 0.05)), OPEN_METRICS)
+    def named(exponential: bool) -> Iterator[Family]:
+        for family in source(record(PRODUCTS, 0.05))(exponential):
+            points = [Point({**one.attributes, "db.collection.name": name}, one.value) for one in family.points]
+            yield family._replace(points=points)
+
+    text = page(named, OPEN_METRICS)
     families = text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
     (family,) = [one for one in families if one.name == "milvus_request_duration_seconds"]
     assert {sample.labels["db_collection_name"] for sample in family.samples} == {name}

@@ -30,11 +30,11 @@ PROBES = {"DescribeCollection"}
 
 
 def counted(recording: Recording, policy: dict[str, object] | None = None) -> tuple[Replayed, Records]:
-    records = Records()
+    found: list[Records] = []
     replayed = replay(
-        recording, sampling=sampling(policy or NEVER), watch=lambda made: made.requests.observe_with(records)
+        recording, sampling=sampling(policy or NEVER), watch=lambda made: found.append(Records(made.requests.counts))
     )
-    return replayed, records
+    return replayed, found[0]
 
 
 def calls(recording: Recording) -> list[dict[str, Any]]:

@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 from milvus_otel_processor.requests.summary import SORTS, Wanted, summary
-from milvus_otel_processor.requests.windows import Windows
 
 from tests.support.clock import Clock
-from tests.support.request_records import record, series, times
+from tests.support.request_records import Observed, record, series, times
 
 
 def told(**asked: Any) -> dict[str, Any]:
     """A minute with searches that wait, one of ten failing, and quick inserts by two services."""
     clock = Clock()
-    windows = Windows(clock)
+    windows = Observed(clock)
     for index in range(100):
         error = "100" if index % 10 == 0 else ""
         windows.observe(
@@ -96,6 +95,6 @@ def test_beyond_the_limit_rows_are_counted() -> None:
 
 
 def test_a_window_without_requests_has_no_rows() -> None:
-    found = summary(Windows(Clock()).over(1), Wanted())
+    found = summary(Observed(Clock()).over(1), Wanted())
     assert found["rows"] == []
     assert (found["all"]["requests"], found["all"]["per_second"], found["all"]["p99_ms"]) == (0, 0.0, 0.0)

@@ -50,7 +50,7 @@ class Answers:
     def requests(self, asked: Asked) -> dict[str, Any]:
         """See `page.all_requests`; `counted` tells whether requests are counted at all."""
         witness, jaeger = self.inside.witness, self.inside.settings.jaeger.rstrip("/")
-        answer = {"counted": witness.counts_requests, **all_requests(asked, witness.requests)}
+        answer = {"counted": witness.requests.watches, **all_requests(asked, witness.requests)}
         return {**answer, "jaeger": jaeger} if jaeger else answer
 
     def decisions(self, asked: Asked) -> dict[str, Any]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.page.settings import PageSettings
-    from milvus_otel_processor.requests.record import Observer
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.telemetry.counters import Telemetry
 
@@ -33,9 +32,7 @@ class Witness:
         self.recent = RecentRequests(settings.recent_requests_mib << 20)
         self.series = Series(telemetry)
         self.requests = Windows()
-        """All requests of the last hour."""
-        self.counts_requests = False
-        """Whether `requests` is told of them."""
+        """All requests of the last hour, where they are counted."""
 
     def traces(self, ingest: Callable[[bytes], int]) -> Callable[[bytes], int]:
         """Return what takes in requests with spans as `ingest` does, and remembers those that it took."""
@@ -58,11 +55,6 @@ class Witness:
             return answer
 
         return take
-
-    def watch_requests(self, observe_with: Callable[[Observer], None]) -> None:
-        """Have all requests counted by those who see them."""
-        observe_with(self.requests)
-        self.counts_requests = True
 
     def tick(self) -> bool:
         """Note that time goes by; tell whether a point of the series was taken. Called often, without the pipeline's lock."""

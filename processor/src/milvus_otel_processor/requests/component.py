@@ -8,8 +8,8 @@ from milvus_otel_processor.enrichment import rest
 from milvus_otel_processor.enrichment.attributes import Selection
 from milvus_otel_processor.enrichment.requests import SERVICE
 from milvus_otel_processor.requests.attributes import encoded
-from milvus_otel_processor.requests.histograms import Histograms
 from milvus_otel_processor.requests.recorder import Recorder
+from milvus_otel_processor.spans.stores import NATIVE, chosen
 from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.enrichment.enricher import Enricher
     from milvus_otel_processor.enrichment.settings import MilvusSettings
-    from milvus_otel_processor.requests.record import Observer
+    from milvus_otel_processor.requests.counts import Counts
+    from milvus_otel_processor.requests.settings import RequestsSettings
     from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Telemetry
 
 SPAN_MARKS = frozenset((SERVICE, *rest.PATHS))
@@ -26,6 +28,7 @@ SPAN_MARKS = frozenset((SERVICE, *rest.PATHS))
 ROOT_MARK = rest.PROXY
 """How the names of root spans begin that are requests of REST's version 1."""
 
+_NANOSECONDS = 1e9
 _WANTED = Wanted(texts=SPAN_MARKS | {ROOT_MARK})
 
 
@@ -38,30 +41,34 @@ class Requests:
     sees_all = False
 
     def __init__(
-        self, settings: MilvusSettings, enricher: Enricher, telemetry: Telemetry, clock: Callable[[], float]
+        self,
+        settings: MilvusSettings,
+        enricher: Enricher,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        store_kind: StoreKind,
     ) -> None:
         requests, on_span = settings.requests, settings.attributes.request
         self._wants_attribute = Selection(on_span.include, on_span.exclude).wants
         self.name = "requests"
+        self.counts = make_counts(store_kind, requests)
+        """Of all requests."""
         self._recorder = Recorder(
             enricher.known,
-            max_series=requests.max_series,
+            self.counts,
             apart=telemetry.calls_apart,
             failures=telemetry.stage_failures,
             clock=clock,
         )
-        self.histograms = Histograms(requests.histogram.explicit.buckets, exemplars=requests.exemplars.enabled)
-        """Of all requests."""
-        self.observe_with(self.histograms)
-        telemetry.watch(folded_requests=lambda: self._recorder.series.folded)
-
-    def observe_with(self, observer: Observer) -> None:
-        """Tell this observer of each request from now on."""
-        self._recorder.observers.append(observer)
+        telemetry.watch(folded_requests=lambda: self.counts.series.folded)
 
     def decided(self, trace: Trace, kept: bool) -> None:
         """Count the requests in a trace that was decided, or in a span that came later."""
         self._recorder.see(trace, kept=kept)
+
+    def memory(self) -> int:
+        """Return about how many bytes the counts take; asked for with every request that comes in."""
+        return self.counts.size
 
     def wants(self, *, rules_read: bool) -> Wanted:  # noqa: ARG002 - it counts, whatever rules read
         """Return what the traces have that hold requests."""
@@ -89,7 +96,22 @@ class Requests:
         for served, times in zip(looked.calls.served, looked.times, strict=True):
             place = served.caller if served.caller is not None else served.request.server
             assert place is not None
-            trace.append_missing((place,), encoded(times, served.operation, self._wants_attribute))
+            trace.append_missing(
+                (place,), encoded([one / _NANOSECONDS for one in times], served.operation, self._wants_attribute)
+            )
 
     def on_late_span(self, trace: Trace) -> None:
         """Do nothing: alone, a span does not tell where the time went."""
+
+
+def make_counts(kind: StoreKind, settings: RequestsSettings) -> Counts:
+    """Return what counts requests beside such a store."""
+    bounds = settings.histogram.explicit.buckets
+    # Imported when it is wanted: the native one may not be installed.
+    if chosen(kind) == NATIVE:
+        from milvus_otel_processor.requests.native import NativeCounts  # noqa: PLC0415
+
+        return NativeCounts(bounds, bounds, settings.max_series, exemplars=settings.exemplars.enabled)
+    from milvus_otel_processor.requests.histograms import ReferenceCounts  # noqa: PLC0415
+
+    return ReferenceCounts(bounds, bounds, settings.max_series, exemplars=settings.exemplars.enabled)

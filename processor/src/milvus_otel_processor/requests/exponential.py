@@ -64,12 +64,6 @@ class ExponentialCounts:
             return ()
         return [self._counts.get(index, 0) for index in range(self.offset, max(self._counts) + 1)]
 
-    def copy(self) -> ExponentialCounts:
-        """Return what it is now."""
-        copied = ExponentialCounts()
-        copied.scale, copied.zero_count, copied._counts = self.scale, self.zero_count, self._counts.copy()
-        return copied
-
 
 def _index(value: float, scale: int) -> int:
     """Return the index of the bucket of a value above 0; bounds are within the bucket below them."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from milvus_otel_processor.telemetry.family import HISTOGRAM, Buckets, Exemplar, Exponential, Family, Point
+from milvus_otel_processor.telemetry.family import HISTOGRAM, Buckets, Family, Point
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from milvus_otel_processor.requests.histograms import Distribution, Histograms, StageSeries
-    from milvus_otel_processor.requests.record import Series
+    from milvus_otel_processor.requests.counts import Counts, Distribution
     from milvus_otel_processor.telemetry.family import Source, Value
 
 DURATION: Final = "milvus.request.duration"
@@ -22,27 +21,18 @@ _ATTRIBUTES = ("db.namespace", "db.collection.name", "db.operation.name", "error
 _STAGE_ATTRIBUTES = (*_ATTRIBUTES[:3], "stage")
 
 
-def request_metrics(histograms: Histograms, undisturbed: Callable[[Callable[[], object]], None]) -> Source:
-    """Return the source of what these histograms count; `undisturbed` calls a function while they do not."""
+def request_metrics(counts: Counts) -> Source:
+    """Return the source of what is counted here; any thread may read it."""
 
     def read(exponential: bool) -> Iterator[Family]:
-        requests: dict[Series, Distribution] = {}
-        stages: dict[StageSeries, Distribution] = {}
-
-        def copy() -> None:
-            requests.update(histograms.requests())
-            stages.update(histograms.stages())
-
-        undisturbed(copy)
-        wanted = exponential and histograms.exponential
         yield Family(
             DURATION,
             HISTOGRAM,
             "s",
             "How long Milvus took for each request, kept or not.",
             [
-                Point(dict(zip(_ATTRIBUTES, series, strict=True)), _value(one, histograms.bounds, exponential=wanted))
-                for series, one in requests.items()
+                Point(dict(zip(_ATTRIBUTES, series, strict=True)), _value(one, counts.bounds, exponential=exponential))
+                for series, one in counts.requests().items()
             ],
         )
         yield Family(
@@ -52,25 +42,17 @@ def request_metrics(histograms: Histograms, undisturbed: Callable[[Callable[[], 
             "How long each request, kept or not, was in each stage that its spans tell.",
             [
                 Point(
-                    dict(zip(_STAGE_ATTRIBUTES, series, strict=True)), _value(one, histograms.bounds, exponential=False)
+                    dict(zip(_STAGE_ATTRIBUTES, series, strict=True)),
+                    _value(one, counts.stage_bounds, exponential=False),
                 )
-                for series, one in stages.items()
+                for series, one in counts.stages().items()
             ],
         )
 
     return read
 
 
-def _value(distribution: Distribution, bounds: tuple[float, ...], *, exponential: bool) -> Value:
-    exemplars = {place: Exemplar(*one) for place, one in distribution.exemplars.items()}
-    found = distribution.exponential
-    if exponential and found is not None:
-        return Exponential(
-            found.scale,
-            found.zero_count,
-            found.offset,
-            found.counts,
-            distribution.sum,
-            tuple(exemplars.values()),
-        )
-    return Buckets(bounds, distribution.counts, distribution.sum, exemplars)
+def _value(one: Distribution, bounds: tuple[float, ...], *, exponential: bool) -> Value:
+    if exponential and one.exponential is not None:
+        return one.exponential
+    return Buckets(bounds, one.counts, one.sum, one.exemplars)

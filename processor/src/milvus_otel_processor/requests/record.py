@@ -1,8 +1,8 @@
-"""What is said of one Milvus request, kept or not, to whoever observes all of them."""
+"""What is said of one Milvus request, kept or not, to what counts all of them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 CLIENT, QUEUE, COORDINATORS, WAIT, QUERY_NODES, CORE, WRITE, REDUCE, UNEXPLAINED = (
     "client",
@@ -18,7 +18,7 @@ CLIENT, QUEUE, COORDINATORS, WAIT, QUERY_NODES, CORE, WRITE, REDUCE, UNEXPLAINED
 
 STAGES: tuple[str, ...] = (CLIENT, QUEUE, COORDINATORS, WAIT, QUERY_NODES, CORE, WRITE, REDUCE, UNEXPLAINED)
 """Where a request's time can go, in the order of its way. `client` is what the caller waited beside Milvus' own time, so no part of
-`Record.seconds`; the other stages never overlap, and add up to it. docs/observability.md says which spans tell each.
+`Record.nanoseconds`; the other stages never overlap, and add up to it. docs/observability.md says which spans tell each.
 """
 
 
@@ -44,22 +44,13 @@ OVERFLOW = Series("", "otel.metric.overflow", "", "", "")
 class Record(NamedTuple):
     """One Milvus request, after the decision over its trace."""
 
-    series: Series
-    seconds: float
+    series: int
+    """The number of its series, in `SeriesTable.all`."""
+    nanoseconds: int
     """From its start to its end in Milvus' own proxy, never negative."""
-    times: tuple[float, ...]
-    """Seconds by stage, in the order of `STAGES`; 0.0 where none of its spans says how long."""
+    times: tuple[int, ...]
+    """Nanoseconds by stage, in the order of `STAGES`; 0 where none of its spans says how long."""
     kept: bool
     trace_id: bytes
     ended_ns: int
     """Unix time."""
-    nq: int | None = None
-    limit: int | None = None
-    rows: int | None = None
-
-
-class Observer(Protocol):
-    """Whoever wants to know of all requests."""
-
-    def observe(self, record: Record) -> None:
-        """Take in one request; called once for each, under the pipeline's lock, so it never waits."""

@@ -1,4 +1,4 @@
-"""Makes one record of each Milvus request that came, whatever becomes of its trace, and tells the observers."""
+"""Makes one record of each Milvus request that came, whatever becomes of its trace, and has it counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from milvus_otel_processor.requests.calls import sort_out
 from milvus_otel_processor.requests.kinds import NOT_SERVED, REPEATED
 from milvus_otel_processor.requests.record import Record, Series
-from milvus_otel_processor.requests.series import SeriesTable
 from milvus_otel_processor.requests.times import stage_times
 from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.telemetry.faults import FaultLog
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.enricher import Known
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.requests.calls import Served, Sorted
-    from milvus_otel_processor.requests.record import Observer
+    from milvus_otel_processor.requests.counts import Counts
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
 
@@ -31,7 +30,6 @@ NAME = "milvus requests"
 
 _SPANS_REMEMBERED = 16_384  # of requests that were counted, in each of two generations
 _SERVICE_NAME = b"service.name"
-_NQ, _LIMIT, _ROWS = b"milvus.nq", b"milvus.limit", b"db.response.returned_rows"
 
 
 class Looked(NamedTuple):
@@ -39,7 +37,8 @@ class Looked(NamedTuple):
 
     trace: Trace
     calls: Sorted
-    times: list[tuple[float, ...]]
+    times: list[tuple[int, ...]]
+    """Nanoseconds by stage."""
 
 
 class Recorder:
@@ -51,23 +50,20 @@ class Recorder:
     def __init__(
         self,
         knows: Callable[[Trace], tuple[Sequence[Request], Sequence[Known | None]]],
+        counts: Counts,
         *,
-        max_series: int,
         apart: Counter[str],
         failures: Counter[str],
         clock: Callable[[], float],
     ) -> None:
         self._knows = knows
+        self._counts = counts
         self._apart = apart
         self._failures = failures
         self._faults = FaultLog(_log, clock)
         self._looked: Looked | None = None
         self._counted: set[bytes] = set()
         self._counted_before: set[bytes] = set()
-        self.series = SeriesTable(max_series)
-        """What requests are counted under."""
-        self.observers: list[Observer] = []
-        """Whoever is told."""
 
     def look(self, trace: Trace) -> Looked:
         """Return the calls in a trace; remembered until another trace is looked at. Raises DecodeError at a malformed span."""
@@ -99,16 +95,11 @@ class Recorder:
             if kind is not None:
                 self._apart[kind] += 1
                 continue
-            record = self._record(looked.trace, served, times, kept=kept)
-            for observer in self.observers:
-                observer.observe(record)
+            self._counts.add(self._record(looked.trace, served, times, kept=kept))
 
-    def _record(self, trace: Trace, served: Served, times: tuple[float, ...], *, kept: bool) -> Record:
+    def _record(self, trace: Trace, served: Served, times: tuple[int, ...], *, kept: bool) -> Record:
         facts, collection = (served.known[0], served.known[1]) if served.known is not None else (None, None)
-        service, nq, limit, rows = "", None, None, None
-        if served.caller is not None:
-            service = trace.groups[served.caller].once(_service)
-            nq, limit, rows = (_number(trace, served.caller, key) for key in (_NQ, _LIMIT, _ROWS))
+        service = trace.groups[served.caller].once(_service) if served.caller is not None else ""
         series = Series(
             (collection.namespace if collection is not None else facts.namespace if facts is not None else None) or "",
             (collection.name if collection is not None else facts.collection if facts is not None else None) or "",
@@ -116,8 +107,8 @@ class Recorder:
             (facts.error_type if facts is not None else None) or "",
             service,
         )
-        seconds = (served.end - served.begin) / 1e9
-        return Record(self.series.of(series), seconds, times, kept, trace.id, served.end, nq, limit, rows)
+        number = self._counts.series.number(series)
+        return Record(number, served.end - served.begin, times, kept, trace.id, served.end)
 
     def _is_repeated(self, trace_id: bytes, span_id: bytes) -> bool:
         """Tell whether this span of Milvus' was seen before: senders send again what they do not know to have come."""
@@ -130,7 +121,7 @@ class Recorder:
         return False
 
 
-def _times(trace: Trace, served: Served) -> tuple[float, ...]:
+def _times(trace: Trace, served: Served) -> tuple[int, ...]:
     outside = 0
     if served.caller is not None:
         head = trace.heads[served.caller]
@@ -141,8 +132,3 @@ def _times(trace: Trace, served: Served) -> tuple[float, ...]:
 def _service(group: Group) -> str:
     value = group.resource_attributes.get(_SERVICE_NAME)
     return value.string_value.decode("utf-8", "replace") if value is not None else ""
-
-
-def _number(trace: Trace, place: int, key: bytes) -> int | None:
-    value = trace.attribute(place, key)
-    return value.int_value if value is not None and value.WhichOneof("value") == "int_value" else None

@@ -24,16 +24,16 @@ class SeriesTable:
     def __init__(self, most: int, introduce: Callable[[int], object] = lambda _: None) -> None:
         self._most = most
         self._introduce = introduce
-        self._numbers: dict[Series, int] = {}
-        self._groups: dict[tuple[str, ...], int] = {OVERFLOW[:3]: 0}
+        self._numbers = {OVERFLOW: 0}
+        self._groups: dict[tuple[str, str, str], int] = {OVERFLOW[:3]: 0}
         self.all: list[Series] = [OVERFLOW]
         """By number."""
-        self.groups: list[tuple[str, ...]] = [OVERFLOW[:3]]
+        self.groups: list[tuple[str, str, str]] = [OVERFLOW[:3]]
         """Likewise: database, collection and operation."""
         self.folded = 0
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.all) - 1
 
     def number(self, series: Series) -> int:
         """Return the number of this series, or that of OVERFLOW where there is no room for another."""
@@ -41,14 +41,10 @@ class SeriesTable:
         if known is not None:
             return known
         # A long text is looked up at the cost of its hash alone, and is never held.
-        if len(self._numbers) < self._most and all(len(text) <= LONGEST and text.isprintable() for text in series):
+        if len(self) < self._most and all(len(text) <= LONGEST and text.isprintable() for text in series):
             return self._add(series)
         self.folded += 1
         return 0
-
-    def of(self, series: Series) -> Series:
-        """Return the one object for this series, or OVERFLOW where there is no room for another."""
-        return self.all[self.number(series)]
 
     def _add(self, series: Series) -> int:
         group = self._groups.setdefault(series[:3], len(self.groups))

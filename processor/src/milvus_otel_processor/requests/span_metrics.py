@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from milvus_otel_processor.telemetry.family import COUNTER, HISTOGRAM, Buckets, Family, Point
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from milvus_otel_processor.requests.histograms import Distribution, Histograms
+    from milvus_otel_processor.requests.counts import Counts, Distribution
     from milvus_otel_processor.requests.record import Series
     from milvus_otel_processor.telemetry.family import Source
 
@@ -32,17 +32,15 @@ class _Span(NamedTuple):
     status: str
 
 
-def span_metrics(histograms: Histograms, undisturbed: Callable[[Callable[[], object]], None], server: str) -> Source:
-    """Return the source of what these histograms count, for Jaeger; `undisturbed` calls a function while they do not.
+def span_metrics(counts: Counts, server: str) -> Source:
+    """Return the source of what is counted here, for Jaeger.
 
     Requests of all callers are shown under the service `server`, by the name of Milvus' span. Those of callers whose name is known
     are shown as well under that, by what milvus-otel-client calls its spans: `search products`.
     """
 
     def read(_: bool) -> Iterator[Family]:
-        requests: dict[Series, Distribution] = {}
-        undisturbed(lambda: requests.update(histograms.requests()))
-        spans = _spans(requests, histograms.bounds, server)
+        spans = _spans(counts.requests(), counts.bounds, server)
         points = [(dict(zip(_ATTRIBUTES, span, strict=True)), one) for span, one in spans.items()]
         yield Family(
             "traces.span.metrics.calls",

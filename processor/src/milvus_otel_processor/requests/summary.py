@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from milvus_otel_processor.requests.cells import Cell
 from milvus_otel_processor.requests.hints import hint
 from milvus_otel_processor.requests.record import STAGES, Series
 from milvus_otel_processor.requests.sketch import RELATIVE_ERROR, quantiles
-from milvus_otel_processor.requests.windows import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 MOST_SPANS = 4096
 """Spans of a request up to which its stages are told: a request of Milvus has tens of them."""
 
-_NANOSECONDS = 1e9
 _PLACES = {stage: place for place, stage in enumerate(PRECEDENCE)}
 _OUT = [STAGES.index(stage) for stage in PRECEDENCE]
 _CLIENT, _UNEXPLAINED = STAGES.index(CLIENT), STAGES.index(UNEXPLAINED)
 _QUEUE, _REDUCE, _CORE = _PLACES[QUEUE], _PLACES[REDUCE], _PLACES[CORE]
-_NONE = (0.0,) * len(STAGES)
+_NONE = (0,) * len(STAGES)
 
 _KINDS = {PROXY: len(PRECEDENCE), TASK: len(PRECEDENCE) + 1, RETRIEVE: len(PRECEDENCE) + 2}
 """As `TimeSteps` has them."""
@@ -53,10 +52,10 @@ Interval = tuple[int, int, int]
 """From when to when, in nanoseconds, and the place in PRECEDENCE of the stage."""
 
 
-def stage_times(trace: Trace, places: Sequence[int], begin: int, end: int, outside: int = 0) -> tuple[float, ...]:
-    """Return the seconds by stage, in the order of STAGES, of a request that Milvus served from `begin` to `end`.
+def stage_times(trace: Trace, places: Sequence[int], begin: int, end: int, outside: int = 0) -> tuple[int, ...]:
+    """Return the nanoseconds by stage, in the order of STAGES, of a request that Milvus served from `begin` to `end`.
 
-    `places` are those of its spans, `outside` is how long its caller waited beside that; all in nanoseconds. What no span tells
+    `places` are those of its spans, `outside` is how long its caller waited beside that. What no span tells
     is `unexplained`; all is 0 where there are too many spans to look at. Raises DecodeError at a malformed span.
     """
     if len(places) > MOST_SPANS:
@@ -66,9 +65,9 @@ def stage_times(trace: Trace, places: Sequence[int], begin: int, end: int, outsi
         spent = _spent(_intervals(trace, places), begin, end)
     times = list(_NONE)
     for place, nanoseconds in zip(_OUT, spent, strict=True):
-        times[place] = nanoseconds / _NANOSECONDS
-    times[_UNEXPLAINED] = (end - begin - sum(spent)) / _NANOSECONDS
-    times[_CLIENT] = max(0, outside) / _NANOSECONDS
+        times[place] = nanoseconds
+    times[_UNEXPLAINED] = end - begin - sum(spent)
+    times[_CLIENT] = max(0, outside)
     return tuple(times)
 
 

@@ -148,10 +148,10 @@ def requests_source(config: Configuration, assembled: Assembled) -> list[Source]
     requests = assembled.requests
     if requests is None:
         return []
-    requests.histograms.exponential = config.metrics.exponential
-    undisturbed = assembled.pipeline.undisturbed
-    found = [request_metrics(requests.histograms, undisturbed)]
+    counts = requests.counts
+    counts.count_exponentially(config.metrics.exponential)
+    found = [request_metrics(counts)]
     jaeger = config.metrics.span_metrics
     if jaeger is not None:
-        found.append(span_metrics(requests.histograms, undisturbed, jaeger.service_name))
+        found.append(span_metrics(counts, jaeger.service_name))
     return found

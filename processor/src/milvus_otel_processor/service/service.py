@@ -96,7 +96,7 @@ class Service:
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
         if self._witness is not None and self._assembled.requests is not None:
-            self._witness.watch_requests(self._assembled.requests.observe_with)
+            self._witness.requests.watch(self._assembled.requests.counts)
         self._metrics_source = together(
             own_metrics(self._pipeline.snapshot), process_metrics(), *requests_source(config, self._assembled)
         )
@@ -139,6 +139,9 @@ class Service:
         parts = [self._pipeline.memory, self._exporter.memory, self._decision_memory]
         if access_log is not None:
             parts.append(access_log.memory)
+        requests = self._assembled.requests
+        if requests is not None:
+            parts.append(requests.memory)
         if self._witness is not None:
             parts.append(self._witness.memory)
         return parts
@@ -219,7 +222,7 @@ class Service:
     @property
     def requests(self) -> Windows | None:
         """All requests of the last hour, where they are counted and there is a page to show them."""
-        return self._witness.requests if self._witness is not None and self._witness.counts_requests else None
+        return self._witness.requests if self._witness is not None and self._witness.requests.watches else None
 
     def replace_rules(self, sampling: TailSamplingSettings) -> None:
         """Decide by other rules from now on, the traces that wait as well; for a service that has rules."""

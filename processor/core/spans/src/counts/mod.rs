@@ -58,6 +58,8 @@ pub struct Counts {
     /// The series that have an open cell.
     opened: Vec<u32>,
     size: usize,
+    /// For tests, which ask for single records.
+    pub remembered: Option<Vec<Record>>,
 }
 
 impl Counts {
@@ -71,6 +73,7 @@ impl Counts {
             open: Vec::new(),
             opened: Vec::new(),
             size: 0,
+            remembered: None,
         };
         made.introduce(0);
         made
@@ -100,6 +103,9 @@ impl Counts {
     pub fn add(&mut self, record: &Record) {
         // There is no such series but these.
         let series = if self.knows(record.series) { record.series } else { OVERFLOW } as usize;
+        if let Some(remembered) = &mut self.remembered {
+            remembered.push(record.clone());
+        }
         let seconds = record.nanoseconds as f64 / NANOSECONDS;
         let of = self.settings.exponential;
         let found = self.requests[series]
