@@ -10,7 +10,7 @@ use milvus_otel_spans::calls::Marks as Plain;
 use milvus_otel_spans::groups::Group;
 use milvus_otel_spans::passes::Passes;
 use milvus_otel_spans::trace::Trace;
-use milvus_otel_spans::wanted::{Wanted as Read, WantedCalls, WantedFailures};
+use milvus_otel_spans::wanted::{Bounds, Wanted as Read, WantedCalls, WantedFailures, WantedValue};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -19,6 +19,8 @@ use pyo3::types::{PyBytes, PyFrozenSet};
 use crate::hooks::{Hooks, Made};
 
 const GROUPS_REMEMBERED: usize = 4096;
+/// Of at most 127 bytes each.
+const VALUES_REMEMBERED: usize = 4096;
 
 /// A question about a group, asked once of each of those that came last.
 pub struct OfGroup {
@@ -42,6 +44,32 @@ impl OfGroup {
             answers.clear();
         }
         answers.insert(group.number, answer);
+        Ok(answer)
+    }
+}
+
+/// A question about values, asked once of each of those that came last.
+pub struct OfValue {
+    ask: Py<PyAny>,
+    answers: Mutex<HashMap<Vec<u8>, bool, RandomState>>,
+}
+
+impl OfValue {
+    fn new(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(OfValue { ask: value.getattr("matches")?.unbind(), answers: Mutex::default() })
+    }
+
+    fn answer(&self, py: Python<'_>, encoded: &[u8]) -> PyResult<bool> {
+        let known = self.answers.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).get(encoded).copied();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let answer = self.ask.bind(py).call1((PyBytes::new(py, encoded),))?.is_truthy()?;
+        let mut answers = self.answers.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= VALUES_REMEMBERED {
+            answers.clear();
+        }
+        answers.insert(encoded.to_vec(), answer);
         Ok(answer)
     }
 }
@@ -110,6 +138,8 @@ pub struct Wanted {
     /// What it was made from, held so that its address stays its own.
     from: Py<PyAny>,
     read: Read,
+    /// In the order of `read.values`.
+    of_value: Vec<OfValue>,
     of_group: Option<OfGroup>,
     calls: Option<(OfGroup, Py<PyAny>)>,
     is_known_failure: Option<Py<PyAny>>,
@@ -129,6 +159,7 @@ impl Wanted {
 
     fn new(wanted: &Bound<'_, PyAny>) -> PyResult<Self> {
         let texts = wanted.getattr("texts")?.cast_into::<PyFrozenSet>()?;
+        let values = wanted.getattr("values")?.try_iter()?.collect::<PyResult<Vec<_>>>()?;
         let of_group = wanted.getattr("of_group")?;
         let calls = wanted.getattr("calls")?;
         let calls = (!calls.is_none()).then_some(calls);
@@ -137,11 +168,13 @@ impl Wanted {
         let statuses = wanted.getattr("statuses")?.cast_into::<PyFrozenSet>()?;
         let read = Read {
             statuses: statuses.iter().map(|code| code.extract()).collect::<PyResult<_>>()?,
-            duration: wanted.getattr("duration")?.extract()?,
+            durations: bounds(&wanted.getattr("durations")?)?,
+            counts: bounds(&wanted.getattr("counts")?)?,
             hashes: wanted.getattr("hashes")?.extract()?,
             roots: wanted.getattr("roots")?.extract()?,
             rootless: wanted.getattr("rootless")?.extract()?,
             texts: any(&texts)?,
+            values: values.iter().map(wanted_value).collect::<PyResult<_>>()?,
             calls: calls.as_ref().map(wanted_calls).transpose()?,
             failures: failures.as_ref().map(wanted_failures).transpose()?,
         };
@@ -152,6 +185,7 @@ impl Wanted {
         Ok(Wanted {
             from: wanted.clone().unbind(),
             read,
+            of_value: values.iter().map(OfValue::new).collect::<PyResult<_>>()?,
             of_group: (!of_group.is_none()).then(|| OfGroup::new(of_group)),
             calls: calls.as_ref().map(asked).transpose()?,
             is_known_failure: failures
@@ -170,6 +204,11 @@ impl Wanted {
                 if of_group.answer(py, group)? {
                     return Ok(None);
                 }
+            }
+        }
+        for (value, of_value) in self.read.values.iter().zip(&self.of_value) {
+            if value.is_in(trace, |encoded| of_value.answer(py, encoded))? {
+                return Ok(None);
             }
         }
         let Some(calls) = self.without_known_calls(py, trace)? else { return Ok(None) };
@@ -197,6 +236,19 @@ fn wanted_calls(calls: &Bound<'_, PyAny>) -> PyResult<WantedCalls> {
         texts: any(&calls.getattr("texts")?)?,
         key: finder(&calls.getattr("key")?)?,
         values: values(&calls.getattr("values")?)?,
+    })
+}
+
+fn bounds(all: &Bound<'_, PyAny>) -> PyResult<Vec<Bounds>> {
+    let all: Vec<(i128, Option<i128>)> = all.extract()?;
+    Ok(all.into_iter().map(|(least, most)| Bounds(least, most)).collect())
+}
+
+fn wanted_value(value: &Bound<'_, PyAny>) -> PyResult<WantedValue> {
+    Ok(WantedValue {
+        key: finder(&value.getattr("key")?)?,
+        bounds: value.getattr("bounds")?.extract()?,
+        decoded: value.getattr("decoded")?.extract()?,
     })
 }
 

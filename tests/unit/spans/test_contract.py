@@ -9,12 +9,12 @@ from typing import Any
 
 from milvus_otel_processor.spans import contract
 from milvus_otel_processor.spans.contract import CONTRACT, Arrived, Head, Status, Store, StoreSettings, Taken, Trace
-from milvus_otel_processor.spans.wanted import CallMarks, Wanted, WantedCalls, WantedFailures
+from milvus_otel_processor.spans.wanted import CallMarks, Wanted, WantedCalls, WantedFailures, WantedValue
 
 RUST = Path("processor/core/src/lib.rs")
 NATIVE = Path("processor/src/milvus_otel_processor/spans/native.py")
-NUMBER = 13
-WHAT_IT_SAYS = "b98b39078ec7"
+NUMBER = 14
+WHAT_IT_SAYS = "fde40929999d"
 """Of all that is asked for in spans/contract.py, by the number above."""
 
 
@@ -54,6 +54,7 @@ def test_what_stores_are_asked_for_has_changed_only_with_its_number():
             Wanted,
             WantedCalls,
             WantedFailures,
+            WantedValue,
             CallMarks,
             Taken,
         )

@@ -1,5 +1,6 @@
 """The reference store and the native one are given the same, and have to say the same, in every respect."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
@@ -11,7 +12,7 @@ from milvus_otel_processor.spans.contract import ASK, Arrived, Store, StoreSetti
 from milvus_otel_processor.spans.groups import Group
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
 from milvus_otel_processor.spans.store import ReferenceStore
-from milvus_otel_processor.spans.wanted import Wanted, WantedFailures
+from milvus_otel_processor.spans.wanted import Wanted, WantedFailures, WantedValue
 
 from tests.support.observed import MALFORMED, answer, observed
 from tests.support.traffic import KEYS, NAMES, TRACES, mutated, request, with_malformed_spans
@@ -117,13 +118,15 @@ class Both:
         """What the native store drops nobody wants; all else it gives out as the reference does, which drops nothing."""
         wanted = Wanted(
             statuses=frozenset(self.random.sample((0, 1, 2), self.random.randrange(2))),
-            duration=self.random.choice((None, 500_000_000)),
+            durations=self.random.choice(((), ((500_000_000, None),), ((-5, 10**8), (9 * 10**8, None)))),
+            counts=self.random.choice(((), (), ((4, None),), ((0, 1), (3, 3)))),
             hashes=((7, self.random.randrange(1 << 64)),) if self.random.random() < 0.5 else (),
             roots=self.random.random() < 0.5,
             rootless=self.random.random() < 0.3,
             texts=frozenset(self.random.sample(TEXTS, self.random.randrange(4))),
             of_group=self.random.choice((None, lambda group: b"service-2" in group.resource)),
             failures=self.random.choice((None, self.failures())),
+            values=tuple(self.value() for _ in range(self.random.choice((0, 0, 1, 3)))),
         )
         taken, native = (store.take_wanted(self.now, 1000, wanted) for store in self.stores)
         dropped = [trace for trace in taken.traces if not is_wanted(trace, wanted)]
@@ -140,6 +143,11 @@ class Both:
         for pair in zip(kept, native.traces, strict=True):
             agree(*pair)
             self.taken.append(pair)
+
+    def value(self) -> WantedValue:
+        bounds = self.random.choice((None, (5.0, 8.0), (-1.0, 0.0), (2.5, 2.5), (100.0, math.inf)))
+        matches = self.random.choice((lambda encoded: encoded == b"\x10\x01", lambda encoded: b"v" in encoded))
+        return WantedValue(self.random.choice(SOME_KEYS), matches, bounds, decoded=self.random.random() < 0.3)
 
     def failures(self) -> WantedFailures:
         text, key, some = self.random.choice(TEXTS), self.random.choice(SOME_KEYS), self.random.randrange(TRACES)

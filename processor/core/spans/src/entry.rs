@@ -22,6 +22,8 @@ pub struct Facts {
     pub statuses: u8,
     /// Whether the heads of all spans are valid.
     pub sound: bool,
+    /// Whether a span begins later than an int64 can say.
+    pub far: bool,
     /// Whether a root is there.
     pub rooted: bool,
     /// Whether rules on the names of roots have to be asked.
@@ -39,6 +41,7 @@ impl Default for Facts {
             end: 0,
             statuses: 0,
             sound: true,
+            far: false,
             rooted: false,
             asked: false,
             count: 0,
@@ -58,6 +61,7 @@ impl Facts {
         };
         self.start = self.start.min(head.start);
         self.end = self.end.max(head.end);
+        self.far |= i64::try_from(head.start).is_err();
         self.rooted |= head.is_root(span);
         self.statuses |= status_bit(head.status.into());
     }

@@ -31,6 +31,11 @@ pub mod tag {
     pub const STATUS_CODE: u32 = 0x18;
     pub const KEY: u32 = 0x0a;
     pub const VALUE: u32 = 0x12;
+    pub const VALUE_STRING: u32 = 0x0a;
+    pub const VALUE_BOOL: u32 = 0x10;
+    pub const VALUE_INT: u32 = 0x18;
+    pub const VALUE_DOUBLE: u32 = 0x21;
+    pub const VALUE_BYTES: u32 = 0x3a;
     pub const VALUE_ARRAY: u32 = 0x2a;
     pub const VALUE_KEY_VALUES: u32 = 0x32;
     pub const ARRAY_VALUE: u32 = 0x0a;

@@ -58,6 +58,18 @@ class WantedFailures(NamedTuple):
     service."""
 
 
+class WantedValue(NamedTuple):
+    """A trace is wanted where, behind the bytes of an attribute's key, such a value follows, or one that is not plain to see."""
+
+    key: bytes
+    matches: Callable[[bytes], bool]
+    """Whether this value, encoded, is such a one. Asked once of each of those that came last, so its answers may not change."""
+    bounds: tuple[float, float] | None = None
+    """The least and the greatest number, instead of asking; what is no number counts as 0."""
+    decoded: bool = False
+    """Whether spans that hold the key are decoded whatever its value is, so that malformed ones make a difference."""
+
+
 class TimeSteps(NamedTuple):
     """How spans tell where the time of a request went: stages are numbers from 0, and of several at one moment the least counts.
 
@@ -80,13 +92,17 @@ class TimeSteps(NamedTuple):
 class Wanted(NamedTuple):
     """What a trace has to have for anyone to look at it at its decision: it is wanted where it has one of these.
 
-    Made once, not each time. A trace with a malformed head is always wanted.
+    Made once, not each time. A trace with a malformed head is always wanted, and so is one in which a span begins after the year
+    2262, where nanoseconds are more than 63 bits hold, and differences are not what they seem.
     """
 
     statuses: frozenset[int] = frozenset()
     """A span with a status of this code."""
-    duration: int | None = None
-    """At least so many nanoseconds from the earliest start to the latest end."""
+    durations: tuple[tuple[int, int | None], ...] = ()
+    """From the earliest start to the latest end at least as many nanoseconds as one of these says first, and at most as many as it
+    says then; None for no bound."""
+    counts: tuple[tuple[int, int | None], ...] = ()
+    """A number of spans within such bounds."""
     hashes: tuple[tuple[int, int], ...] = ()
     """A hash of its id, going on from the first number, that is not above the second; see `Trace.id_hash`."""
     roots: bool = False
@@ -95,6 +111,8 @@ class Wanted(NamedTuple):
     """Whether it has no root."""
     texts: frozenset[bytes] = frozenset()
     """Bytes that its spans hold."""
+    values: tuple[WantedValue, ...] = ()
+    """An attribute with such a value."""
     of_group: Callable[[Group], bool] | None = None
     """A span of such a group. Asked once of each group, so its answers may not change."""
     calls: WantedCalls | None = None

@@ -22,12 +22,12 @@ class Hints(Protocol):
     lasting: bool = False
     """Whether a trace that it samples now it would sample still with more spans, whatever they are: it can then do so early."""
     wanted: Wanted | None = None
-    """What a trace has to have one of for the answer to be SAMPLED (or DROPPED), and is seen without looking closer; None where
-    that is not known. Where there are `needles` or `root_matches`, they say it."""
+    """What a trace has to have one of for the answer to be SAMPLED (or DROPPED), or for anything to be remembered of it; seen
+    without looking closer. None where that is not known, or where `needles` or `root_matches` say it."""
     needles: Needles | None = None
-    """What a trace has to hold for the answer to be SAMPLED (or DROPPED); None where that is not known."""
+    """What a trace has to hold for the same; None where that is not known."""
     root_matches: Callable[[bytes], bool] | None = None
-    """Where SAMPLED (or DROPPED) needs a root span with a name for which this is true; None where it does not."""
+    """Where the same needs a root span with a name for which this is true; None where it does not."""
     group_matches: Callable[[Group], bool] | None = None
     """Where this is true of the resource and scope of any span, the answer is SAMPLED, whatever else arrives; None where no
     resource settles it."""

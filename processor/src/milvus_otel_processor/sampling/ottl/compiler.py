@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from lark import Token, Tree
 
+from milvus_otel_processor.sampling.hints.needles import TELLING
+from milvus_otel_processor.sampling.hints.wanted import any_of
 from milvus_otel_processor.sampling.ottl.arithmetic import calculate, negate
 from milvus_otel_processor.sampling.ottl.calls import call
 from milvus_otel_processor.sampling.ottl.converters.types import IS_ROOT_SPAN
@@ -21,6 +23,7 @@ from milvus_otel_processor.sampling.ottl.paths import (
     ENUMS,
     IN_SPAN,
     PATHS,
+    SPAN_TIMES,
     TRACE_STATE,
     VERBATIM,
     full_path,
@@ -28,6 +31,8 @@ from milvus_otel_processor.sampling.ottl.paths import (
     why_not,
 )
 from milvus_otel_processor.sampling.ottl.values import COMPARISONS, GREATEST_INT, Value, equal, type_name
+from milvus_otel_processor.sampling.ottl.wanted import wanted_of_comparison
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,6 +108,7 @@ class Compiler:
         return Truth(
             _either(tests),
             needle=frozenset[bytes]().union(*needles) if len(needles) == len(parts) else None,
+            wanted=any_of(part.wanted for part in parts),
             root_only=all(part.root_only for part in parts),
             is_quiet=all(part.is_quiet for part in parts),
         )
@@ -116,6 +122,7 @@ class Compiler:
         return Truth(
             _both(tests),
             needle=next((part.needle for part in telling if part.needle is not None), None),
+            wanted=next((part.wanted for part in telling if part.wanted is not None), None),
             root_only=any(part.root_only for part in telling),
             is_quiet=loud == len(parts),
         )
@@ -137,10 +144,13 @@ class Compiler:
             answer = compare(left.value, value)
             return Truth(lambda _: answer, is_quiet=True)
         needle, is_quiet = _needle(left, operator, value), left.key is not None or left.is_verbatim
+        wanted = wanted_of_comparison(left, operator, value) or _holding(left, needle)
         if compare is equal and type(value) in (bytes, bool):
             kind = type(value)
-            return Truth(lambda at: type(found := get(at)) is kind and bool(found == value), needle, is_quiet=is_quiet)
-        return Truth(lambda at: compare(get(at), value), needle, is_quiet=is_quiet)
+            return Truth(
+                lambda at: type(found := get(at)) is kind and bool(found == value), needle, wanted, is_quiet=is_quiet
+            )
+        return Truth(lambda at: compare(get(at), value), needle, wanted, is_quiet=is_quiet)
 
     def _sum(self, children: list[Node]) -> Operand:
         return self._calculation(children)
@@ -155,7 +165,8 @@ class Compiler:
         def combine(left: Operand, step: tuple[str, Operand]) -> Operand:
             operator, right = step
             get, get_other = left.get, right.get
-            return Operand(lambda at: calculate(operator, get(at), get_other(at)))
+            is_span_time = operator == "-" and (get_other, get) in SPAN_TIMES
+            return Operand(lambda at: calculate(operator, get(at), get_other(at)), is_span_time=is_span_time)
 
         return reduce(combine, steps, operands[0])
 
@@ -269,6 +280,13 @@ def _needle(left: Operand, operator: str, value: Value) -> frozenset[bytes] | No
     # What is not there is nil, which is equal to nil alone, and in no order to anything else.
     holds_for_nil = (value is None) != (operator == "!=")
     return None if left.key is None or holds_for_nil else frozenset((left.key,))
+
+
+def _holding(left: Operand, needle: frozenset[bytes] | None) -> Wanted | None:
+    """Return that a trace holds the needle; or, where that is so short that every trace does, its key."""
+    if needle is None or not all(needle):
+        return None
+    return Wanted(texts=frozenset((left.key,)) if left.key and min(map(len, needle)) < TELLING else needle)
 
 
 def _all_literal(operands: list[Operand]) -> TypeGuard[list[Literal]]:

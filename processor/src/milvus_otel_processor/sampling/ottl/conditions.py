@@ -6,6 +6,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from milvus_otel_processor.sampling.hints.wanted import any_of
 from milvus_otel_processor.sampling.ottl.compiler import compile_condition
 from milvus_otel_processor.sampling.ottl.errors import OttlError
 
@@ -28,6 +29,8 @@ class Conditions:
         needles = [part.needle for part in parts if part.needle is not None]
         self.needle = frozenset[bytes]().union(*needles) if len(needles) == len(parts) else None
         """Where none of these is in the bytes of a span, none of the conditions holds for it; None where that is not known."""
+        self.wanted = any_of(part.wanted for part in parts)
+        """Where a trace has none of these, no condition holds for any span of it; None where that is not known."""
         self.root_only = all(part.root_only for part in parts)
         """Whether the conditions hold for spans without a parent alone."""
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milvus_otel_processor.sampling.ottl.values import Value
+    from milvus_otel_processor.spans.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Operand:
     """The key of the attribute of a span or an event that this is, if it is one."""
     is_verbatim: bool = False
     """Whether this is a text that stands as it is in the bytes of its span."""
+    is_span_time: bool = False
+    """Whether this is the time from the start to the end of the span."""
 
 
 class Literal(Operand):
@@ -40,6 +43,8 @@ class Truth:
     test: Callable[[Any], bool]
     needle: frozenset[bytes] | None = None
     """Where none of these is in the bytes of the span, the answer is False, and no error."""
+    wanted: Wanted | None = None
+    """Where the trace has none of these, likewise, for each of its spans."""
     root_only: bool = False
     """Whether the answer is False, and no error, for every span that has a parent."""
     is_quiet: bool = False

@@ -119,6 +119,16 @@ def full_path(names: list[str], context: str) -> str:
 
 _CONTEXTS = {context: {path.partition(".")[0] for path in paths} for context, paths in PATHS.items()}
 
+SPAN_TIMES = frozenset(
+    {
+        (_SPAN["start_time"], _SPAN["end_time"]),
+        (_SPAN["start_time_unix_nano"], _SPAN["end_time_unix_nano"]),
+    }
+)
+"""What reads the start and what reads the end of a span, in nanoseconds, where the two can be subtracted."""
+STATUS_CODE = _SPAN["status.code"]
+"""What reads the code of a span's status."""
+
 _TYPES_IN_SPAN: dict[str, type] = {
     **dict.fromkeys(("trace_id.string", "span_id.string", "parent_span_id.string", "trace_state", "name"), bytes),
     **dict.fromkeys(("kind.string", "kind.deprecated_string", "status.message"), bytes),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling.decision import answers
 from milvus_otel_processor.sampling.explanation import listed, service, span_words, type_words, value_words
-from milvus_otel_processor.sampling.hints.needles import Needles
+from milvus_otel_processor.sampling.hints.needles import TELLING, Needles
 from milvus_otel_processor.sampling.policies.base import Evaluator
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
+from milvus_otel_processor.spans.wanted import Wanted, WantedValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,8 @@ class Attribute:
         self._matches_resource = matches_resource
         self._matches_span = matches_span
         self._on_a_resource: dict[frozenset[Group], bool] = {}
-        self._may_match = remember(_ANSWERS_REMEMBERED)(self._matches_encoded)
+        self.may_match = remember(_ANSWERS_REMEMBERED)(self._matches_encoded)
+        """Tells of an encoded value of a span whether it matches, or may; False is a sure no."""
 
     def matches(self, trace: Trace) -> bool:
         """Tell whether a value matches. Raises DecodeError at a malformed span."""
@@ -54,9 +56,9 @@ class Attribute:
         if on_a_resource:
             return True
         candidates = trace.values_behind(self.key)
-        if candidates is not None and not any(map(self._may_match, candidates)):
+        if candidates is not None and not any(map(self.may_match, candidates)):
             return False
-        return any(map(self._may_match, trace.encoded_values(self.key)))
+        return any(map(self.may_match, trace.encoded_values(self.key)))
 
     def _ask_resources(self, groups: frozenset[Group]) -> bool:
         answer = any(map(self.matches_group, groups))
@@ -105,7 +107,13 @@ class AttributeEvaluator(Evaluator):
         self._found, self._not_found = answers(invert_match=invert_match)
         if not invert_match:
             self.group_matches = self._attribute.matches_group
-            self.needles = Needles(sets or (frozenset((key.encode(),)),), self._attribute.matches_group)
+            by_key = frozenset((self._attribute.key,))
+            self.needles = Needles(sets or (by_key,), self._attribute.matches_group)
+            if key and (self.needles.sets[0] == by_key or min(map(len, self.needles.sets[0])) < TELLING):
+                self.wanted = Wanted(values=(self._wanted_value(),), of_group=self._attribute.matches_group)
+
+    def _wanted_value(self) -> WantedValue:
+        return WantedValue(self._attribute.key, self._attribute.may_match)
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a value matches, or with `invert_match` where none does."""

@@ -113,10 +113,12 @@ class AllOf(Evaluator):
         self._evaluators = evaluators
         self.stateful = any(evaluator.stateful for evaluator in evaluators)
         self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
-        if not self.stateful:
-            self.needles = next(filter(None, (one.needles for one in evaluators)), None)
-            self.root_matches = next(filter(None, (one.root_matches for one in evaluators)), None)
-            self.wanted = next(filter(None, (one.wanted for one in evaluators)), None)
+        # Behind one that does not sample, none is asked: what those in front of one with a memory need, its memory needs too.
+        asked_first = next((place for place, one in enumerate(evaluators) if one.stateful), len(evaluators))
+        telling = evaluators[: asked_first + 1]
+        self.needles = next(filter(None, (one.needles for one in telling)), None)
+        self.root_matches = next(filter(None, (one.root_matches for one in telling)), None)
+        self.wanted = next(filter(None, (one.wanted for one in telling)), None)
 
     def all_sample(self, trace: Trace) -> bool:
         """Tell whether every evaluator samples the trace; the first that does not ends the search."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import Explanation, amount
+from milvus_otel_processor.sampling.hints.wanted import any_of, wanted_by
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings, labelled
 from milvus_otel_processor.settings import Settings
 
@@ -82,6 +83,7 @@ class Composite(Evaluator):
         self._shares = [
             _Share(labelled(policy, clock), allocated[policy.name]) for policy in settings.composite_sub_policy
         ]
+        self.wanted = any_of(wanted_by(share.evaluator, roots_are_asked=False) for share in self._shares)
         self._time_ns = clock.time_ns
         self._second = 0
 

@@ -41,8 +41,8 @@ class Latency(Evaluator):
         self.lasting = settings.upper_threshold_ms == 0
         self._more_than = settings.threshold_ms
         self._at_most = settings.upper_threshold_ms or None
-        if settings.threshold_ms >= 0:
-            self.wanted = Wanted(duration=(settings.threshold_ms + 1) * _NANOSECONDS_PER_MS)
+        longest = _end_of(self._at_most) - 1 if self._at_most is not None else None
+        self.wanted = Wanted(durations=((_end_of(self._more_than), longest),))
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the trace's duration, in whole milliseconds, is within the bounds."""
@@ -60,6 +60,11 @@ class Latency(Evaluator):
             return f"{took}, above {self._more_than:,} ms"
         is_within = _milliseconds(trace) <= self._at_most
         return f"{took}, above {self._more_than:,} ms and {'not ' if is_within else ''}above {self._at_most:,} ms"
+
+
+def _end_of(milliseconds: int) -> int:
+    """Return the least number of nanoseconds that are more than so many whole milliseconds."""
+    return (milliseconds + 1) * _NANOSECONDS_PER_MS if milliseconds >= 0 else milliseconds * _NANOSECONDS_PER_MS + 1
 
 
 def _milliseconds(trace: Trace) -> int:

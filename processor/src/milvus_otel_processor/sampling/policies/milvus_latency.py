@@ -16,6 +16,7 @@ from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedColl
 from milvus_otel_processor.sampling.policies.collection import Named, remarks_on_names
 from milvus_otel_processor.sampling.policies.milvus_spans import COLLECTION, texts_of
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,11 +73,12 @@ class MilvusLatency(Evaluator):
         self._operations = frozenset(map(_plain, settings.operations))
         self._named = Named(settings.collections, settings.database)
         self.reads_enrichment = bool(settings.collections) or settings.database is not None
+        # No request takes longer than its whole trace, and most traces are short.
+        self.wanted = Wanted(durations=(((self._more_than + 1) * _NANOSECONDS_PER_MS, None),))
         self.needles = Needles((frozenset({SERVICE, DB_SYSTEM, *rest.PATHS, rest.PROXY}),))
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where a request that counts took, in whole milliseconds, as long as the bounds say."""
-        # No request takes longer than its whole trace, and most traces are short.
         if trace.duration_nanoseconds // _NANOSECONDS_PER_MS <= self._more_than or not may_hold_requests(trace):
             return Decision.NOT_SAMPLED
         is_slow = any(self._is_within(took) and self._counts(trace, took.request) for took in _requests(trace))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
+from milvus_otel_processor.sampling.hints.wanted import of_number
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.attributes import AttributeEvaluator
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from milvus_otel_processor.spans.schema import AnyValue
+    from milvus_otel_processor.spans.wanted import WantedValue
 
 
 class NumericAttributeSettings(Settings):
@@ -51,6 +53,9 @@ class NumericAttribute(AttributeEvaluator):
         self._least = -math.inf if settings.min_value is None else settings.min_value
         self._greatest = math.inf if settings.max_value is None else settings.max_value
         super().__init__(settings.key, invert_match=settings.invert_match)
+
+    def _wanted_value(self) -> WantedValue:
+        return of_number(self._attribute.key, self._least, self._greatest, self._attribute.may_match)
 
     def matches_span(self, value: AnyValue) -> bool:
         """Tell whether the value is within the bounds, both included."""

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount, span_words
 from milvus_otel_processor.sampling.hints.needles import Needles
+from milvus_otel_processor.sampling.hints.wanted import any_of
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
 from milvus_otel_processor.sampling.ottl.errors import ErrorMode, OttlError
 from milvus_otel_processor.sampling.policies import remarks
@@ -69,6 +70,7 @@ class OttlCondition(Evaluator):
         self._span, self._spanevent = settings.conditions(clock)
         self._asks_events = bool(self._spanevent)
         found = [conditions.needle for conditions in (self._span, self._spanevent) if conditions]
+        self.wanted = any_of(conditions.wanted for conditions in (self._span, self._spanevent) if conditions)
         if None not in found:
             self.needles = Needles((frozenset[bytes]().union(*filter(None, found)),))
 

@@ -11,6 +11,7 @@ from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
+from milvus_otel_processor.spans.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ class SpanCount(Evaluator):
         self.lasting = settings.max_spans == 0
         self._least = settings.min_spans
         self._greatest = settings.max_spans or math.inf
+        self.wanted = Wanted(counts=((settings.min_spans, settings.max_spans or None),))
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the number of spans is within the bounds, both included."""
