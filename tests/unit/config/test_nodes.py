@@ -57,7 +57,10 @@ def test_yaml_means_what_it_means_to_the_collector(text: str, value: object) -> 
         ("a: !!int x", 1, "what has the tag !!int is not a valid int"),
         ("[a, b]: 1", 1, "a key must be plain text"),
         ("a: 1\nb: \x01", 2, "is not allowed"),
-        ("[" * 1_000, 1, "nested too deeply"),
+        ("[" * 101, 1, "nested too deeply: more than 100"),
+        ("- " * 101, 1, "nested too deeply: more than 100"),
+        ("{a: " * 101, 1, "nested too deeply: more than 100"),
+        ("\n".join(" " * level + "a:" for level in range(101)), 101, "nested too deeply: more than 100"),
     ],
 )
 def test_yaml_that_cannot_be_read_is_one_error_with_its_line(text: str, line: int, words: str) -> None:
@@ -67,6 +70,30 @@ def test_yaml_that_cannot_be_read_is_one_error_with_its_line(text: str, line: in
     assert str(raised.value).startswith(f"c.yaml:{line}: ")
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100 + "]" * 100, "- " * 100 + "x", "[" * 50 + "{a: " * 50 + "}" * 50 + "]" * 50]
+)
+def test_a_hundred_levels_are_read(text: str) -> None:
+    read(text)
+
+
+def test_what_is_nested_deeply_is_refused_before_it_is_read_to_its_end() -> None:
+    text = (
+        "[" * 1_000_000
+    )  # to scan all of it takes hours: each bracket may begin a key, and all that may are looked at each time
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        read(text)
+
+
+def test_a_text_of_too_many_tokens_is_refused_where_they_are_too_many() -> None:
+    text = "".join(f"- a{number}\n" for number in range(100))
+    read_yaml(text, "c.yaml", most_tokens=300)
+    with pytest.raises(
+        ConfigError, match=r"c.yaml:[45]\d: not valid YAML: it is too long: a list of 50 values is the most"
+    ):
+        read_yaml(text, "c.yaml", most_tokens=100)
 
 
 def test_aliases_of_aliases_do_not_fill_the_memory() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ruamel.yaml import YAML
@@ -16,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from milvus_otel_processor.config.bounded import BoundedScanner
 from milvus_otel_processor.config.problems import ConfigError, Place, Problem
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ _OLD_OCTAL = re.compile(r"0[0-7]+")
 _TAG = "tag:yaml.org,2002:"
 _MAX_NODES = 100_000
 """Values in one file, aliases counted each time: some kilobytes of nested aliases would mean gigabytes."""
+_MAX_TOKENS = 4 * _MAX_NODES
+"""A key and its value have four."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +94,20 @@ def is_null(node: Node) -> bool:
     return isinstance(node, Scalar) and node.value is None
 
 
-def read_yaml(text: str, source: str, *, at: Place | None = None) -> Node:
+def read_yaml(text: str, source: str, *, at: Place | None = None, most_tokens: int = _MAX_TOKENS) -> Node:
     """Return the one document in `text`; of an empty one, a null.
 
-    `source` is the file's name in messages. With `at`, the text is not a file but a value that stands at that place.
+    `source` is the file's name in messages. With `at`, the text is not a file but a value that stands at that place. A text of
+    more than `most_tokens` is refused: 100,000 take a second of CPU time, and have 50,000 values of lists, or 25,000 of mappings.
     Raises ConfigError.
     """
     reader = _Reader(source, at)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ruamel warns of an anchor that is used again, which YAML allows
-            root = YAML(typ="safe", pure=True).compose(text)
+            yaml = YAML(typ="safe", pure=True)
+            yaml.Scanner = partial(BoundedScanner, most_tokens=most_tokens)
+            root = yaml.compose(text)
         return Scalar(None, reader.place(None)) if root is None else reader.node(root)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 60
 """Characters of a wrong value that a message repeats."""
-_CREDENTIALS = re.compile(r'(?<=://)[^/?#\s]*@|(?<=")[^/?#\s"]*:[^/?#\s"]*@')
+_CREDENTIALS = re.compile(r'(?<=://)[^/?#\s]*@|(?<=")[^/?#\s":]*:[^/?#\s"]*@')
 """A user and a password, as they may stand in a URL."""
 
 

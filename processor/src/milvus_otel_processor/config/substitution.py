@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping as EnvironMapping
 
-_REFERENCE = re.compile(r"(?P<dollars>\$+)\{(?P<body>(?:(?!\$\{)[^}])*)\}", re.DOTALL)
-"""An innermost reference. An even number of dollars is an escape."""
+_REFERENCE = re.compile(r"(?<!\$)(?P<dollars>\$+)\{(?P<body>(?:(?!\$\{)[^}])*)\}", re.DOTALL)
+"""An innermost reference. An even number of dollars is an escape. Looked for from the first dollar of several alone: from each of
+many thousands it would take minutes."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _MAX_SUBSTITUTIONS = 1000

@@ -44,23 +44,17 @@ def _all_policies(policies: Sequence[PolicySettings], *, stops: bool) -> Iterato
 
 
 def _behind_one_that_samples_everything(keeping: Sequence[tuple[int, PolicySettings]], *, stops: bool) -> Iterator[str]:
-    first = next((index for index, policy in keeping if policy.constant()), None)
-    for index, policy in keeping:
-        if first is not None and index > first:
-            name = dict(keeping)[first].name
-            what = "is never asked" if stops else "never decides"
-            yield f"policies[{index}]: {policy.name!r} {what}: {name!r} in front of it samples every trace"
+    first = next((place for place, (_, policy) in enumerate(keeping) if policy.constant()), len(keeping))
+    what = "is never asked" if stops else "never decides"
+    for index, policy in keeping[first + 1 :]:
+        name = keeping[first][1].name
+        yield f"policies[{index}]: {policy.name!r} {what}: {name!r} in front of it samples every trace"
 
 
 def _asked_before(active: Sequence[tuple[int, PolicySettings]]) -> Iterator[str]:
-    seen: list[tuple[str, PolicySettings]] = []
+    seen: dict[str, str] = {}
     for index, policy in active:
         if policy.constant() is None and not leaves_to_chance(policy):
-            same = next((name for name, other in seen if _are_the_same(policy, other)), None)
-            if same is not None:
+            same = seen.setdefault(policy.model_dump_json(exclude={"name"}), policy.name)
+            if same != policy.name:
                 yield f"policies[{index}]: {policy.name!r} asks the same as {same!r} in front of it, and never decides"
-            seen.append((policy.name, policy))
-
-
-def _are_the_same(policy: PolicySettings, other: PolicySettings) -> bool:
-    return type(policy) is type(other) and policy.model_copy(update={"name": other.name}) == other

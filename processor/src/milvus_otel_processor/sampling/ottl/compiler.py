@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     Node = Tree[Token] | Token
     Test = Callable[[Any], bool]
 
+_MOST_LEVELS = 100
 _ESCAPE = re.compile(
     rb"\\(?:([abfnrtv\\\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.?))", re.DOTALL
 )
@@ -52,9 +53,20 @@ def compile_condition(text: str, context: str, time_ns: Callable[[], int]) -> Tr
     `time_ns` is what `Now()` asks. Raises CompileError where the text is not a condition, or names what there is not.
     """
     try:
-        return Compiler(context, time_ns).truth(parse(text))
+        tree = parse(text)
+        _check_depth(tree)
+        return Compiler(context, time_ns).truth(tree)
     except CompileError as error:
         raise CompileError(str(error) if text in str(error) else f"{text!r}: {error}") from None
+
+
+def _check_depth(tree: Node) -> None:
+    """Raise CompileError where parts stand too deeply within each other for what goes through them, which is recursive."""
+    level: list[Node] = [tree]
+    for _ in range(_MOST_LEVELS):
+        level = [child for node in level if isinstance(node, Tree) for child in node.children]
+    if level:
+        raise CompileError(f"parts stand within each other more than {_MOST_LEVELS} deep")
 
 
 class Compiler:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
 _LIKE_AN_EXPRESSION = re.compile(r"\^.*|.*(?<!\\)\$|.*\.[*+].*|.*\\[dws.].*", re.DOTALL)
 
@@ -24,11 +24,13 @@ def of_texts(texts: Sequence[str], path: str, *, regex: bool = False) -> Iterato
     """Yield remarks on texts to compare with, or expressions to search for: empty, twice, or the one taken for the other."""
     if not texts:
         yield f"{path}: holds no text, so that nothing matches"
+    seen: set[str] = set()
     for index, text in enumerate(texts):
-        where = f"{path}[{index}]"
+        where, is_new = f"{path}[{index}]", text not in seen
+        seen.add(text)
         if not text:
             yield f"{where}: is empty, and an empty {'expression matches every text' if regex else 'text matches nothing'}"
-        elif text in texts[:index]:
+        elif not is_new:
             yield f"{where}: {text!r} stands here twice"
         elif not regex and _LIKE_AN_EXPRESSION.fullmatch(text):
             yield (
@@ -37,11 +39,13 @@ def of_texts(texts: Sequence[str], path: str, *, regex: bool = False) -> Iterato
             )
 
 
-def of_doubles(values: Sequence[object], path: str) -> Iterator[str]:
+def of_doubles(values: Sequence[Hashable], path: str) -> Iterator[str]:
     """Yield a remark for each value that an earlier one says already."""
+    seen: set[Hashable] = set()
     for index, value in enumerate(values):
-        if value in values[:index]:
+        if value in seen:
             yield f"{path}[{index}]: {value!r} stands here twice"
+        seen.add(value)
 
 
 def of_rate(rate: int, burst: int, unit: str, *, path: str) -> Iterator[str]:
