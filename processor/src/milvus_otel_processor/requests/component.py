@@ -106,12 +106,12 @@ class Requests:
 
 def make_counts(kind: StoreKind, settings: RequestsSettings) -> Counts:
     """Return what counts requests beside such a store."""
-    bounds = settings.histogram.explicit.buckets
+    bounds, of_stages = settings.histogram.explicit.buckets, settings.histogram.stages.explicit.buckets
     # Imported when it is wanted: the native one may not be installed.
     if chosen(kind) == NATIVE:
         from milvus_otel_processor.requests.native import NativeCounts  # noqa: PLC0415
 
-        return NativeCounts(bounds, bounds, settings.max_series, exemplars=settings.exemplars.enabled)
+        return NativeCounts(bounds, of_stages, settings.max_series, exemplars=settings.exemplars.enabled)
     from milvus_otel_processor.requests.histograms import ReferenceCounts  # noqa: PLC0415
 
-    return ReferenceCounts(bounds, bounds, settings.max_series, exemplars=settings.exemplars.enabled)
+    return ReferenceCounts(bounds, of_stages, settings.max_series, exemplars=settings.exemplars.enabled)

@@ -12,6 +12,9 @@ BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Seconds. Those of OpenTelemetry's conventions for databases
 (https://opentelemetry.io/docs/specs/semconv/db/database-metrics/#metric-dbclientoperationduration)."""
 
+STAGE_BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0)
+"""Fewer: there are nine stages for each request, and each bucket is a series in Prometheus."""
+
 _MOST_BUCKETS = 200
 
 
@@ -35,10 +38,21 @@ class ExplicitSettings(Settings):
         return self
 
 
+class StageHistogramSettings(Settings):
+    """`stages`: how the durations of stages are counted, of which there are up to nine for a request."""
+
+    explicit: ExplicitSettings = Field(
+        default=ExplicitSettings(buckets=list(STAGE_BUCKETS)), description="Buckets with written bounds."
+    )
+
+
 class HistogramSettings(Settings):
-    """How durations are counted; the keys are those of the Collector's `spanmetrics` connector."""
+    """How durations are counted; the keys are those of the Collector's `spanmetrics` connector, but for `stages`."""
 
     explicit: ExplicitSettings = Field(default=ExplicitSettings(), description="Buckets with written bounds.")
+    stages: StageHistogramSettings = Field(
+        default=StageHistogramSettings(), description="Likewise, of the stages that requests consist of."
+    )
 
 
 class ExemplarsSettings(Settings):

@@ -1,79 +1,14 @@
-"""The page for Prometheus: all metrics, in its text format, or in OpenMetrics with exemplars, whichever it asks for."""
+"""The reference of the processor's own metrics, docs/metrics.md."""
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, PlatformCollector
-from prometheus_client.core import CounterMetricFamily, Exemplar, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
-
-from milvus_otel_processor.telemetry.family import (
-    COUNTER,
-    GAUGE,
-    HISTOGRAM,
-    Buckets,
-    Family,
-    parted,
-    prometheus_label,
-    prometheus_name,
-)
+from milvus_otel_processor.telemetry.family import COUNTER, parted
 from milvus_otel_processor.telemetry.instruments import METRICS, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from prometheus_client.core import Metric
-
-    from milvus_otel_processor.telemetry.family import Source
     from milvus_otel_processor.telemetry.metric import Metric as Instrument
-
-_FAMILIES = {COUNTER: CounterMetricFamily, GAUGE: GaugeMetricFamily, HISTOGRAM: HistogramMetricFamily}
-_SUFFIX = {COUNTER: "_total", GAUGE: ""}
-_NANOSECONDS = 1e9
-
-
-class _Families(Collector):
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def collect(self) -> Iterable[Metric]:
-        return [_metric(family) for family in self._source(False)]
-
-
-def _metric(family: Family) -> Metric:
-    name = prometheus_name(family.name, family.unit)
-    metric: Metric = _FAMILIES[family.kind](name, family.text)
-    for attributes, value in family.points:
-        labels = {prometheus_label(key): text for key, text in attributes.items()}
-        if isinstance(value, Buckets):
-            metric.samples.extend(_samples(name, labels, value))
-        elif isinstance(value, int | float):
-            metric.samples.append(Sample(metric.name + _SUFFIX[family.kind], labels, value))
-    return metric
-
-
-def _samples(name: str, labels: dict[str, str], histogram: Buckets) -> Iterator[Sample]:
-    bounds = (*map(str, histogram.bounds), "+Inf")
-    total = 0
-    for index, (bound, total) in enumerate(zip(bounds, accumulate(histogram.counts), strict=True)):
-        found = histogram.exemplars.get(index)
-        exemplar = None
-        if found is not None:
-            exemplar = Exemplar({"trace_id": found.trace_id.hex()}, found.value, found.time_ns / _NANOSECONDS)
-        yield Sample(f"{name}_bucket", {**labels, "le": bound}, total, exemplar=exemplar)
-    yield Sample(f"{name}_count", labels, total)
-    yield Sample(f"{name}_sum", labels, histogram.sum)
-
-
-def registry(source: Source) -> CollectorRegistry:
-    """Return a registry of all metrics that `source` has whenever they are read."""
-    made = CollectorRegistry()
-    made.register(_Families(source))
-    PlatformCollector(registry=made)
-    return made
 
 
 def reference() -> str:

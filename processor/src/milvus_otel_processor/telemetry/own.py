@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
 from milvus_otel_processor.telemetry.family import COUNTER, GAUGE, Buckets, Family, Point, parted
 from milvus_otel_processor.telemetry.instruments import METRICS, PREFIX
@@ -52,6 +52,15 @@ def process_metrics() -> Source:
         yield build
 
     return read
+
+
+def platform_metrics() -> Source:
+    """Return the source of what Prometheus' clients say of Python (`python_info`), on their pages alone."""
+    families = [
+        Family(one.name, GAUGE, "", one.documentation, [Point(s.labels, s.value) for s in one.samples])
+        for one in PlatformCollector(registry=None).collect()
+    ]
+    return lambda _: families
 
 
 def together(*sources: Source) -> Source:
