@@ -11,8 +11,6 @@ from milvus_otel_processor.certificates import CertificateError
 from milvus_otel_processor.enrichment.sources.custom import SourceError
 from milvus_otel_processor.memory.decisions import decision_memory
 from milvus_otel_processor.memory.limiter import MemoryLimiter
-from milvus_otel_processor.page.page import PageError
-from milvus_otel_processor.page.witness import Witness
 from milvus_otel_processor.pipeline.own import OwnProcessorError
 from milvus_otel_processor.receiver.server import PortError, Receiver
 from milvus_otel_processor.receiver.services import LOGS_SERVICE, TRACE_SERVICE, logs, traces
@@ -34,7 +32,6 @@ from milvus_otel_processor.service.making import (
     make_token,
     requests_source,
 )
-from milvus_otel_processor.service.page import Parts, make_page
 from milvus_otel_processor.spans.stores import StoreError
 from milvus_otel_processor.telemetry.counters import Telemetry
 from milvus_otel_processor.telemetry.own import own_metrics, process_metrics, together
@@ -49,6 +46,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.access_log.logs import AccessLog
     from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.extensions.bearer_token import BearerToken
+    from milvus_otel_processor.page.page import Page
+    from milvus_otel_processor.page.witness import Witness
     from milvus_otel_processor.requests.windows import Windows
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.service.making import Configuration
@@ -90,8 +89,11 @@ class Service:
             raise StartError(str(error)) from None
         except CertificateError as error:
             raise StartError(f"exporters.otlp.tls: {error}") from None
-        self._witness = None
+        self._witness: Witness | None = None
         if config.page is not None:
+            # What only the page needs takes 1 to 2 MiB, and most services have none.
+            from milvus_otel_processor.page.witness import Witness  # noqa: PLC0415
+
             self._witness = Witness(config.page, config.tail_sampling, self.telemetry)
         self._assembled = self._assemble(config, Clock(clock, time_ns))
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
@@ -125,14 +127,17 @@ class Service:
         self._watch(config.exporter.sending_queue.queue_size, storage)
         self._metrics = config.metrics
         self._http = HttpServer(clock)
-        self._page = None
-        if config.page is not None and self._witness is not None:
-            parts_of_service = Parts(
-                self._witness, self._admission, self._pipeline, self._limiter, clock, self._metrics_source
-            )
-            self._page = make_page(config, config.page, parts_of_service, source, make_token(config.page_authenticator))
+        self._page = self._make_page(config, source, clock)
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
+
+    def _make_page(self, config: Configuration, source: Path | None, clock: Callable[[], float]) -> Page | None:
+        if config.page is None or self._witness is None:
+            return None
+        from milvus_otel_processor.service.page import Parts, make_page  # noqa: PLC0415 - as above
+
+        parts = Parts(self._witness, self._admission, self._pipeline, self._limiter, clock, self._metrics_source)
+        return make_page(config, config.page, parts, source, make_token(config.page_authenticator))
 
     def _parts_of_memory(self, access_log: AccessLog | None) -> list[Callable[[], int]]:
         """Return what tells how many bytes each part takes that input can make grow."""
@@ -197,10 +202,7 @@ class Service:
 
     def _listen_http(self) -> None:
         if self._page is not None:
-            try:
-                self._page.listen(self._http)
-            except PageError as error:
-                raise StartError(str(error)) from None
+            self._listen_page(self._page)
         for endpoint in self._metrics.endpoints:
             routes = [
                 *health_routes(self._admission.obstacle, self._rules_are_current),
@@ -213,6 +215,14 @@ class Service:
                     f"service.telemetry.metrics.readers: cannot listen on {endpoint.host}:{endpoint.port}: {error.strerror}; "
                     "name another port, or take the reader out"
                 ) from None
+
+    def _listen_page(self, page: Page) -> None:
+        from milvus_otel_processor.page.page import PageError  # noqa: PLC0415 - as above
+
+        try:
+            page.listen(self._http)
+        except PageError as error:
+            raise StartError(str(error)) from None
 
     @property
     def page_url(self) -> str:
