@@ -32,6 +32,8 @@ SUBCOMMANDS = {
 
 
 _RUN = "run"
+_COMPLETE = "_MILVUS_OTEL_COMPLETE"
+"""Set by the scripts of `completion`, when a shell asks what to complete."""
 _YOUNG_OBJECTS = 200_000
 """How many more objects there are than at the last look for garbage, when the next is taken; Python's own is 700 to 2,000."""
 
@@ -46,6 +48,10 @@ class _Subcommands(click.Group):
             # `run` reads these lines. Whoever calls this function instead has an environment of its own.
             os.environ.setdefault("GRPC_VERBOSITY", "NONE")
             _start_quickly()
+            if _COMPLETE in os.environ:
+                from milvus_otel_processor.cli import shells  # noqa: PLC0415 - only then
+
+                shells.use()
         return super().main(args, *others, **named)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -61,6 +67,7 @@ class _Subcommands(click.Group):
         command = import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)
         command.help = _as_it_stands(command.help)
+        command.short_help = SUBCOMMANDS[cmd_name]
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

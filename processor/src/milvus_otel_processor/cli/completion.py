@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+
+from milvus_otel_processor.cli.shells import SHELLS
 
 _PROGRAM = "milvus-otel"
 _VARIABLE = "_MILVUS_OTEL_COMPLETE"
-_BASH_END = "\n    return 0\n"
-_GO_ON = "\n    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
-"""For bash: what ends with an equals sign is not the end of a word."""
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(SHELLS)))
 def command(shell: str) -> None:
     r"""Print a script that makes SHELL complete commands, options and their values.
 
@@ -23,8 +21,5 @@ def command(shell: str) -> None:
       eval "$(milvus-otel completion zsh)"                                         # in ~/.zshrc
       milvus-otel completion fish > ~/.config/fish/completions/milvus-otel.fish
     """
-    found = get_completion_class(shell)
-    assert found is not None
-    source = found(click.Command(_PROGRAM), {}, _PROGRAM, _VARIABLE)
-    script = source.source_template % source.source_vars()  # `source` itself asks the shell for its version first
-    click.echo(script.replace(_BASH_END, _GO_ON + _BASH_END))
+    source = SHELLS[shell](click.Command(_PROGRAM), {}, _PROGRAM, _VARIABLE)
+    click.echo(source.source_template % source.source_vars())  # `source` itself asks the shell for its version first
