@@ -27,7 +27,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn locked<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, Counted> {
+    pub fn locked<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, Counted> {
         self.counts.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,6 +9,7 @@ mod faults;
 mod head;
 mod hooks;
 mod lines;
+mod requests;
 mod spent;
 mod store;
 mod texts;
@@ -18,10 +19,11 @@ mod wanted;
 use pyo3::prelude::*;
 
 /// The number of the contract between the two, `CONTRACT` in `milvus_otel_processor.spans.contract`: they are raised together.
-const CONTRACT: u32 = 14;
+const CONTRACT: u32 = 15;
 
 // Python gives objects memory that is aligned to 16 bytes; what wants more of its fields, such as a `Finder`, has to be boxed.
 const _: () = assert!(align_of::<store::Store>() <= 16 && align_of::<trace::Trace>() <= 16);
+const _: () = assert!(align_of::<requests::Requests>() <= 16);
 const _: () = assert!(align_of::<lines::Lines>() <= 16 && align_of::<counts::Counts>() <= 16);
 
 /// Go wrong, so that a test can see what becomes of a panic.
@@ -41,6 +43,7 @@ fn milvus_otel_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<counts::Counts>()?;
     module.add_class::<lines::Lines>()?;
     module.add_class::<lines::Came>()?;
+    module.add_class::<requests::Requests>()?;
     module.add_class::<trace::Trace>()?;
     module.add_class::<head::Head>()?;
     module.add_class::<head::Heads>()?;

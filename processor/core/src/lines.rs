@@ -8,7 +8,7 @@ use milvus_otel_spans::head::TraceId;
 use milvus_otel_spans::lines::Time;
 use milvus_otel_spans::lines::line::{Plain, plain};
 use milvus_otel_spans::lines::logs::bodies;
-use milvus_otel_spans::lines::served::{Served, served};
+use milvus_otel_spans::lines::served::{Served, SpanId, served};
 use milvus_otel_spans::lines::store::{Came as Counted, New, Store};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -56,10 +56,16 @@ enum Line<'a> {
     Read(Read),
 }
 
-/// A line that is held, with its number.
-enum Known {
-    Read(u64, Py<PyAny>),
-    Held { number: u64, text: Vec<u8>, request: u64 },
+/// A line that is held, with its number, and the id of Milvus' span of its request, where that has been found.
+struct Known {
+    number: u64,
+    server: Option<SpanId>,
+    line: Content,
+}
+
+enum Content {
+    Read(Py<PyAny>),
+    Held { text: Vec<u8>, request: u64 },
 }
 
 /// Lines and calls that wait for each other. Of Python's functions only `is_waiting` is called while it is locked.
@@ -73,12 +79,12 @@ pub struct Lines {
 }
 
 impl Lines {
-    fn store<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, Store<Py<PyAny>>> {
+    pub fn store<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, Store<Py<PyAny>>> {
         self.store.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ask whether a trace waits; a fault counts as no.
-    fn asks<'a>(&'a self, py: Python<'a>) -> impl Fn(&TraceId) -> bool + 'a {
+    pub fn asks<'a>(&'a self, py: Python<'a>) -> impl Fn(&TraceId) -> bool + 'a {
         move |id| {
             let answer = self.is_waiting.bind(py).call1((PyBytes::new(py, id),));
             answer.and_then(|answer| answer.is_truthy()).unwrap_or(false)
@@ -108,13 +114,13 @@ impl Lines {
     /// Return lines as Python has them; those that it has not read yet are read.
     fn objects(&self, py: Python<'_>, known: Vec<Known>) -> PyResult<Vec<Py<PyAny>>> {
         let mut found = Vec::with_capacity(known.len());
-        for line in known {
-            found.push(match line {
-                Known::Read(number, object) => {
+        for Known { number, server, line } in known {
+            let object = match line {
+                Content::Read(object) => {
                     object.setattr(py, "number", number)?;
                     object
                 }
-                Known::Held { number, text, request } => {
+                Content::Held { text, request } => {
                     let line = plain(&text).ok_or_else(|| PyValueError::new_err("a line that is held was plain"))?;
                     let trace_id = line.trace_id.map(|id| PyBytes::new(py, &id));
                     let said = (line.end, line.cost, line.method, line.peer, trace_id, line.texts, line.answer);
@@ -122,7 +128,11 @@ impl Lines {
                     self.store(py).put_object(number, object.clone_ref(py));
                     object
                 }
-            });
+            };
+            if let Some(id) = server {
+                object.setattr(py, "server", PyBytes::new(py, &id))?;
+            }
+            found.push(object);
         }
         Ok(found)
     }
@@ -130,9 +140,12 @@ impl Lines {
 
 /// What is known of lines while the store is locked: afterwards another thread may have them forgotten.
 fn known(py: Python<'_>, store: &Store<Py<PyAny>>, numbers: impl IntoIterator<Item = u64>) -> Vec<Known> {
-    let known = |number: u64| match store.object(number) {
-        Some(object) => Known::Read(number, object.clone_ref(py)),
-        None => Known::Held { number, text: store.text(number).to_vec(), request: store.request(number) },
+    let known = |number: u64| {
+        let line = match store.object(number) {
+            Some(object) => Content::Read(object.clone_ref(py)),
+            None => Content::Held { text: store.text(number).to_vec(), request: store.request(number) },
+        };
+        Known { number, server: store.server(number), line }
     };
     numbers.into_iter().map(known).collect()
 }
@@ -302,8 +315,9 @@ impl Lines {
         contained(|| Ok(self.store(py).holds_open_failures(&self.asks(py))))
     }
 
-    fn claim(&self, py: Python<'_>, number: u64) {
-        self.store(py).claim(number);
+    fn claim(&self, py: Python<'_>, number: u64, server: Option<&[u8]>) {
+        let server = server.and_then(|id| SpanId::try_from(id).ok());
+        self.store(py).claim(number, server.as_ref());
     }
 
     fn learn(&self, py: Python<'_>, surplus: Time) {

@@ -27,7 +27,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    fn new(steps: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub fn new(steps: &Bound<'_, PyAny>) -> PyResult<Self> {
         let known = Known {
             events: steps.getattr("events")?.extract()?,
             queue: steps.getattr("queue")?.extract()?,
@@ -76,14 +76,14 @@ impl Steps {
         &self,
         py: Python<'_>,
         trace: &Trace<Made>,
-        places: Option<Vec<usize>>,
+        places: Option<&[usize]>,
         between: (u64, u64),
     ) -> PyResult<Option<[u64; STAGES]>> {
         let core: Vec<bool> =
             trace.groups().iter().map(|group| self.is_core.answer(py, group)).collect::<PyResult<_>>()?;
         let step_of = |name: &[u8]| self.step_of(py, name);
         match places {
-            Some(places) => spent(trace, places.into_iter(), between, &self.known, &core, step_of),
+            Some(places) => spent(trace, places.iter().copied(), between, &self.known, &core, step_of),
             None => spent(trace, 0..trace.len(), between, &self.known, &core, step_of),
         }
     }

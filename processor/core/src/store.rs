@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
 use milvus_otel_spans::cut::{Cut, Envelope};
@@ -17,10 +17,11 @@ use milvus_otel_spans::trace::Trace as Spanned;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyString, PyWeakrefReference};
 
 use crate::faults::{contained, malformed};
 use crate::hooks::{Hooks, Made};
+use crate::requests::Requests;
 use crate::trace::Trace;
 use crate::wanted::{Wanted, passes_of};
 
@@ -81,6 +82,8 @@ pub struct Store {
     tells_resources: AtomicBool,
     inner: Mutex<Inner>,
     wanted: Mutex<Option<Arc<Wanted>>>,
+    /// What counts the requests of traces that nobody else sees.
+    pub requests: OnceLock<Py<PyWeakrefReference>>,
 }
 
 /// What a request needs to know that was not known: answers for names, and groups.
@@ -111,8 +114,12 @@ impl Store {
         self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn traces(&self, py: Python<'_>, taken: Vec<Spanned<Made>>) -> PyResult<Vec<Py<Trace>>> {
+    pub fn traces(&self, py: Python<'_>, taken: Vec<Spanned<Made>>) -> PyResult<Vec<Py<Trace>>> {
         taken.into_iter().map(|trace| Py::new(py, Trace::new(trace, self.hooks.clone()))).collect()
+    }
+
+    pub fn object(&self, py: Python<'_>, trace: Spanned<Made>) -> PyResult<Py<Trace>> {
+        Py::new(py, Trace::new(trace, self.hooks.clone()))
     }
 
     fn learn(&self, py: Python<'_>, request: &[u8], cut: &Cut) -> PyResult<Learned> {
@@ -200,7 +207,8 @@ impl Store {
             .into_iter()
             .map(|(kept, trace)| Ok((kept.clone_ref(py), Py::new(py, Trace::new(trace, self.hooks.clone()))?)));
         let late = late.collect::<PyResult<_>>()?;
-        Ok(Arrived { spans, refused, settled, late, late_not_sampled, shown, passed: self.traces(py, passed)? })
+        let passed = self.count(py, passed)?;
+        Ok(Arrived { spans, refused, settled, late, late_not_sampled, shown, passed })
     }
 }
 
@@ -216,6 +224,7 @@ impl Store {
             tells_resources,
             inner: Mutex::new(inner),
             wanted: Mutex::default(),
+            requests: OnceLock::new(),
         })
     }
 
@@ -241,7 +250,7 @@ impl Store {
         contained(|| {
             let (traces, shown) = (Vec::new(), Vec::new());
             let mut found = Taken { traces, unwanted: Vec::new(), unwanted_spans: 0, unwanted_calls: 0, shown };
-            let mut unwanted = 0;
+            let (mut unwanted, requests) = (0, self.requests(py)?);
             while found.traces.len() < limit && unwanted < LOOKED_AT {
                 let taken = self.inner(py).spans.take_due(now, limit - found.traces.len());
                 if taken.is_empty() {
@@ -264,8 +273,12 @@ impl Store {
                     inner.spans.remember(trace.id, Decision::NotSampled);
                     let is_shown = inner.spans.is_shown(&trace.id, inner.spans.shown.unwanted);
                     drop(inner);
+                    let counted = match &requests {
+                        Some(requests) => requests.get().count(py, trace, false, |trace| self.object(py, trace))?,
+                        None => Ok(trace),
+                    };
                     if is_shown && found.shown.len() < MOST_SHOWN {
-                        found.shown.push(Py::new(py, Trace::new(trace, self.hooks.clone()))?);
+                        found.shown.push(counted.map_or_else(Ok, |trace| self.object(py, trace))?);
                     }
                 }
             }
@@ -313,6 +326,11 @@ impl Store {
 
     fn show(&self, py: Python<'_>, basis: u64, unwanted: u64, settled: u64) {
         self.inner(py).spans.shown = Shown { basis, unwanted, settled };
+    }
+
+    /// Have the requests counted in traces that are given to nobody; only the first that is to do so does.
+    fn count_with(&self, requests: &Bound<'_, Requests>) -> PyResult<bool> {
+        Ok(self.requests.set(PyWeakrefReference::new(requests)?.unbind()).is_ok())
     }
 
     fn configure(&self, py: Python<'_>, settings: &Bound<'_, PyAny>, now: f64) -> PyResult<()> {

@@ -271,13 +271,15 @@ impl Trace {
         let marks = self.hooks.marks(marks)?;
         let own = marks.own(py, &self.taken)?;
         contained(|| {
-            let name = |place: usize| -> PyResult<_> {
-                let span = self.taken.span(place);
+            let name = |call: &Call| -> PyResult<_> {
+                if call.is_operation {
+                    return Ok(PyBytes::new(py, b""));
+                }
+                let span = self.taken.span(call.named());
                 Ok(PyBytes::new(py, Read::read(span).ok_or_else(|| malformed("a span"))?.name.of(span)))
             };
             let Some(calls) = calls(&self.taken, &marks.marks, &own) else { return Ok(None) };
-            let told =
-                |call: Call| Ok((name(call.named())?, call.client, call.server, call.spans, call.is_alone, call.above));
+            let told = |call: Call| Ok((name(&call)?, call.client, call.server, call.spans, call.is_alone, call.above));
             calls.into_iter().map(told).collect::<PyResult<_>>().map(Some)
         })
     }
@@ -302,7 +304,7 @@ impl Trace {
             self.place(*place)?;
         }
         let steps = self.hooks.steps(steps)?;
-        contained(|| Ok(steps.spent(py, &self.taken, places, (begin, end))?.map(|spent| spent.to_vec())))
+        contained(|| Ok(steps.spent(py, &self.taken, places.as_deref(), (begin, end))?.map(|spent| spent.to_vec())))
     }
 
     fn append(&mut self, places: &Bound<'_, PyAny>, encoded: &[u8]) -> PyResult<()> {

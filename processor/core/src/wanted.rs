@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::fast::RandomState;
 use milvus_otel_spans::Finder;
 use milvus_otel_spans::any_of::AnyOf;
-use milvus_otel_spans::calls::Marks as Plain;
+use milvus_otel_spans::calls::{Marks as Plain, Operations};
 use milvus_otel_spans::groups::Group;
 use milvus_otel_spans::passes::Passes;
 use milvus_otel_spans::trace::Trace;
@@ -83,7 +83,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    fn new(marks: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub fn new(marks: &Bound<'_, PyAny>) -> PyResult<Self> {
         let is_own = OfGroup::new(marks.getattr("is_own")?);
         Ok(Marks { from: marks.clone().unbind(), marks: plain(marks)?, is_own })
     }
@@ -101,6 +101,11 @@ fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
         parts: bytes("parts")?,
         others: any(&marks.getattr("others")?)?,
         roots: Finder::new(&bytes("roots")?).into_owned(),
+        operations: Operations {
+            mark: Finder::new(&bytes("operations")?).into_owned(),
+            keys: marks.getattr("operation_keys")?.extract()?,
+            value: bytes("operation_value")?,
+        },
     })
 }
 

@@ -8,9 +8,14 @@ use memchr::memmem::{Finder, find};
 use crate::any_of::AnyOf;
 use crate::head::{Head, is_no_parent};
 use crate::trace::Trace;
+use crate::wire::attribute_value;
 
 const INTERNAL: i32 = 1;
 const SERVER: i32 = 2;
+/// Of an attribute's value: the tag of a text.
+const STRING_VALUE: u8 = 0x0a;
+/// A length from here on takes more than one byte.
+const LONG: u8 = 0x80;
 
 /// How the calls of a service are told from other spans, and in which traces that is not plain.
 pub struct Marks {
@@ -22,9 +27,20 @@ pub struct Marks {
     pub others: AnyOf,
     /// How the names of root spans begin that may be such.
     pub roots: Finder<'static>,
+    pub operations: Operations,
 }
 
-/// A call: the places of the caller's span and of the service's own, as far as they are there.
+/// How the operations of a client are told, which it makes calls for: spans that are not the service's own.
+pub struct Operations {
+    /// What is in all keys.
+    pub mark: Finder<'static>,
+    /// Attributes, of which the first that is there tells.
+    pub keys: Vec<Vec<u8>>,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+/// A call, or an operation: the places of the caller's span and of the service's own, as far as they are there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Call {
     pub client: Option<usize>,
@@ -35,6 +51,8 @@ pub struct Call {
     pub is_alone: bool,
     /// The place among the calls of the one that it was made for.
     pub above: Option<usize>,
+    /// Whether it is an operation, which has no method.
+    pub is_operation: bool,
 }
 
 impl Call {
@@ -56,20 +74,25 @@ struct Found<'a> {
     place: usize,
     head: Head,
     span: &'a [u8],
-    method: &'a [u8],
+    /// None for an operation.
+    method: Option<&'a [u8]>,
 }
 
 impl Found<'_> {
+    fn is_server(&self) -> bool {
+        self.head.kind == SERVER && self.method.is_some()
+    }
+
     fn call(&self) -> Call {
-        let is_server = self.head.kind == SERVER;
+        let is_server = self.is_server();
         let (client, server) = ((!is_server).then_some(self.place), is_server.then_some(self.place));
-        Call { client, server, ..Call::default() }
+        Call { client, server, is_operation: self.method.is_none(), ..Call::default() }
     }
 
     fn is_called_by(&self, caller: &Found<'_>) -> bool {
         self.method == caller.method
-            && self.head.kind == SERVER
-            && caller.head.kind != SERVER
+            && self.is_server()
+            && !caller.is_server()
             && self.head.parent_span_id.of(self.span) == caller.head.span_id.of(caller.span)
     }
 }
@@ -77,7 +100,8 @@ impl Found<'_> {
 /// Return the calls of a trace to which nothing was appended, in the order of their first spans; None where it takes a closer look
 /// to tell. `own` tells of each of its groups whether it is the service's.
 pub fn calls<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Vec<Call>> {
-    let found = found(trace, marks)?;
+    let mut found = found(trace, marks)?;
+    add_operations(trace, &marks.operations, own, &mut found)?;
     match single(&found) {
         _ if found.is_empty() => Some(Vec::new()),
         Some((client, server)) => match alone(trace, own, client, server)? {
@@ -109,7 +133,7 @@ fn found<'a, G>(trace: &'a Trace<G>, marks: &Marks) -> Option<Vec<Found<'a>>> {
         match method(name, marks.service.needle()) {
             Some(method) => {
                 std::str::from_utf8(method).ok()?; // else what is not the same may read the same
-                found.push(Found { place, head, span, method });
+                found.push(Found { place, head, span, method: Some(method) });
             }
             // Its attributes may say which method it is.
             None if head.kind >= SERVER && find(name, &marks.parts).is_none() => return None,
@@ -119,10 +143,40 @@ fn found<'a, G>(trace: &'a Trace<G>, marks: &Marks) -> Option<Vec<Found<'a>>> {
     Some(found)
 }
 
+/// Add the operations of clients, in their places; None where it takes a closer look to tell.
+fn add_operations<'a, G>(
+    trace: &'a Trace<G>,
+    operations: &Operations,
+    own: &[bool],
+    found: &mut Vec<Found<'a>>,
+) -> Option<()> {
+    let calls = found.len();
+    for place in trace.holders(&operations.mark) {
+        let is_call = found[..calls].iter().any(|one| one.place == place);
+        if is_call || own[trace.group_place(place)] {
+            continue;
+        }
+        let span = trace.span(place);
+        for key in &operations.keys {
+            let Some(value) = attribute_value(span, key)? else { continue };
+            let [STRING_VALUE, length, text @ ..] = &value[..] else { return None };
+            if usize::from(*length) != text.len() || *length >= LONG {
+                return None;
+            }
+            if text == operations.value {
+                found.push(Found { place, head: Head::read(span)?, span, method: None });
+            }
+            break;
+        }
+    }
+    found[..].sort_by_key(|one| one.place);
+    Some(())
+}
+
 /// Return the spans of the caller, if it is there, and of the service, where all that was found is one call.
 fn single(found: &[Found<'_>]) -> Option<(Option<usize>, usize)> {
     match found {
-        [one] if one.head.kind == SERVER => Some((None, one.place)),
+        [one] if one.is_server() => Some((None, one.place)),
         [one, other] if other.is_called_by(one) => Some((Some(one.place), other.place)),
         [other, one] if other.is_called_by(one) => Some((Some(one.place), other.place)),
         _ => None,
@@ -142,7 +196,7 @@ fn alone<G>(trace: &Trace<G>, own: &[bool], client: Option<usize>, server: usize
             spans.push(place);
         }
     }
-    Some(Some(Call { client, server: Some(server), spans, is_alone: true, above: None }))
+    Some(Some(Call { client, server: Some(server), spans, is_alone: true, ..Call::default() }))
 }
 
 /// Give each span to its nearest call, join the two spans of one call, and find what each call was made for.
@@ -167,7 +221,7 @@ fn connected<G>(trace: &Trace<G>, found: &[Found<'_>]) -> Option<Vec<Call>> {
             continue;
         };
         let is_its_own = calls[parent].client.is_some() && calls[parent].server.is_none();
-        if one.head.kind == SERVER && is_its_own && found[parent].method == one.method {
+        if one.is_server() && is_its_own && found[parent].method == one.method {
             calls[parent].server = Some(one.place);
             joined[number] = Some(parent);
         } else {

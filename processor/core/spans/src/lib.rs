@@ -20,6 +20,7 @@ pub mod lines;
 mod malformed;
 pub mod names;
 pub mod passes;
+pub mod requests;
 pub mod spent;
 pub mod store;
 pub mod times;

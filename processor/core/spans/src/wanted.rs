@@ -132,6 +132,9 @@ impl Wanted {
         }
         let Some(wanted) = &self.calls else { return Some(0) };
         let calls = calls(trace, &wanted.marks, own)?;
+        if calls.iter().any(|call| call.is_operation) {
+            return None; // it says something of itself
+        }
         let is_plain = calls.is_empty() || !wanted.texts.is_in(trace.framed());
         let is_unwanted = is_plain && (calls.is_empty() || all_among(trace, &wanted.key, &wanted.values));
         is_unwanted.then(|| calls.iter().filter(|call| call.above.is_none()).count())

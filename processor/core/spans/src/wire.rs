@@ -214,6 +214,12 @@ fn key_of(pair: &[u8]) -> &[u8] {
     key.map_or(&[][..], |inner| &pair[inner.begin..inner.end])
 }
 
+/// Iterate over the attributes of a span, each as its key and its serialized KeyValue; None stands in the place of one that is not
+/// valid.
+pub fn attribute_pairs(span: &[u8]) -> impl Iterator<Item = Option<(&[u8], &[u8])>> + '_ {
+    attributes(span).map(|pair| pair.map(|pair| (key_of(pair), pair)))
+}
+
 /// Return the keys of the attributes of a span, in their order; None where an attribute is not valid.
 pub fn attribute_keys(span: &[u8]) -> Option<Vec<&[u8]>> {
     attributes(span).map(|pair| pair.map(key_of)).collect()

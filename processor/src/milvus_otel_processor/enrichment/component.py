@@ -104,6 +104,8 @@ class Enrichment:
             time_ns=time_ns,
             on_catalogue=on_catalogue,
         )
+        self.lines = store if lines in sources else None
+        """The lines that are asked about requests, where they are."""
         self._failures = Wanted(
             failures=failures_of_grpc(store.knows_failure if lines in sources else lambda *_: False)
         )

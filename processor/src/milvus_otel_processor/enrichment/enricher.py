@@ -92,6 +92,10 @@ class Enricher:
         requests = find_requests(trace)
         return requests, self._known(trace, requests, counted=False) if requests else ()
 
+    def has_seen(self, trace: Trace) -> bool:
+        """Tell whether this is the trace that was enriched last, so that `known` costs nothing."""
+        return self._last is not None and self._last[0] is trace
+
     def enrich(self, trace: Trace) -> Encoded | None:
         """Append to each span of a request's subtree what is known of the request; return what a late span is to be given.
 

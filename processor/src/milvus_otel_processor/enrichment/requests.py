@@ -196,7 +196,16 @@ def _is_milvus(group: Group) -> bool:
     return service is not None and (_NODE_ID in attributes or service.string_value == _SEGCORE)
 
 
-CALLS = CallMarks(SERVICE, _PARTS, frozenset((DB_SYSTEM, *rest.PATHS)), rest.PROXY, is_milvus)
+CALLS = CallMarks(
+    service=SERVICE,
+    parts=_PARTS,
+    others=frozenset(rest.PATHS),
+    roots=rest.PROXY,
+    operations=DB_SYSTEM,
+    operation_keys=_SYSTEM_KEYS,
+    operation_value=_MILVUS,
+    is_own=is_milvus,
+)
 """How the calls of Milvus' clients are told from other spans."""
 
 

@@ -8,6 +8,7 @@ from milvus_otel_processor.enrichment import rest
 from milvus_otel_processor.enrichment.attributes import Selection
 from milvus_otel_processor.enrichment.requests import SERVICE
 from milvus_otel_processor.requests.attributes import encoded
+from milvus_otel_processor.requests.natively import make_native_recorder
 from milvus_otel_processor.requests.recorder import Recorder
 from milvus_otel_processor.spans.stores import NATIVE, chosen
 from milvus_otel_processor.spans.wanted import Wanted
@@ -15,11 +16,12 @@ from milvus_otel_processor.spans.wanted import Wanted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from milvus_otel_processor.enrichment.enricher import Enricher
+    from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.requests.counts import Counts
+    from milvus_otel_processor.requests.natively import NativeRecorder
     from milvus_otel_processor.requests.settings import RequestsSettings
-    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.contract import Store, Trace
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.telemetry.counters import Telemetry
 
@@ -29,7 +31,7 @@ ROOT_MARK = rest.PROXY
 """How the names of root spans begin that are requests of REST's version 1."""
 
 _NANOSECONDS = 1e9
-_WANTED = Wanted(texts=SPAN_MARKS | {ROOT_MARK})
+_WANTED, _NOTHING = Wanted(texts=SPAN_MARKS | {ROOT_MARK}), Wanted()
 
 
 class Requests:
@@ -43,7 +45,7 @@ class Requests:
     def __init__(
         self,
         settings: MilvusSettings,
-        enricher: Enricher,
+        enrichment: Enrichment,
         telemetry: Telemetry,
         clock: Callable[[], float],
         store_kind: StoreKind,
@@ -54,25 +56,39 @@ class Requests:
         self.counts = make_counts(store_kind, requests)
         """Of all requests."""
         self._recorder = Recorder(
-            enricher.known,
+            enrichment.enricher.known,
             self.counts,
             apart=telemetry.calls_apart,
             failures=telemetry.stage_failures,
             clock=clock,
         )
+        self._enrichment, self._store_kind = enrichment, store_kind
+        self._apart = telemetry.calls_apart
+        self._native: NativeRecorder | None = None
         telemetry.watch(folded_requests=lambda: self.counts.series.folded)
+
+    def count_in(self, store: Store) -> None:
+        """Have this store count by itself, where it can, the requests of traces that nobody else wants to see."""
+        native = make_native_recorder(self._store_kind, self._recorder, self.counts, self._enrichment, self._apart)
+        if native is not None and store.count_with(native):
+            self._native = native
+            self._recorder.is_repeated = native.is_repeated
 
     def decided(self, trace: Trace, kept: bool) -> None:
         """Count the requests in a trace that was decided, or in a span that came later."""
-        self._recorder.see(trace, kept=kept)
+        # What enrichment has found is not looked for a second time.
+        if self._native is None or self._recorder.has_seen(trace) or self._enrichment.enricher.has_seen(trace):
+            self._recorder.see(trace, kept=kept)
+        else:
+            self._native.see(trace, kept)
 
     def memory(self) -> int:
         """Return about how many bytes the counts take; asked for with every request that comes in."""
         return self.counts.size
 
-    def wants(self, *, rules_read: bool) -> Wanted:  # noqa: ARG002 - it counts, whatever rules read
-        """Return what the traces have that hold requests."""
-        return _WANTED
+    def wants(self, *, rules_read: bool) -> Wanted:
+        """Return what traces have that hold requests, unless the store counts these by itself, and no rule reads their times."""
+        return _WANTED if rules_read or self._native is None else _NOTHING
 
     def unwanted(self, calls: int) -> None:
         """Do nothing: it wants all calls."""

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.requests.calls import sort_out
-from milvus_otel_processor.requests.kinds import NOT_SERVED, REPEATED
+from milvus_otel_processor.requests.kinds import IMPLAUSIBLE, NOT_SERVED, REPEATED
 from milvus_otel_processor.requests.record import Record, Series
 from milvus_otel_processor.requests.times import stage_times
 from milvus_otel_processor.spans.schema import DecodeError
@@ -30,6 +30,10 @@ NAME = "milvus requests"
 
 _SPANS_REMEMBERED = 16_384  # of requests that were counted, in each of two generations
 _SERVICE_NAME = b"service.name"
+
+
+Answers = list["int | str"]
+"""What calls were counted under: the number of a series, or a kind of calls that are no requests."""
 
 
 class Looked(NamedTuple):
@@ -62,8 +66,8 @@ class Recorder:
         self._failures = failures
         self._faults = FaultLog(_log, clock)
         self._looked: Looked | None = None
-        self._counted: set[bytes] = set()
-        self._counted_before: set[bytes] = set()
+        self.is_repeated: Callable[[bytes, bytes], bool] = Repeated().is_repeated
+        """Tell whether a span of Milvus' of a trace was seen before, by their ids; from now on it was."""
 
     def look(self, trace: Trace) -> Looked:
         """Return the calls in a trace; remembered until another trace is looked at. Raises DecodeError at a malformed span."""
@@ -73,11 +77,20 @@ class Recorder:
             looked = self._looked = Looked(trace, calls, [_times(trace, one) for one in calls.served])
         return looked
 
-    def see(self, trace: Trace, *, kept: bool) -> None:
-        """Record the requests in a trace that was decided, or in a span that came after that."""
+    def has_seen(self, trace: Trace) -> bool:
+        """Tell whether this is the trace that was looked at last."""
+        return self._looked is not None and self._looked.trace is trace
+
+    def see(self, trace: Trace, *, kept: bool) -> Answers | None:
+        """Record the requests in a trace that was decided, or in a span that came after that.
+
+        Return what the calls that Milvus served were counted under, where those of another trace of which the same is known would
+        be counted alike.
+        """
+        answers: Answers | None = None
         try:
             try:
-                self._see(self.look(trace), kept=kept)
+                answers = self._see(self.look(trace), kept=kept)
             except DecodeError:
                 rest = trace.without_malformed()
                 if len(rest):
@@ -86,16 +99,22 @@ class Recorder:
             self._failures[NAME] += 1
             self._faults.tell(error, "counting the requests of a trace failed: trace_id=%s", trace.id.hex())
         self._looked = None
+        return answers
 
-    def _see(self, looked: Looked, *, kept: bool) -> None:
+    def _see(self, looked: Looked, *, kept: bool) -> Answers | None:
+        answers: Answers = []
         if looked.calls.not_served:
             self._apart[NOT_SERVED] += looked.calls.not_served
         for served, times in zip(looked.calls.served, looked.times, strict=True):
-            kind = REPEATED if self._is_repeated(looked.trace.id, served.span_id) else served.kind
+            kind = REPEATED if self.is_repeated(looked.trace.id, served.span_id) else served.kind
             if kind is not None:
                 self._apart[kind] += 1
+                answers.append(kind)
                 continue
-            self._counts.add(self._record(looked.trace, served, times, kept=kept))
+            record = self._record(looked.trace, served, times, kept=kept)
+            self._counts.add(record)
+            answers.append(record.series)
+        return None if REPEATED in answers or IMPLAUSIBLE in answers else answers
 
     def _record(self, trace: Trace, served: Served, times: tuple[int, ...], *, kept: bool) -> Record:
         facts, collection = (served.known[0], served.known[1]) if served.known is not None else (None, None)
@@ -110,8 +129,16 @@ class Recorder:
         number = self._counts.series.number(series)
         return Record(number, served.end - served.begin, times, kept, trace.id, served.end)
 
-    def _is_repeated(self, trace_id: bytes, span_id: bytes) -> bool:
-        """Tell whether this span of Milvus' was seen before: senders send again what they do not know to have come."""
+
+class Repeated:
+    """Knows the spans of Milvus' that were counted last: senders send again what they do not know to have come."""
+
+    def __init__(self) -> None:
+        self._counted: set[bytes] = set()
+        self._counted_before: set[bytes] = set()
+
+    def is_repeated(self, trace_id: bytes, span_id: bytes) -> bool:
+        """Tell whether this span was seen before; from now on it was. One without an id of its own was not."""
         key = trace_id + span_id
         if key in self._counted or key in self._counted_before:
             return bool(span_id)

@@ -28,6 +28,8 @@ MOST_SPANS = 4096
 _PLACES = {stage: place for place, stage in enumerate(PRECEDENCE)}
 _OUT = [STAGES.index(stage) for stage in PRECEDENCE]
 _CLIENT, _UNEXPLAINED = STAGES.index(CLIENT), STAGES.index(UNEXPLAINED)
+OUT = (*_OUT, _CLIENT, _UNEXPLAINED)
+"""The places in STAGES of what spans tell, in the order of PRECEDENCE, of the caller's time, and of what nothing explains."""
 _QUEUE, _REDUCE, _CORE = _PLACES[QUEUE], _PLACES[REDUCE], _PLACES[CORE]
 _NONE = (0,) * len(STAGES)
 
@@ -40,13 +42,14 @@ def _step_number(name: bytes) -> int | None:
     return None if step is None else _KINDS.get(step, _PLACES.get(step))
 
 
-_STEPS = TimeSteps(
+TIME_STEPS = TimeSteps(
     _step_number,
     [*((event, _PLACES[stage]) for event, stage in STEPS.items()), (LAST_STEP, _PLACES[REDUCE])],
     _PLACES[QUEUE],
     _PLACES[CORE],
     is_core,
 )
+"""How spans tell the stages of PRECEDENCE."""
 
 Interval = tuple[int, int, int]
 """From when to when, in nanoseconds, and the place in PRECEDENCE of the stage."""
@@ -60,7 +63,7 @@ def stage_times(trace: Trace, places: Sequence[int], begin: int, end: int, outsi
     """
     if len(places) > MOST_SPANS:
         return _NONE
-    spent = trace.time_spent(_STEPS, places if len(places) < len(trace) else None, begin, end)
+    spent = trace.time_spent(TIME_STEPS, places if len(places) < len(trace) else None, begin, end)
     if spent is None:
         spent = _spent(_intervals(trace, places), begin, end)
     times = list(_NONE)

@@ -123,7 +123,8 @@ def assemble(
     enrichment = next((stage for _, stage in made if isinstance(stage, Enrichment)), None)
     requests = None
     if enrichment is not None and counts is not None:
-        requests = Requests(counts, enrichment.enricher, telemetry, clock.monotonic, store_kind)
+        requests = Requests(counts, enrichment, telemetry, clock.monotonic, store_kind)
+        requests.count_in(store)
         made.insert([stage for _, stage in made].index(enrichment) + 1, (True, requests))
     stages = Stages(
         [stage for before, stage in made if before],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 14
+CONTRACT: Final = 15
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -390,6 +390,13 @@ class Store(Protocol):
 
         They are those of which `Trace.id_hash(basis)` is less than `unwanted`, where nobody wanted them, or than `settled`, where
         the name of their root settled a verdict; of one request, or of one call of `take_wanted`, 256 at the most.
+        """
+
+    def count_with(self, requests: Any) -> bool:
+        """Have this count the requests of traces, and of late spans, that are given to nobody; tell whether that is done.
+
+        What `StoreSettings.passes` names is counted too, and is not in `Arrived.passed`. Said once; whoever says it keeps it alive.
+        A store that returns False is right as well, and slower: somebody has to want those traces.
         """
 
     def configure(self, settings: StoreSettings, now: float) -> None:

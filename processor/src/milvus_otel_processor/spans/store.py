@@ -168,6 +168,10 @@ class ReferenceStore:
                 return True
         return False
 
+    def count_with(self, requests: object) -> bool:
+        del requests
+        return False
+
     def show(self, basis: int, unwanted: int, settled: int) -> None:
         del unwanted  # it gives all of those out
         self._shown = basis, settled

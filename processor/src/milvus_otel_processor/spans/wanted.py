@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.groups import Group
 
 PlainCall = tuple[bytes, "int | None", "int | None", list[int], bool, "int | None"]
-"""A call: the name of its span; the places of the caller's span and of the service's own, as far as they are there; the places of
-the spans whose nearest call it is; whether all of these but its own are the service's; the place of the call that is above it."""
+"""A call: the name of its span, or nothing where it is an operation that calls are made for; the places of the caller's span and of
+the service's own, as far as they are there; the places of the spans whose nearest call it is; whether all of these but its own are
+the service's; the place of the call that is above it."""
 
 
 class CallMarks(NamedTuple):
@@ -28,6 +29,12 @@ class CallMarks(NamedTuple):
     """What a trace holds in which other spans may be requests as well."""
     roots: bytes
     """How the name of a root begins that may be one as well."""
+    operations: bytes
+    """What all keys hold of the attributes by which a span that is not the service's own is an operation of a client of it."""
+    operation_keys: tuple[bytes, ...]
+    """Those attributes, of which the first that is there tells."""
+    operation_value: bytes
+    """Its text."""
     is_own: Callable[[Group], bool]
     """Whether spans of this group are the service's own."""
 

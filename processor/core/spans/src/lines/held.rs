@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 
 use super::likelihood::Time;
 use super::pool::{Call, Lines, Timed};
+use super::served::SpanId;
 use crate::head::TraceId;
 
 /// A line that waits.
@@ -21,6 +22,8 @@ pub struct Held<P> {
     pub size: usize,
     pub failed: bool,
     pub claimed: bool,
+    /// The id of Milvus' span of its request, where that has been found.
+    pub server: Option<SpanId>,
     pub of: usize,
     pub object: Option<P>,
 }

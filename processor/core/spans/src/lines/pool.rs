@@ -202,9 +202,14 @@ impl Pool {
     /// The lines that may be that of a call that is held, each with its probability.
     pub fn candidates(&mut self, call: u64, lines: &impl Lines) -> Vec<Candidate> {
         let found = self.candidates_at(call, lines);
+        self.note(&found);
+        found
+    }
+
+    /// Take in how probable it is that the line of a call is lost, which has these candidates.
+    pub fn note(&mut self, found: &[Candidate]) {
         let none = 1.0 - found.iter().map(|(_, probability)| probability).sum::<f64>();
         self.lost += (none - self.lost) / CALLS_AVERAGED;
-        found
     }
 
     /// Tell whether the line of a failed request is not impossible for a call.

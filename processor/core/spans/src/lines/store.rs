@@ -43,16 +43,16 @@ pub struct Came {
 /// Lines by trace id, and those whose trace id is not that of a trace in a pool with the calls that they may be of.
 pub struct Store<P> {
     max_lines: usize,
-    waiting: Waiting<P>,
-    pool: Pool,
+    pub(super) waiting: Waiting<P>,
+    pub(super) pool: Pool,
     hasher: RandomState,
     keys: HashSet<u64, RandomState>,
     pub size: usize,
     requests: u64,
     /// How many lines have no trace id; how many have none that is not perhaps a client's own text.
     nameless: usize,
-    without_trace: usize,
-    wanted: bool,
+    pub(super) without_trace: usize,
+    pub(super) wanted: bool,
     of_version_1: HashMap<Box<str>, Ordered, RandomState>,
     failures_of_version_1: usize,
     failures: HashMap<TraceId, usize, RandomState>,
@@ -137,6 +137,7 @@ impl<P> Store<P> {
             size,
             failed,
             claimed: false,
+            server: None,
             of,
             object,
         });
@@ -206,7 +207,7 @@ impl<P> Store<P> {
     pub fn known_calls(&mut self, id: &TraceId) -> (usize, bool) {
         if may_be_made_up(Some(id)) {
             // Its trace is here, so that its id is no client's own text.
-            self.of_trace(id).into_iter().for_each(|number| self.claim(number));
+            self.of_trace(id).into_iter().for_each(|number| self.claim(number, None));
         }
         let calls = self.pool.calls_of(id);
         let has_failed = |call: &u64| self.pool.call(*call).served.failed;
@@ -256,10 +257,11 @@ impl<P> Store<P> {
         open
     }
 
-    /// Take in that a line's request has been found, or that its trace has come.
-    pub fn claim(&mut self, number: u64) {
+    /// Take in that a line's request has been found, and the id of Milvus' span of it; or that its trace has come.
+    pub fn claim(&mut self, number: u64, server: Option<&SpanId>) {
         if let Some(line) = self.waiting.at_mut(number) {
             line.claimed = true;
+            line.server = server.copied().or(line.server);
             self.made_up_failures.remove(&number);
         }
     }
@@ -270,6 +272,11 @@ impl<P> Store<P> {
 
     pub fn object(&self, number: u64) -> Option<&P> {
         self.waiting.at(number).object.as_ref()
+    }
+
+    /// The id of Milvus' span of a line's request, where that has been found.
+    pub fn server(&self, number: u64) -> Option<SpanId> {
+        self.waiting.at(number).server
     }
 
     /// The number of the request that a line came in.

@@ -40,7 +40,8 @@ class NativeLineStore:
         self._hold = hold
         self._clock = clock
         self._counts = counts
-        self._lines = lines = milvus_otel_core.Lines(max_lines, own, CHANGES | WRITES, _made, is_waiting)
+        self.native = lines = milvus_otel_core.Lines(max_lines, own, CHANGES | WRITES, _made, is_waiting)
+        """What counts requests asks as well."""
         self.knows = lines.knows
         self.known_calls = lines.known_calls
         self.knows_failure = lines.knows_failure
@@ -52,12 +53,12 @@ class NativeLineStore:
         self.learn = lines.learn
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self.native)
 
     @property
     def size(self) -> int:
         """About how much memory the lines take; bytes."""
-        return self._lines.size
+        return self.native.size
 
     def ingest(
         self,
@@ -74,10 +75,10 @@ class NativeLineStore:
             tell_of(lines, tell)
             return lines
 
-        came = self._lines.ingest(request, lambda body: read_and_tell(body.decode("utf-8", "replace")), now, too_old)
+        came = self.native.ingest(request, lambda body: read_and_tell(body.decode("utf-8", "replace")), now, too_old)
         if came is None:
             lines = [line for body in bodies(request) for line in read_and_tell(body)]
-            came = self._lines.add_lines(lines, now, too_old)
+            came = self.native.add_lines(lines, now, too_old)
         for kind, lines_of_kind in ((RECEIVED, came.received), (DOUBLED, came.doubled), (EVICTED, came.evicted)):
             if lines_of_kind:
                 self._counts[kind] += lines_of_kind
@@ -88,45 +89,45 @@ class NativeLineStore:
     def observe(self, request: bytes) -> None:
         """Take in the calls of a request, if they are wanted."""
         now = self._clock()
-        self._lines.observe(request, now, now - self._hold())
+        self.native.observe(request, now, now - self._hold())
 
     @property
     def wants_calls(self) -> bool:
         """Whether all calls have to be known."""
-        return self._lines.wants_calls
+        return self.native.wants_calls
 
     @property
     def holds_lines_without_trace(self) -> bool:
         """Whether there is any line whose trace id may be a client's own text."""
-        return self._lines.holds_lines_without_trace
+        return self.native.holds_lines_without_trace
 
     @property
     def holds_lines_of_version_1(self) -> bool:
         """Whether there is any line of a request of REST's version 1."""
-        return self._lines.holds_lines_of_version_1
+        return self.native.holds_lines_of_version_1
 
     @property
     def holds_failures_of_version_1(self) -> bool:
         """Whether one of them failed."""
-        return self._lines.holds_failures_of_version_1
+        return self.native.holds_failures_of_version_1
 
     def candidates_of(self, span_id: bytes, span: Callable[[], bytes]) -> Sequence[Candidate]:
         """Return the lines that may be those of the call with this span."""
-        found = self._lines.candidates(span_id)
+        found = self.native.candidates(span_id)
         if found is None:
             call = call_of(span())
             if call is None:
                 return ()
             now = self._clock()
-            self._lines.add_call(call, now, now - self._hold())
-            found = self._lines.candidates(span_id)
+            self.native.add_call(call, now, now - self._hold())
+            found = self.native.candidates(span_id)
         return [Candidate(line, probability) for line, probability in found or ()]
 
     def claim(self, line: Line, server: bytes | None = None) -> None:
         """Take in that a line's request has been found."""
         if server is not None:
             line.server = server
-        self._lines.claim(line.number)
+        self.native.claim(line.number, server)
 
 
 def _made(said: tuple[int, int, str, str, bytes | None, str, str], number: int, request: int) -> Line:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from milvus_otel_processor.enrichment.catalogue.collection import Collection
 
 _MISSES_REMEMBERED = 1000
@@ -28,6 +30,8 @@ class Catalogue:
         self._misses: deque[tuple[str | None, str]] = deque()
         self._uses: deque[int] = deque(maxlen=_USES_REMEMBERED)
         self._changes: deque[tuple[str | None, str | None]] = deque(maxlen=_MISSES_REMEMBERED)
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when the same look-up may give another answer than before, or has to be made again; by whoever changes that."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -70,11 +74,14 @@ class Catalogue:
                 self._namespaces[name] = (*namespaces, collection.namespace)
         if before is not None:
             self._release(before, keep=names)
+        if before is None or _found_by(before) != _found_by(collection):
+            self.on_change()
 
     def remove(self, collection: Collection) -> None:
         """Forget a collection."""
         self._by_id.pop(collection.id, None)
         self._release(collection, keep=())
+        self.on_change()
 
     def take_misses(self) -> list[tuple[str | None, str]]:
         """Return, once, the databases and names that were looked up and not known."""
@@ -86,7 +93,9 @@ class Catalogue:
 
     def forget_misses(self) -> None:
         """Let names that were not known be asked for again."""
-        self._asked.clear()
+        if self._asked:
+            self._asked.clear()
+            self.on_change()
 
     def mark(self, *, stale: bool) -> None:
         """Say of all collections whether Milvus has not confirmed them for too long."""
@@ -140,3 +149,8 @@ class Catalogue:
                 self._namespaces[name] = left
             else:
                 self._namespaces.pop(name, None)
+
+
+def _found_by(collection: Collection) -> tuple[object, ...]:
+    """Return what look-ups depend on, and what requests may contradict."""
+    return collection.namespace, collection.name, collection.aliases, collection.load_state

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.spans.contract import Trace
 
-_CHANNEL_MARK, _EXCEPTION = b"-dml_", b"exception.message"
+EXCEPTION = b"exception.message"
+"""What spans hold that speak for or against a line."""
+_CHANNEL_MARK = b"-dml_"
 _channel = re.compile(rb"-dml_\d+_(\d{1,19})v\d+").findall
 _not_found = re.compile(r"collection not found\[database=([^\]]*)\]\[collection=([^\]]*)\]").findall
 _ODD = 0.05  # how likely a failed request has no exception on its spans, or another, and a good one has one
@@ -74,9 +76,9 @@ class Evidence(NamedTuple):
             ids = {
                 int(one) for place in request.spans_holding(trace, _CHANNEL_MARK) for one in _channel(trace.span(place))
             }
-        if trace.may_hold(_EXCEPTION):
+        if trace.may_hold(EXCEPTION):
             messages = {
-                message for place in request.spans_holding(trace, _EXCEPTION) for message in _messages(trace, place)
+                message for place in request.spans_holding(trace, EXCEPTION) for message in _messages(trace, place)
             }
         missing = {found for message in messages for found in _not_found(message)}
         return cls(frozenset(ids), frozenset(missing), frozenset(messages), len(request.spans) < _WITH_TASK, catalogue)
@@ -115,5 +117,5 @@ def _messages(trace: Trace, place: int) -> list[str]:
         pair.value.string_value.decode("utf-8", "replace")
         for event in trace.events(place)
         for pair in event.attributes
-        if pair.key == _EXCEPTION
+        if pair.key == EXCEPTION
     ]

@@ -81,8 +81,9 @@ class AccessLogSource:
             self._store.claim(line)
             return
         head = heads[request.server]
+        is_new = line.server is None
         self._store.claim(line, head.span_id)
-        if line.method[:1] != "/":
+        if is_new and line.method[:1] != "/":
             self._store.learn(_duration(head) - line.cost)
 
     def _without_trace_id(self, trace: Trace, request: Request, server: int) -> Facts | None:

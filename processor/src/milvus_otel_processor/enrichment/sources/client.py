@@ -19,9 +19,12 @@ _OPERATION_COLLECTION = (
 )
 COLLECTION_KEYS = (_COLLECTION, _OPERATION_COLLECTION)
 """What is in every key by which a client names a collection."""
-_PREFIX = b"db.milvus."
+COLLECTION_PREFIX, COLLECTION_SUFFIX = b"db.milvus.", _OPERATION_COLLECTION
+"""How keys of a client's own begin and end by which it names a collection."""
 _OPERATION = (b"db.operation.name", b"db.operation")
 _NAMESPACE = (b"db.namespace",)
+KEYS = (_COLLECTION, *_OPERATION, *_NAMESPACE)
+"""The attributes that are read, beside those keys."""
 _NOT_KNOWN = "unknown"  # what openlit writes for a collection that was a positional argument
 
 
@@ -55,7 +58,7 @@ def _facts(attributes: dict[bytes, AnyValue]) -> Facts | None:
 
 
 def _names_collection(key: bytes) -> bool:
-    return key.startswith(_PREFIX) and key.endswith(_OPERATION_COLLECTION)
+    return key.startswith(COLLECTION_PREFIX) and key.endswith(COLLECTION_SUFFIX)
 
 
 def _first(texts: dict[bytes, bytes], keys: tuple[bytes, ...]) -> str | None:

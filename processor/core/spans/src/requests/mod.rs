@@ -1,0 +1,291 @@
+//! The requests in a trace whose calls are plain to see, and all that what they are counted under depends on.
+//!
+//! What a request is counted under is found in Python, in `milvus_otel_processor.requests`, once: of requests of which a
+//! [`Description`] says the same, the answer is the same.
+
+pub mod answers;
+
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use memchr::memmem::Finder;
+
+use crate::calls::{Call, Marks, calls};
+use crate::head::{Head, TraceId};
+use crate::lines::paired::{Call as Paired, Said, Seen};
+use crate::lines::served::SpanId;
+use crate::trace::Trace;
+use crate::wire::{attribute_pairs, attribute_value};
+
+/// Spans of calls that are remembered, in each of two generations.
+const SPANS_REMEMBERED: usize = 16_384;
+/// Nanoseconds: no request lasts a day.
+const LONGEST: u64 = 86_400_000_000_000;
+const NONE: u8 = 0;
+const SOME: u8 = 1;
+
+/// What is read of spans to know what a request is counted under.
+pub struct Keys {
+    /// The attribute of Milvus' own span that says how its call ended.
+    pub status: Vec<u8>,
+    /// The attributes of a caller's span that say what it asks for: these, and those with this beginning and end.
+    pub caller: Vec<Vec<u8>>,
+    pub caller_begin: Vec<u8>,
+    pub caller_end: Vec<u8>,
+    /// What is in front of the name of a channel.
+    pub channel: Finder<'static>,
+    /// What spans hold that speak for or against a line.
+    pub exception: Finder<'static>,
+}
+
+/// A call that Milvus served.
+pub struct Served {
+    /// Its place among the calls.
+    pub place: usize,
+    pub id: SpanId,
+    pub begin: u64,
+    pub end: u64,
+    /// The place of its caller's span.
+    pub caller: Option<usize>,
+    /// How long that lasted beyond it.
+    pub outside: u64,
+    /// Whether another call of the method began later that was made for the same.
+    pub is_followed: bool,
+}
+
+impl Served {
+    /// Whether its times are none that a request has.
+    pub fn is_implausible(&self) -> bool {
+        self.end < self.begin || self.end - self.begin > LONGEST
+    }
+}
+
+/// The calls of a trace.
+pub struct Found<'a> {
+    pub calls: Vec<Call>,
+    pub methods: Vec<&'a [u8]>,
+    pub served: Vec<Served>,
+    /// How many of them Milvus has no span of.
+    pub not_served: usize,
+}
+
+/// Return the calls of a trace; None where they are not plain to see. `own` tells of each of its groups whether it is Milvus' own.
+pub fn look<'a, G>(trace: &'a Trace<G>, marks: &Marks, own: &[bool]) -> Option<Found<'a>> {
+    let calls = calls(trace, marks, own)?;
+    let (mut methods, mut served) = (Vec::with_capacity(calls.len()), Vec::with_capacity(calls.len()));
+    let mut below = vec![0_usize; calls.len()];
+    calls.iter().filter_map(|call| call.above).for_each(|above| below[above] += 1);
+    let mut not_served = 0;
+    for (place, call) in calls.iter().enumerate() {
+        let span = trace.span(call.server.unwrap_or(call.named()));
+        let head = Head::read(span)?;
+        let name = head.name.of(span);
+        let method =
+            if call.is_operation { &[][..] } else { &name[name.iter().rposition(|byte| *byte == b'/')? + 1..] };
+        methods.push(method);
+        if call.server.is_none() {
+            not_served += usize::from(!call.is_operation || below[place] == 0);
+            continue;
+        }
+        let operation = call.above.filter(|above| below[*above] == 1).and_then(|above| calls[above].client);
+        let (begin, end, caller) = (head.start, head.end, operation.or(call.client));
+        let outside = caller.map(|caller| outside(trace.span(caller), begin, end)).unwrap_or(Some(0))?;
+        let id = head.span_id.of(span).try_into().ok()?;
+        served.push(Served { place, id, begin, end, caller, outside, is_followed: false });
+    }
+    for number in 0..served.len() {
+        let is_later = |other: &Served| {
+            let (call, other_call) = (&calls[served[number].place], &calls[other.place]);
+            call.above.is_some()
+                && call.above == other_call.above
+                && methods[served[number].place] == methods[other.place]
+                && other.begin > served[number].begin
+        };
+        served[number].is_followed = below.iter().any(|count| *count > 1) && served.iter().any(is_later);
+    }
+    Some(Found { calls, methods, served, not_served })
+}
+
+/// How much longer than from `begin` to `end` the span of a caller lasted; None where it is not valid.
+fn outside(span: &[u8], begin: u64, end: u64) -> Option<u64> {
+    let head = Head::read(span)?;
+    let outside = i128::from(head.end) - i128::from(head.start) - (i128::from(end) - i128::from(begin));
+    Some(outside.max(0).try_into().unwrap_or(u64::MAX))
+}
+
+impl Found<'_> {
+    /// What is asked of the access log about them.
+    pub fn asked(&self) -> Vec<Paired<'_>> {
+        let mut asked: Vec<Paired<'_>> = self
+            .calls
+            .iter()
+            .zip(&self.methods)
+            .map(|(call, method)| Paired { method, server: None, is_bare: call.spans.len() < 2 })
+            .collect();
+        for one in &self.served {
+            asked[one.place].server = Some(Seen { id: one.id, start: one.begin.into(), end: one.end.into() });
+        }
+        asked
+    }
+}
+
+/// All that what the requests of a trace are counted under depends on, but for the state of the catalogue: as bytes, to compare.
+#[derive(Default)]
+pub struct Description {
+    pub bytes: Vec<u8>,
+}
+
+impl Description {
+    fn put(&mut self, part: Option<&[u8]>) {
+        match part {
+            None => self.bytes.push(NONE),
+            Some(part) => {
+                self.bytes.push(SOME);
+                self.bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
+                self.bytes.extend_from_slice(part);
+            }
+        }
+    }
+
+    fn put_number(&mut self, number: Option<usize>) {
+        self.bytes.extend_from_slice(&(number.map_or(u32::MAX, |number| number as u32)).to_le_bytes());
+    }
+
+    /// Describe the requests of a trace, of which the access log says that; None where a span is not valid.
+    pub fn of<G>(trace: &Trace<G>, found: &Found<'_>, said: &[Option<Said<'_>>], keys: &Keys) -> Option<Description> {
+        let mut description = Description { bytes: Vec::with_capacity(128) };
+        let mut served = found.served.iter().peekable();
+        let mut names_channels: Option<bool> = None;
+        for (place, call) in found.calls.iter().enumerate() {
+            description.put((!call.is_operation).then_some(found.methods[place]));
+            description.put_number(call.above);
+            description.put(call.client.is_some().then_some(&[]));
+            description.put(call.server.is_some().then_some(&[]));
+            if let Some(client) = call.client {
+                description.put_caller(trace.span(client), keys)?;
+            }
+            let line = said[place];
+            if let Some((database, collection, answer)) = line {
+                [database, collection, answer].iter().for_each(|text| description.put(Some(text.as_bytes())));
+            }
+            description.put(None);
+            // The line of a request that is alone says more than its channels, if it says a collection at all.
+            let is_told = line.is_some_and(|(_, collection, _)| is_plain_name(collection)) && found.calls.len() == 1;
+            if !is_told && *names_channels.get_or_insert_with(|| trace.may_hold(&keys.channel)) {
+                description.put_channels(trace, call, &keys.channel);
+            }
+            description.put(None);
+            if let Some(one) = served.next_if(|one| one.place == place) {
+                let value = attribute_value(trace.span(call.server?), &keys.status)?;
+                description.put(value.as_deref());
+                description.bytes.push(u8::from(one.is_followed));
+                let group = one.caller.map_or(0, |caller| trace.group(caller).number);
+                description.bytes.extend_from_slice(&group.to_le_bytes());
+            }
+        }
+        Some(description)
+    }
+
+    fn put_caller(&mut self, span: &[u8], keys: &Keys) -> Option<()> {
+        for pair in attribute_pairs(span) {
+            let (key, pair) = pair?;
+            let is_one = keys.caller.iter().any(|one| one == key)
+                || (key.starts_with(&keys.caller_begin) && key.ends_with(&keys.caller_end));
+            if is_one {
+                self.put(Some(pair));
+            }
+        }
+        self.put(None);
+        Some(())
+    }
+
+    /// The distinct ids of collections in the names of channels that the spans of a call hold.
+    fn put_channels<G>(&mut self, trace: &Trace<G>, call: &Call, mark: &Finder<'_>) {
+        let mut ids: Vec<&[u8]> = Vec::new();
+        for place in &call.spans {
+            let span = trace.span(*place);
+            for at in mark.find_iter(span) {
+                if let Some(id) = channel_id(&span[at + mark.needle().len()..]).filter(|id| !ids.contains(id)) {
+                    ids.push(id);
+                }
+            }
+        }
+        ids.sort_unstable();
+        ids.iter().for_each(|id| self.put(Some(id)));
+    }
+}
+
+/// The id of the collection in the rest of a channel's name behind the mark, such as `3_451234567890123456v0`.
+fn channel_id(rest: &[u8]) -> Option<&[u8]> {
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = digits(rest);
+    let id = rest[number..].strip_prefix(b"_").filter(|_| number > 0)?;
+    let size = digits(id);
+    let is_one = (1..=19).contains(&size) && id.get(size) == Some(&b'v') && id.get(size + 1)?.is_ascii_digit();
+    is_one.then(|| &id[..size])
+}
+
+/// Whether this is a name of a collection for sure.
+fn is_plain_name(text: &str) -> bool {
+    let is_first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    text != "Unknown"
+        && text.len() < 256
+        && text.as_bytes().first().is_some_and(is_first)
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
+}
+
+/// Knows which spans of Milvus' came before: senders send again what they do not know to have come. Bounded.
+#[derive(Default)]
+pub struct Repeated {
+    hasher: RandomState,
+    now: HashSet<u64, RandomState>,
+    before: HashSet<u64, RandomState>,
+}
+
+impl Repeated {
+    /// Tell whether this span came before; from now on it has. One without an id of its own is none that has.
+    pub fn is_repeated(&mut self, trace: &TraceId, span: &[u8]) -> bool {
+        let key = self.hasher.hash_one((trace, span));
+        if self.now.contains(&key) || self.before.contains(&key) {
+            return !span.is_empty();
+        }
+        if self.now.len() >= SPANS_REMEMBERED {
+            self.before = std::mem::take(&mut self.now);
+        }
+        self.now.insert(key);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_in_the_name_of_a_channel() {
+        assert_eq!(channel_id(b"3_451234567890123456v0"), Some(&b"451234567890123456"[..]));
+        for rest in [&b"3_v0"[..], b"_1v0", b"3_1v", b"3_1", b"3_12345678901234567890v0", b"a_1v0", b""] {
+            assert_eq!(channel_id(rest), None, "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn a_span_that_comes_again_is_told() {
+        let mut repeated = Repeated::default();
+        assert!(!repeated.is_repeated(&[1; 16], b"12345678"));
+        assert!(!repeated.is_repeated(&[2; 16], b"12345678"));
+        assert!(repeated.is_repeated(&[1; 16], b"12345678"));
+        assert!(!repeated.is_repeated(&[1; 16], b"") && !repeated.is_repeated(&[1; 16], b""));
+    }
+
+    #[test]
+    fn spans_that_are_long_gone_are_forgotten() {
+        let mut repeated = Repeated::default();
+        for number in 0..3 * SPANS_REMEMBERED as u64 {
+            repeated.is_repeated(&[1; 16], &number.to_le_bytes());
+            assert!(repeated.now.len() <= SPANS_REMEMBERED && repeated.before.len() <= SPANS_REMEMBERED);
+        }
+        assert!(!repeated.is_repeated(&[1; 16], &0_u64.to_le_bytes()));
+    }
+}

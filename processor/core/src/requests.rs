@@ -1,0 +1,354 @@
+//! Counts the requests of traces without Python, where they are plain to see: see `milvus_otel_processor.requests.native_recorder`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use milvus_otel_spans::Finder;
+use milvus_otel_spans::counts::{OVERFLOW, Record, STAGES};
+use milvus_otel_spans::requests::answers::{Answer, Answers};
+use milvus_otel_spans::requests::{Description, Found, Keys, Repeated, Served, look};
+use milvus_otel_spans::spent::STAGES as SPENT;
+use milvus_otel_spans::trace::Trace as Spanned;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyDict, PyInt, PyList, PyString};
+
+use crate::counts::Counts;
+use crate::faults::contained;
+use crate::hooks::Made;
+use crate::lines::Lines;
+use crate::spent::Steps;
+use crate::store::Store;
+use crate::trace::Trace;
+use crate::wanted::Marks;
+
+/// Spans of a request up to which its stages are told.
+const MOST_SPANS: usize = 4096;
+
+/// What is known from requests that were counted.
+#[derive(Default)]
+struct Known {
+    answers: Answers,
+    repeated: Repeated,
+}
+
+/// What has become of a trace's requests.
+enum Outcome {
+    Counted,
+    /// Python has to be asked; where its answer may be remembered, by which key, and when that was made.
+    Open(Option<(Vec<u8>, u64)>),
+}
+
+/// Counts requests. No function of Python's is called while it is locked.
+#[pyclass(frozen, weakref, module = "milvus_otel_core")]
+pub struct Requests {
+    marks: Box<Marks>,
+    steps: Steps,
+    /// Where each of the stages that spans tell stands among all, then the caller's and what nothing explains.
+    out: [usize; STAGES],
+    keys: Box<Keys>,
+    kinds: Vec<Py<PyString>>,
+    lines: Option<Py<Lines>>,
+    counts: Py<Counts>,
+    /// Counts the requests of a trace the long way, and tells what they were counted under.
+    ask: Py<PyAny>,
+    apart: Py<PyDict>,
+    series: Py<PyAny>,
+    known: Mutex<Known>,
+    knows_channels: AtomicBool,
+}
+
+impl Requests {
+    fn known<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, Known> {
+        self.known.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Count the requests of a trace, by Python where that is needed; return the trace where it has made an object of it.
+    pub fn count(
+        &self,
+        py: Python<'_>,
+        trace: Spanned<Made>,
+        kept: bool,
+        object: impl FnOnce(Spanned<Made>) -> PyResult<Py<Trace>>,
+    ) -> PyResult<Result<Spanned<Made>, Py<Trace>>> {
+        match self.try_to(py, &trace, kept).unwrap_or(Outcome::Open(None)) {
+            Outcome::Counted => Ok(Ok(trace)),
+            Outcome::Open(key) => {
+                let trace = object(trace)?;
+                self.ask(py, &trace, kept, key);
+                Ok(Err(trace))
+            }
+        }
+    }
+
+    /// Have Python count; what goes wrong there costs no span.
+    fn ask(&self, py: Python<'_>, trace: &Py<Trace>, kept: bool, key: Option<(Vec<u8>, u64)>) {
+        if let Err(error) = self.ask_and_remember(py, trace, kept, key) {
+            error.write_unraisable(py, Some(self.ask.bind(py)));
+        }
+    }
+
+    fn ask_and_remember(
+        &self,
+        py: Python<'_>,
+        trace: &Py<Trace>,
+        kept: bool,
+        key: Option<(Vec<u8>, u64)>,
+    ) -> PyResult<()> {
+        let told = self.ask.bind(py).call1((trace, kept))?;
+        let Some((key, epoch)) = key else { return Ok(()) };
+        if told.is_none() {
+            return Ok(());
+        }
+        let answers: Vec<Answer> =
+            told.cast::<PyList>()?.iter().map(|one| self.answer(py, &one)).collect::<PyResult<_>>()?;
+        self.known(py).answers.put(&key, answers.into(), epoch);
+        Ok(())
+    }
+
+    fn answer(&self, py: Python<'_>, told: &Bound<'_, PyAny>) -> PyResult<Answer> {
+        if told.is_instance_of::<PyInt>() {
+            return Ok(Answer::Series(told.extract()?));
+        }
+        let place = self.kinds.iter().position(|kind| told.eq(kind.bind(py)).unwrap_or(false));
+        place.map(Answer::Apart).ok_or_else(|| PyValueError::new_err("no kind of calls"))
+    }
+
+    /// Count the requests of a trace, if that is plain.
+    fn try_to(&self, py: Python<'_>, trace: &Spanned<Made>, kept: bool) -> PyResult<Outcome> {
+        let own = self.marks.own(py, trace)?;
+        let Some(found) = look(trace, &self.marks.marks, &own) else { return Ok(Outcome::Open(None)) };
+        if found.calls.is_empty() {
+            return Ok(Outcome::Counted);
+        }
+        let epoch = self.known(py).answers.epoch;
+        let asked = found.asked();
+        let mut lines = self.lines.as_ref().map(|lines| (lines.get().store(py), lines.get().asks(py)));
+        let mut paired = vec![None; asked.len()];
+        if let Some((store, is_waiting)) = &mut lines {
+            match store.pair(&trace.id, &asked, &|| self.speaks(trace), is_waiting) {
+                Some(found) => paired = found,
+                None => return Ok(Outcome::Open(None)),
+            }
+        }
+        let mut said = vec![None; asked.len()];
+        if let Some((store, _)) = &lines {
+            for (said, paired) in said.iter_mut().zip(&paired) {
+                if let Some(paired) = paired {
+                    *said = store.said(paired.line);
+                    if said.is_none() {
+                        return Ok(Outcome::Open(None));
+                    }
+                }
+            }
+        }
+        let Some(description) = Description::of(trace, &found, &said, &self.keys) else {
+            return Ok(Outcome::Open(None));
+        };
+        let Some(answers) =
+            self.known(py).answers.get(&description.bytes).filter(|answers| answers.len() == found.served.len())
+        else {
+            return Ok(Outcome::Open(Some((description.bytes, epoch))));
+        };
+        let Some(records) = self.records(py, trace, &found, &answers, kept)? else { return Ok(Outcome::Open(None)) };
+        if let Some((store, _)) = &mut lines {
+            store.claim_all(&asked, &paired);
+        }
+        drop(lines);
+        self.put(py, &trace.id, &found, &answers, &records)?;
+        Ok(Outcome::Counted)
+    }
+
+    /// Whether the spans of a trace may say more of whose a line is than their times do.
+    fn speaks(&self, trace: &Spanned<Made>) -> bool {
+        trace.may_hold(&self.keys.exception)
+            || (self.knows_channels.load(Ordering::Relaxed) && trace.may_hold(&self.keys.channel))
+    }
+
+    /// Return the records of those calls that are requests; None where one of the spans is not valid.
+    fn records(
+        &self,
+        py: Python<'_>,
+        trace: &Spanned<Made>,
+        found: &Found<'_>,
+        answers: &[Answer],
+        kept: bool,
+    ) -> PyResult<Option<Vec<Record>>> {
+        let mut records = Vec::with_capacity(found.served.len());
+        for (served, answer) in found.served.iter().zip(answers) {
+            let Answer::Series(series) = *answer else { continue };
+            if served.is_implausible() {
+                continue;
+            }
+            let Some(times) = self.times(py, trace, found, served)? else { return Ok(None) };
+            let nanoseconds = served.end - served.begin;
+            records.push(Record { series, nanoseconds, times, kept, trace_id: trace.id, ended_ns: served.end });
+        }
+        Ok(Some(records))
+    }
+
+    fn times(
+        &self,
+        py: Python<'_>,
+        trace: &Spanned<Made>,
+        found: &Found<'_>,
+        served: &Served,
+    ) -> PyResult<Option<[u64; STAGES]>> {
+        let (mut times, places) = ([0; STAGES], &found.calls[served.place].spans);
+        if places.len() > MOST_SPANS {
+            return Ok(Some(times));
+        }
+        let Some(spent) = self.steps.spent(py, trace, Some(places), (served.begin, served.end))? else {
+            return Ok(None);
+        };
+        for (place, nanoseconds) in self.out.iter().zip(spent) {
+            times[*place] = nanoseconds;
+        }
+        times[self.out[SPENT]] = served.outside;
+        times[self.out[SPENT + 1]] = served.end - served.begin - spent.iter().sum::<u64>();
+        Ok(Some(times))
+    }
+
+    /// Count all calls of a trace.
+    fn put(
+        &self,
+        py: Python<'_>,
+        id: &[u8; 16],
+        found: &Found<'_>,
+        answers: &[Answer],
+        records: &[Record],
+    ) -> PyResult<()> {
+        let is_repeated: Vec<bool> = {
+            let mut known = self.known(py);
+            found.served.iter().map(|served| known.repeated.is_repeated(id, &served.id)).collect()
+        };
+        let mut records = records.iter();
+        for _ in 0..found.not_served {
+            self.count_apart(py, KIND_NOT_SERVED)?;
+        }
+        for ((served, answer), is_repeated) in found.served.iter().zip(answers).zip(is_repeated) {
+            let is_plausible = !served.is_implausible();
+            let record = if is_plausible && matches!(answer, Answer::Series(_)) { records.next() } else { None };
+            match (answer, record) {
+                _ if is_repeated => self.count_apart(py, KIND_REPEATED)?,
+                _ if !is_plausible => self.count_apart(py, KIND_IMPLAUSIBLE)?,
+                (Answer::Apart(kind), _) => self.count_apart(py, *kind)?,
+                (Answer::Series(series), Some(record)) => {
+                    if *series == OVERFLOW {
+                        let folded: u64 = self.series.getattr(py, "folded")?.extract(py)?;
+                        self.series.setattr(py, "folded", folded + 1)?;
+                    }
+                    self.counts.get().locked(py).add(record);
+                }
+                (Answer::Series(_), None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn count_apart(&self, py: Python<'_>, kind: usize) -> PyResult<()> {
+        let (apart, kind) = (self.apart.bind(py), self.kinds[kind].bind(py));
+        let before: u64 = apart.get_item(kind)?.map_or(Ok(0), |count| count.extract())?;
+        apart.set_item(kind, before + 1)
+    }
+}
+
+/// The places of kinds that are told here, among those that it is given.
+const KIND_NOT_SERVED: usize = 0;
+const KIND_REPEATED: usize = 1;
+const KIND_IMPLAUSIBLE: usize = 2;
+
+#[pymethods]
+impl Requests {
+    #[new]
+    #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
+    #[pyo3(signature = (*, marks, steps, out, keys, kinds, lines, counts, ask, apart, series))]
+    fn new(
+        marks: &Bound<'_, PyAny>,
+        steps: &Bound<'_, PyAny>,
+        out: [usize; STAGES],
+        keys: &Bound<'_, PyAny>,
+        kinds: Vec<Py<PyString>>,
+        lines: Option<Py<Lines>>,
+        counts: Py<Counts>,
+        ask: Py<PyAny>,
+        apart: Py<PyDict>,
+        series: Py<PyAny>,
+    ) -> PyResult<Self> {
+        if out.iter().any(|place| *place >= STAGES) || kinds.len() <= KIND_IMPLAUSIBLE {
+            return Err(PyValueError::new_err("stages, or kinds, are missing"));
+        }
+        Ok(Requests {
+            marks: Box::new(Marks::new(marks)?),
+            steps: Steps::new(steps)?,
+            out,
+            keys: Box::new(keys_of(keys)?),
+            kinds,
+            lines,
+            counts,
+            ask,
+            apart,
+            series,
+            known: Mutex::default(),
+            knows_channels: AtomicBool::new(false),
+        })
+    }
+
+    /// Forget all answers: what they depend on has changed. `knows_channels` is whether channels tell anything.
+    fn forget(&self, py: Python<'_>, knows_channels: bool) {
+        self.knows_channels.store(knows_channels, Ordering::Relaxed);
+        self.known(py).answers.forget();
+    }
+
+    /// Tell whether this span of Milvus' came before; from now on it has.
+    fn is_repeated(&self, py: Python<'_>, trace_id: [u8; 16], span_id: &[u8]) -> bool {
+        self.known(py).repeated.is_repeated(&trace_id, span_id)
+    }
+
+    /// Count the requests of a trace.
+    fn see(&self, py: Python<'_>, trace: Py<Trace>, kept: bool) -> PyResult<()> {
+        contained(|| {
+            let outcome = self.try_to(py, &trace.borrow(py).taken, kept).unwrap_or(Outcome::Open(None));
+            match outcome {
+                Outcome::Counted => {}
+                Outcome::Open(key) => self.ask(py, &trace, kept, key),
+            }
+            Ok(())
+        })
+    }
+
+    /// How many answers are remembered.
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.known(py).answers.len()
+    }
+}
+
+impl Store {
+    /// What counts requests. It lives as long as Python wants: held here, it would hold itself.
+    pub fn requests<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Requests>>> {
+        self.requests.get().map_or(Ok(None), |requests| requests.bind(py).upgrade_as())
+    }
+
+    /// Count the requests in traces about which there is nothing to decide any more; return those that nobody counts.
+    pub fn count(&self, py: Python<'_>, passed: Vec<Spanned<Made>>) -> PyResult<Vec<Py<Trace>>> {
+        let Some(requests) = self.requests(py)? else { return self.traces(py, passed) };
+        for trace in passed {
+            let _ = requests.get().count(py, trace, false, |trace| self.object(py, trace))?;
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn keys_of(keys: &Bound<'_, PyAny>) -> PyResult<Keys> {
+    let bytes = |name: &str| -> PyResult<Vec<u8>> { keys.getattr(name)?.extract() };
+    let finder = |name: &str| -> PyResult<Finder<'static>> { Ok(Finder::new(&bytes(name)?).into_owned()) };
+    Ok(Keys {
+        status: bytes("status")?,
+        caller: keys.getattr("caller")?.extract()?,
+        caller_begin: bytes("caller_begin")?,
+        caller_end: bytes("caller_end")?,
+        channel: finder("channel")?,
+        exception: finder("exception")?,
+    })
+}

@@ -1,0 +1,40 @@
+"""Whether requests are counted in Rust, beside the native store of spans, or in Python alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from milvus_otel_processor.spans.stores import NATIVE, chosen
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from milvus_otel_processor.enrichment.component import Enrichment
+    from milvus_otel_processor.requests.counts import Counts
+    from milvus_otel_processor.requests.recorder import Recorder
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.stores import StoreKind
+
+
+class NativeRecorder(Protocol):
+    """Counts requests in Rust, where they are plain to see, and asks a recorder in Python about those of a new kind."""
+
+    def see(self, trace: Trace, kept: bool, /) -> None:
+        """Count the requests of a trace that was decided, or in a span that came later."""
+
+    def is_repeated(self, trace_id: bytes, span_id: bytes, /) -> bool:
+        """See `recorder.Repeated`."""
+
+
+def make_native_recorder(
+    kind: StoreKind, recorder: Recorder, counts: Counts, enrichment: Enrichment, apart: Counter[str]
+) -> NativeRecorder | None:
+    """Return what counts beside such a store as the recorder does; None where that is the recorder alone.
+
+    Only what is told by sources that it knows can be told from one request to the next.
+    """
+    if chosen(kind) != NATIVE or enrichment.enricher.wants is None:
+        return None
+    from milvus_otel_processor.requests.native_recorder import native_recorder  # noqa: PLC0415 - it may not be installed
+
+    return native_recorder(recorder, counts, enrichment, apart)
