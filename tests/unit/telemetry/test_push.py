@@ -110,7 +110,7 @@ def test_it_is_sent_again_and_again_and_times_only_grow(monkeypatch: pytest.Monk
     with grpc_sink() as (sink, url), pushing(periodic("grpc", url, OFTEN), histograms):
         requests = sink.wait_for(3)
     points = [r.resource_metrics[0].scope_metrics[0].metrics[0].histogram.data_points[0] for r in requests]
-    assert [one.time_unix_nano for one in points[:3]] == [101, 102, 103]
+    assert [one.time_unix_nano for one in points[:3]] == [1_000_100, 2_000_100, 3_000_100]
     assert {one.start_time_unix_nano for one in points} == {100}
 
 

@@ -48,7 +48,7 @@ def now(inside: Inside) -> dict[str, Any]:
 
 
 def _rate(name: str, earlier: Point, later: Point) -> float:
-    seconds = later.at - earlier.at
+    seconds = later.moment - earlier.moment
     return round((getattr(later, name) - getattr(earlier, name)) / seconds, 2) if seconds > 0 else 0.0
 
 

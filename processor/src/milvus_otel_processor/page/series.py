@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.sampling.decision import Decision
@@ -25,6 +25,8 @@ class Point(NamedTuple):
 
     at: float
     """Seconds since 1970."""
+    moment: float
+    """Seconds of a clock that nobody sets: rates are by this one."""
     received: int
     kept: int
     dropped: int
@@ -38,18 +40,21 @@ class Point(NamedTuple):
 class Series:
     """Points in time, five seconds apart; `sample` is called often and takes one when it is due."""
 
-    def __init__(self, telemetry: Telemetry, clock: Callable[[], float] = time) -> None:
+    def __init__(
+        self, telemetry: Telemetry, clock: Callable[[], float] = monotonic, wall: Callable[[], float] = time
+    ) -> None:
         self._telemetry = telemetry
         self._clock = clock
+        self._wall = wall
         self._points: deque[Point] = deque(maxlen=_POINTS)
-        self._next = 0.0
+        self._next = clock()
         self._traces = (0, 0, 0)
         self._traces_per_second = (0.0, 0.0, 0.0)
 
     def sample(self) -> bool:
         """Take a point if it is time, and tell whether it was."""
         now = self._clock()
-        if now >= self._next or now < self._next - 2 * SECONDS_APART:  # the clock may have been set back
+        if now >= self._next:
             self._next = now + SECONDS_APART
             self._points.append(self._point(now))
             before, self._traces = self._traces, self._decided()
@@ -91,4 +96,4 @@ class Series:
                 dropped += spans
         lost = sum(list(counted.lost_spans.values()))
         received = counted.received_spans - sum(list(counted.refused_spans.values()))
-        return Point(now, received, kept, dropped, lost, counted.exported_spans, counted.waiting_spans)
+        return Point(self._wall(), now, received, kept, dropped, lost, counted.exported_spans, counted.waiting_spans)

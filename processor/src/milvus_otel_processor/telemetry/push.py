@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MILLISECONDS = 1e3
+_LEAST_APART = 1_000_000  # nanoseconds: Prometheus' times are milliseconds
 _MOST_POINTS = 2_000
 """Data points in one request, so that it stays well below the 4 MiB that gRPC servers take."""
 
@@ -87,8 +88,8 @@ class Push:
         self._send()
 
     def _send(self) -> None:
-        # A clock that is set back must not give a later count an earlier time.
-        self._last_ns = max(time_ns(), self._last_ns + 1)
+        # A clock that is set back must not give a later count an earlier time, nor the same: Prometheus refuses both.
+        self._last_ns = max(time_ns(), self._last_ns + _LEAST_APART)
         try:
             families = self._source(self._exponential)
             data = self._data(families, self._resource, self._scope, self._started_ns, self._last_ns)
