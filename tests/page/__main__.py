@@ -8,12 +8,21 @@ import tempfile
 from pathlib import Path
 
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import presence_of_element_located
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.page.traffic import recorded_traffic
 from tests.peers.browser import browser
 
 _SECONDS = 30.0
+_FILLED = {
+    "now": "#plots figure",
+    "requests": "#request-rows tr",
+    "decisions": "#trace h3",
+    "rules": "tbody tr",
+    "help": ".findings li",
+}
+"""What a view has when what it shows has come."""
 
 
 def main(folder: Path) -> None:
@@ -33,6 +42,8 @@ def main(folder: Path) -> None:
                         WebDriverWait(driver, _SECONDS).until(
                             lambda it: "Measured" in it.find_element(By.ID, "result").text
                         )
+                    found = (By.CSS_SELECTOR, f"#{view} {_FILLED[view]}")
+                    WebDriverWait(driver, _SECONDS).until(presence_of_element_located(found))
                     driver.save_screenshot(str(folder / f"{view}{name}.png"))
 
 

@@ -32,7 +32,7 @@ export function columns(found, sort, choose) {
 export function rowsOf(found, rows) {
   if (!rows.length) return [row(element("td", { colspan: found.by.length + NUMBERS.length + 2 }, "none"))];
   return rows.map((one) => row(
-    ...found.by.map((key) => element("td", { class: "name" }, named(key, one[key]))),
+    ...found.by.map((key) => element("td", { class: `name ${key}` }, named(key, one[key]))),
     ...NUMBERS.map(([name]) => number(name === "share" ? `${short(100 * one.share)} %` : one[name])),
     element("td", {}, stages(one)), element("td", {}, slowest(found, one))));
 }
