@@ -16,6 +16,7 @@ from tests.stack.engine import ROOT
 
 SLIM_MANIFEST = ROOT / "collector" / "builder.yaml"
 BASE, TLS = ROOT / "collector" / "config.yaml", ROOT / "collector" / "tls.yaml"
+LOGS = ROOT / "collector" / "logs.yaml"
 METRICS, NOTHING = ROOT / "collector" / "metrics.yaml", ROOT / "collector" / "nothing.yaml"
 
 
@@ -31,8 +32,8 @@ def here(configuration: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     "overlay",
-    [(NOTHING,), (NOTHING, TLS), (METRICS, NOTHING), (METRICS, NOTHING, TLS)],
-    ids=["plain", "tls", "metrics", "metrics and tls"],
+    [(NOTHING,), (NOTHING, TLS), (METRICS, NOTHING), (METRICS, NOTHING, TLS), (LOGS,), (METRICS, LOGS, TLS)],
+    ids=["plain", "tls", "metrics", "metrics and tls", "logs", "metrics, logs and tls"],
 )
 def test_the_slim_collector_accepts_the_stacks_configuration(tmp_path: Path, overlay: tuple[Path, ...]):
     make_certificates(tmp_path / "tls")
@@ -44,7 +45,9 @@ def test_the_slim_collector_accepts_the_stacks_configuration(tmp_path: Path, ove
 
 def test_the_slim_collector_has_only_what_the_configurations_use():
     yaml = YAML(typ="safe")
-    used = {name for path in (BASE, METRICS, TLS) for name in _components(yaml.load(path.read_text(encoding="utf-8")))}
+    used = {
+        name for path in (BASE, METRICS, LOGS, TLS) for name in _components(yaml.load(path.read_text(encoding="utf-8")))
+    }
     listed = subprocess.run([collector_binary(SLIM_MANIFEST), "components"], capture_output=True, text=True, check=True)
     built = yaml.load(listed.stdout)
     kinds = ("receivers", "processors", "exporters", "extensions", "connectors")
@@ -72,6 +75,13 @@ def test_jaeger_accepts_its_configuration(name: str, over: Path):
 def test_our_processor_accepts_its_configuration():
     result = CliRunner().invoke(main, ["validate", "--config", str(ROOT / "compose" / "processor.yaml")])
     assert result.exit_code == 0, result.output
+
+
+def test_our_processor_accepts_it_with_logs_sampled_too():
+    overlay = YAML(typ="safe").load(ROOT / "compose" / "compose.logs.yaml")
+    command = ["validate", "--config", str(ROOT / "compose" / "processor.yaml")]
+    result = CliRunner().invoke(main, command, env=overlay["services"]["processor"]["environment"])
+    assert (result.exit_code, "warning" in result.output) == (0, False), result.output
 
 
 def test_the_stacks_rules_are_the_built_in_ones():

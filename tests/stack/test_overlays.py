@@ -13,7 +13,7 @@ VARIABLES = {
     "MILVUS_URI": "http://milvus.example.com:19530",
     "JAEGER_ENDPOINT": "jaeger.example.com:4317",
 }
-OVERLAYS = ("tls", "production", "external", "opensearch", "metrics")
+OVERLAYS = ("tls", "production", "external", "opensearch", "metrics", "logs")
 
 
 def compose(*overlays: str, profile: str | None = None, **variables: str) -> dict[str, Any]:
@@ -172,6 +172,8 @@ def mounted(stack: dict[str, Any], service: str) -> dict[str, str]:
         (("tls",), {"tls.yaml"}),
         (("metrics",), {"metrics.yaml"}),
         (("opensearch",), {"opensearch.yaml"}),
+        (("logs",), {"logs.yaml"}),
+        (("logs", "opensearch", "tls"), {"logs.yaml", "opensearch.yaml", "tls.yaml"}),
         (("production", "tls", "opensearch", "metrics"), {"tls.yaml", "opensearch.yaml", "metrics.yaml"}),
     ],
     ids=lambda value: "-".join(sorted(value)) or "none",
@@ -184,6 +186,14 @@ def test_each_overlay_puts_its_configuration_of_the_collector_in_its_place(overl
         name: name if name in theirs else "nothing.yaml" for name in named - {"config.yaml"}
     }
     assert files["config.yaml"] == "config.yaml"
+
+
+def test_sampled_logs_go_where_logs_go_and_the_processor_is_told():
+    assert "LOGS_PIPELINE" not in compose()["services"]["processor"].get("environment", {})
+    stack = compose("logs", "opensearch")
+    assert "log_sampling" in stack["services"]["processor"]["environment"]["LOGS_PIPELINE"]
+    assert stack["services"]["collector"]["environment"]["LOGS_EXPORTER"] == "opensearch"
+    assert "4319" not in published(stack)
 
 
 def test_jaeger_reads_metrics_where_there_is_a_prometheus():

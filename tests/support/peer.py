@@ -83,10 +83,15 @@ class Peer:
 
 
 @contextmanager
-def peer(*answers: Answer, certificate: Path | None = None, key: Path | None = None) -> Iterator[Peer]:
-    """A Peer listening on a free port of 127.0.0.1, named by its `endpoint`; with a certificate, over TLS."""
+def peer(
+    *answers: Answer, certificate: Path | None = None, key: Path | None = None, takes: str = METHOD
+) -> Iterator[Peer]:
+    """A Peer listening on a free port of 127.0.0.1, named by its `endpoint`; with a certificate, over TLS.
+
+    It `takes` one method.
+    """
     made = Peer(answers)
-    service, method = METHOD.strip("/").split("/")
+    service, method = takes.strip("/").split("/")
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
     handlers = {method: grpc.unary_unary_rpc_method_handler(made.export)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))

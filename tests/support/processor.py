@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-from milvus_otel_processor.components import StageSettings
+from milvus_otel_processor.components import LogsPipeline, StageSettings
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
@@ -45,6 +45,7 @@ class Configuration:
     page: PageSettings | None = None
     page_authenticator: BearerTokenSettings | None = None
     redaction: RedactionSettings | None = None
+    logs: LogsPipeline | None = None
     store: StoreKind = field(default_factory=stores.kind)
 
     @property

@@ -351,6 +351,10 @@ impl Store {
         id_of(trace_id).is_some_and(|id| self.inner(py).spans.contains(&id))
     }
 
+    fn sampled(&self, py: Python<'_>, trace_id: &[u8]) -> Option<bool> {
+        id_of(trace_id).and_then(|id| self.inner(py).spans.sampled(&id))
+    }
+
     #[getter]
     fn spans(&self, py: Python<'_>) -> usize {
         self.inner(py).spans.spans()

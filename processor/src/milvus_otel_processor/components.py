@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
+from milvus_otel_processor.logs.settings import LogSamplingSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.pipeline.own import OwnStage, find, is_own
 from milvus_otel_processor.receiver.settings import ReceiverSettings
@@ -53,6 +54,19 @@ class StageSettings(NamedTuple):
     before_sampling: bool = True
 
 
+class LogsPipeline(NamedTuple):
+    """The pipeline for logs: what takes part in it."""
+
+    sampling: LogSamplingSettings
+    redaction: RedactionSettings | None
+    """What must not leave, if anything."""
+    exporter: ExporterSettings
+    exporter_name: str
+    """Its id."""
+    authenticator: BearerTokenSettings | None
+    """The token that it shows, if any."""
+
+
 class Component(NamedTuple):
     """One type of component: the section of the YAML that it stands in, and the model of its settings.
 
@@ -94,6 +108,7 @@ COMPONENTS = (
     ),  # so that rules can ask for what it adds
     Component("processors", "tail_sampling", TailSamplingSettings, place=1),
     Component("processors", "redaction", RedactionSettings, place=2),
+    Component("processors", "log_sampling", LogSamplingSettings),  # of the pipeline for logs
     Component("exporters", "otlp", ExporterSettings),
     Component("exporters", "otlp_grpc", ExporterSettings),
     Component("extensions", "memory_limiter", MemoryLimiterSettings),

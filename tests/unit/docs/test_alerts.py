@@ -8,7 +8,7 @@ from typing import Any
 from milvus_otel_processor.requests.families import DURATION, STAGE_DURATION
 from milvus_otel_processor.telemetry.family import prometheus_name
 from milvus_otel_processor.telemetry.instruments import COUNTER, HISTOGRAM, METRICS, PREFIX
-from milvus_otel_processor.telemetry.reasons import EARLY, FOUND, LOST, REFUSED_REQUESTS
+from milvus_otel_processor.telemetry.reasons import EARLY, FOUND, LOST, LOST_LOG_RECORDS, REFUSED_REQUESTS
 from ruamel.yaml import YAML
 
 from tests.peers.missing import require_command
@@ -72,5 +72,5 @@ def test_every_alert_is_made_to_fire_by_the_test_and_is_explained() -> None:
 
 def test_every_reason_for_losing_and_refusing_is_explained() -> None:
     text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    for reason in (*LOST, *REFUSED_REQUESTS):
+    for reason in (*LOST, *LOST_LOG_RECORDS, *REFUSED_REQUESTS):
         assert f"| `{reason}` |" in text, reason

@@ -15,6 +15,7 @@ from milvus_otel_processor.service.service import Service
 from milvus_otel_processor.telemetry import metrics, reasons
 from milvus_otel_processor.telemetry.counters import Amount, Histogram, Lost, Snapshot, Telemetry
 from milvus_otel_processor.telemetry.instruments import METRICS
+from milvus_otel_processor.telemetry.log_records import LogCounts
 from milvus_otel_processor.telemetry.own import own_metrics
 from milvus_otel_processor.telemetry.settings import MetricsSettings
 from milvus_otel_processor.web.metrics import metrics_routes
@@ -114,6 +115,7 @@ def test_each_counter_of_the_telemetry_changes_a_metric() -> None:
         "decisions": {("sampled", "x"): Amount(1, 1)},
         "shadow_decisions": {("x", "sampled", "dropped"): Amount(1, 1)},
         "rules_hash": "abc",
+        "logs": LogCounts(received=1),
     }
     unseen = {"received_requests", "policies"}  # spans tell more; what policies there are shows in what begins at 0
     observed = Histogram((1.0,))

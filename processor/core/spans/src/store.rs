@@ -354,6 +354,11 @@ impl<G, K> Store<G, K> {
         self.decisions.put(id, decision);
     }
 
+    /// Tell whether a trace that is gone was sampled, as far as it is remembered.
+    pub fn sampled(&self, id: &TraceId) -> Option<bool> {
+        self.decisions.get(id).map(|decision| matches!(decision, Decision::Sampled(_)))
+    }
+
     pub fn contains(&self, id: &TraceId) -> bool {
         self.entries.contains_key(id)
     }

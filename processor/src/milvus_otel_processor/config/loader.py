@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.components import SECTIONS, component, types
 from milvus_otel_processor.config.builtin import default_config_path
+from milvus_otel_processor.config.listed import component_type
 from milvus_otel_processor.config.model import Config, ServiceSettings
 from milvus_otel_processor.config.named_files import remarks_on_files
 from milvus_otel_processor.config.nodes import Mapping, Node, is_null, plain, read_yaml
@@ -17,7 +18,6 @@ from milvus_otel_processor.config.overrides import override, read_override
 from milvus_otel_processor.config.pipeline import (
     check_pipeline,
     check_policy_names,
-    component_type,
     unused_components,
 )
 from milvus_otel_processor.config.policy_overrides import override_policy

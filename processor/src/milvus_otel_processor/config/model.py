@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from milvus_otel_processor.components import StageSettings
+from milvus_otel_processor.components import LogsPipeline, StageSettings
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.exporter.settings import ExporterSettings
 from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
+from milvus_otel_processor.logs.settings import LogSamplingSettings
 from milvus_otel_processor.memory.settings import MemoryLimiterSettings
 from milvus_otel_processor.page.settings import PageSettings
 from milvus_otel_processor.receiver.settings import ReceiverSettings
+from milvus_otel_processor.redaction.settings import RedactionSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 from milvus_otel_processor.settings import AuthSettings, ComponentId, Duration, Settings
 from milvus_otel_processor.spans.stores import StoreKind
@@ -50,10 +52,31 @@ class PipelineSettings(Settings):
     exporters: list[ComponentId] = Field(min_length=1, max_length=1, description="The one exporter.")
 
 
+class LogsPipelineSettings(Settings):
+    """`service.pipelines.logs`: log records that are sampled with their trace."""
+
+    receivers: list[ComponentId] = Field(min_length=1, max_length=1, description="That of the pipeline for traces.")
+    processors: list[ComponentId] = Field(
+        min_length=1,
+        max_length=2,
+        description="`log_sampling`, and behind it `redaction`, which has to be there where the pipeline for traces has one.",
+    )
+    exporters: list[ComponentId] = Field(min_length=1, max_length=1, description="The one exporter.")
+
+
+def _switched_off(value: object) -> object:
+    return value or None
+
+
 class PipelinesSettings(Settings):
-    """`service.pipelines`: there is one, for traces."""
+    """`service.pipelines`: one for traces, and one for logs if that is wanted."""
 
     traces: PipelineSettings = Field(description="The pipeline for traces.")
+    logs: Annotated[LogsPipelineSettings | None, BeforeValidator(_switched_off)] = Field(
+        default=None,
+        description="The pipeline for logs. Without it the lines of Milvus' access log are read for enrichment, other log records "
+        "are not wanted, and none is passed on. Empty, as `${env:LOGS_PIPELINE:-}` where that is not set, it is off.",
+    )
 
 
 class ServiceSettings(Settings):
@@ -141,6 +164,19 @@ class Config(Settings):
     def exporter(self) -> ExporterSettings:
         """The exporter of the pipeline."""
         return self.exporters[self.service.pipelines.traces.exporters[0]]
+
+    @property
+    def logs(self) -> LogsPipeline | None:
+        """What takes part in the pipeline for logs, if there is one."""
+        pipeline = self.service.pipelines.logs
+        if pipeline is None:
+            return None
+        processors = [self.processors[name] for name in pipeline.processors]
+        sampling, name = _first(LogSamplingSettings, processors), pipeline.exporters[0]
+        assert sampling is not None
+        exporter = self.exporters[name]
+        redaction = _first(RedactionSettings, processors)
+        return LogsPipeline(sampling, redaction, exporter, name, self._token(exporter.auth))
 
     @property
     def memory_limiter(self) -> MemoryLimiterSettings:

@@ -36,6 +36,8 @@ def remarks_on_files(config: Config, now: float) -> Iterator[Remark]:
         files = {"cert_file": tls.cert_file, "key_file": tls.key_file, "client_ca_file": tls.client_ca_file}
         yield from _on_tls(f"receivers.{receiver}.protocols.grpc.tls", files, now)
     clients: dict[str, ClientTlsSettings] = {f"exporters.{exporter}.tls": config.exporter.tls}
+    if config.logs is not None:
+        clients[f"exporters.{config.logs.exporter_name}.tls"] = config.logs.exporter.tls
     for name in pipeline.processors:
         if config.processors[name] is config.milvus and config.milvus is not None:
             clients[f"processors.{name}.tls"] = config.milvus.tls

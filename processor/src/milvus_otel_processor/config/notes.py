@@ -10,6 +10,7 @@ from milvus_otel_processor.config.asked import remarks_on_attributes
 from milvus_otel_processor.config.nodes import Mapping, Sequence
 from milvus_otel_processor.config.problems import Place, Problem
 from milvus_otel_processor.enrichment.settings import MilvusSettings
+from milvus_otel_processor.logs.settings import LogSamplingSettings
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def notes(root: Mapping, config: Config) -> Iterator[Problem]:
             found += remarks_on_attributes(settings, config.milvus)
         elif isinstance(settings, MilvusSettings) and config.tail_sampling is not None:
             found += _beside_sampling(settings)
+        elif isinstance(settings, LogSamplingSettings) and config.tail_sampling is not None:
+            found += _on_forgotten_decisions(config.tail_sampling)
         for note in found:
             path, _, message = note.partition(": ")
             yield Problem(place_of(node, path), f"{'.'.join(where)}.{path}", message)
@@ -62,6 +65,15 @@ def _at(root: Mapping, where: tuple[str, ...]) -> Node | None:
 def _beside_sampling(settings: MilvusSettings) -> Iterator[str]:
     if "wait_duration" in settings.model_fields_set:
         yield "wait_duration: means nothing beside tail_sampling, whose decision_wait is how long traces wait"
+
+
+def _on_forgotten_decisions(sampling: TailSamplingSettings) -> Iterator[str]:
+    for key in ("sampled_cache_size", "non_sampled_cache_size"):
+        if not getattr(sampling.decision_cache, key):
+            yield (
+                f"unknown_trace: is what decides over records of such traces, because decision_cache.{key} of tail_sampling is 0, "
+                "so that no such decision is remembered"
+            )
 
 
 def place_of(node: Node, path: str) -> Place:

@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.components import COMPONENTS
+from milvus_otel_processor.config.listed import LOGS, SERVICE, TRACES, component_type, listed
+from milvus_otel_processor.config.logs_pipeline import SAMPLING, check_logs_pipeline, is_for_logs_alone
 from milvus_otel_processor.config.nodes import Mapping, Node, Scalar, Sequence
 from milvus_otel_processor.config.problems import Problem, did_you_mean, one_of, shown
 from milvus_otel_processor.pipeline.own import is_own
@@ -14,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LISTED_AT = {
-    "extensions": "service.extensions",
-    "receivers": "service.pipelines.traces.receivers",
-    "processors": "service.pipelines.traces.processors",
-    "exporters": "service.pipelines.traces.exporters",
+    "extensions": (SERVICE,),
+    "receivers": (TRACES, LOGS),
+    "processors": (TRACES, LOGS),
+    "exporters": (TRACES, LOGS),
 }
 """Where the components of a section are listed that take part."""
 
@@ -29,36 +31,37 @@ _AUTHENTICATOR_AT = {
 """Where in a component's settings its authenticator is named."""
 
 
-def component_type(component_id: str) -> str:
-    """Return the `type` of an id, which is `type` or `type/name`."""
-    return component_id.partition("/")[0]
-
-
 def check_pipeline(root: Mapping) -> Iterator[Problem]:
     """Yield what is wrong between the pipeline and the components it names."""
-    for section, path in _LISTED_AT.items():
-        defined = root.get(section)
-        names = list(defined.entries) if isinstance(defined, Mapping) else []
-        listed = _listed(root, section)
-        for index, item in enumerate(listed):
-            if item.value not in names:
-                expected = one_of(names) if names else f"but there is nothing under {section}"
-                what = f"{shown(item.value)} is not defined under {section}, {expected}"
-                yield Problem(item.place, f"{path}[{index}]", what + did_you_mean(item.value, names))
-        yield from _check_twice(listed, path)
-    yield from _check_order(_listed(root, "processors"))
+    for section, places in _LISTED_AT.items():
+        for where in places:
+            yield from _check_defined(root, section, listed(root, where, section), f"{where}.{section}")
+    yield from _check_order(listed(root, TRACES, "processors"))
+    yield from check_logs_pipeline(root)
     yield from _check_tail_storage(root)
     yield from _check_authenticators(root)
 
 
+def _check_defined(root: Mapping, section: str, items: list[Scalar], path: str) -> Iterator[Problem]:
+    defined = root.get(section)
+    names = list(defined.entries) if isinstance(defined, Mapping) else []
+    for index, item in enumerate(items):
+        if item.value not in names:
+            expected = one_of(names) if names else f"but there is nothing under {section}"
+            what = f"{shown(item.value)} is not defined under {section}, {expected}"
+            yield Problem(item.place, f"{path}[{index}]", what + did_you_mean(item.value, names))
+    yield from _check_twice(items, path)
+
+
 def unused_components(root: Mapping) -> Iterator[Problem]:
     """Yield a warning for each component that is defined but takes no part in the pipeline."""
-    for section, path in _LISTED_AT.items():
+    for section, places in _LISTED_AT.items():
         defined = root.get(section)
-        used = {item.value for item in _listed(root, section)}
+        used = {item.value for where in places for item in listed(root, where, section)}
         for name, entry in defined.entries.items() if isinstance(defined, Mapping) else ():
-            if name not in used:
-                message = f"is not used, {path} does not list it"
+            if name not in used and not is_for_logs_alone(root, section, name):
+                where = LOGS if component_type(name) == SAMPLING else places[0]
+                message = f"is not used, {where}.{section} does not list it"
                 yield Problem(entry.key_place, f"{section}.{name}", message)
 
 
@@ -83,9 +86,9 @@ def check_policy_names(policies: Node | None, path: str) -> Iterator[Problem]:
             first[name.value] = name
 
 
-def _check_twice(listed: list[Scalar], path: str) -> Iterator[Problem]:
+def _check_twice(items: list[Scalar], path: str) -> Iterator[Problem]:
     seen: dict[object, str] = {}
-    for index, item in enumerate(listed):
+    for index, item in enumerate(items):
         kind = component_type(str(item.value))
         if seen.get(kind) == item.value:
             yield Problem(item.place, f"{path}[{index}]", f"{shown(item.value)} is listed twice; remove one")
@@ -96,8 +99,8 @@ def _check_twice(listed: list[Scalar], path: str) -> Iterator[Problem]:
 
 
 def _check_tail_storage(root: Mapping) -> Iterator[Problem]:
-    listed = [str(item.value) for item in _listed(root, "extensions")]
-    storages = [name for name in listed if component_type(name) == "file_storage"]
+    extensions = [str(item.value) for item in listed(root, SERVICE, "extensions")]
+    storages = [name for name in extensions if component_type(name) == "file_storage"]
     processors = root.get("processors")
     for name, entry in processors.entries.items() if isinstance(processors, Mapping) else ():
         named = entry.node.get("tail_storage") if isinstance(entry.node, Mapping) else None
@@ -110,8 +113,8 @@ def _check_tail_storage(root: Mapping) -> Iterator[Problem]:
 
 
 def _check_authenticators(root: Mapping) -> Iterator[Problem]:
-    listed = [str(item.value) for item in _listed(root, "extensions")]
-    known = [name for name in listed if component_type(name) == "bearertokenauth"]
+    extensions = [str(item.value) for item in listed(root, SERVICE, "extensions")]
+    known = [name for name in extensions if component_type(name) == "bearertokenauth"]
     paths: list[tuple[str, ...]] = [("service", "telemetry", "page", "auth", "authenticator")]
     for section, keys in _AUTHENTICATOR_AT.items():
         components = root.get(section)
@@ -126,9 +129,9 @@ def _check_authenticators(root: Mapping) -> Iterator[Problem]:
             yield Problem(node.place, ".".join(path), what)
 
 
-def _check_order(listed: list[Scalar]) -> Iterator[Problem]:
+def _check_order(items: list[Scalar]) -> Iterator[Problem]:
     order = [one.type for one in sorted(COMPONENTS, key=lambda one: one.place or 0) if one.place is not None]
-    ranked = [(order.index(kind), item) for item in listed if (kind := component_type(str(item.value))) in order]
+    ranked = [(order.index(kind), item) for item in items if (kind := component_type(str(item.value))) in order]
     for (rank, item), (next_rank, later) in pairwise(ranked):
         if next_rank < rank:
             what = f"{later.value} after {item.value} is not supported, expected [{', '.join(order)}]"
@@ -137,14 +140,7 @@ def _check_order(listed: list[Scalar]) -> Iterator[Problem]:
                 "service.pipelines.traces.processors",
                 f"{what}: rules can only ask for what enrichment has added, and are asked before anything is redacted",
             )
-    for index, item in enumerate(listed[:-1]):
+    for index, item in enumerate(items[:-1]):
         if component_type(str(item.value)) == "redaction":
             what = "redaction is not the last processor; put it behind all others: what they add is redacted, too"
             yield Problem(item.place, f"service.pipelines.traces.processors[{index}]", what)
-
-
-def _listed(root: Mapping, section: str) -> list[Scalar]:
-    node: Node | None = root
-    for key in _LISTED_AT[section].split("."):
-        node = node.get(key) if isinstance(node, Mapping) else None
-    return [item for item in node.items if isinstance(item, Scalar)] if isinstance(node, Sequence) else []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.config.listed import component_type
 from milvus_otel_processor.config.nodes import Entry, Mapping, Node, Scalar, Sequence, read_yaml
 from milvus_otel_processor.config.overrides import override
-from milvus_otel_processor.config.pipeline import component_type
 from milvus_otel_processor.config.problems import ConfigError, Place, Problem, did_you_mean, one_of, shown
 from milvus_otel_processor.sampling.policies.base import BLOCKS
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from milvus_otel_processor.exporter.signal import SPANS
 from milvus_otel_processor.spans.schema import DecodeError, ResponseView
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.exporter.settings import ExporterSettings, KeepaliveSettings
     from milvus_otel_processor.spans.schema import PartialSuccess
     from milvus_otel_processor.tls import ClientCertificates
-
-EXPORT_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 _SAID_BY_THE_PEER = frozenset(grpc.StatusCode) - {
     grpc.StatusCode.CANCELLED,
@@ -30,7 +29,7 @@ _COMPRESSION = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression
 
 
 class Client:
-    """Sends serialized ExportTraceServiceRequests to one endpoint.
+    """Sends serialized requests to one endpoint: ExportTraceServiceRequests, or those of another `method`.
 
     `token` returns the header with the token that is to be shown, if any. Raises CertificateError where a file of the TLS settings
     cannot be read.
@@ -42,7 +41,9 @@ class Client:
         token: Callable[[], tuple[str, str]] | None = None,
         *,
         clock: Callable[[], float] = monotonic,
+        method: str = SPANS.method,
     ) -> None:
+        self._method = method
         self._clock = clock
         self._heard_at = self._connected_at = clock()
         self._timeout = settings.timeout or None
@@ -103,7 +104,7 @@ class Client:
         for channel in self._channels[:-1]:
             channel.close()
         self._channels = [*self._channels[-1:], _channel(self._settings, self._certificates)]
-        self._export = self._channels[-1].unary_unary(EXPORT_METHOD)
+        self._export = self._channels[-1].unary_unary(self._method)
         self._connected_at = self._clock()
 
 

@@ -16,6 +16,7 @@ from milvus_otel_processor.exporter.client import Client
 from milvus_otel_processor.exporter.part import of_request, of_traces
 from milvus_otel_processor.exporter.queue import SpanQueue
 from milvus_otel_processor.exporter.retry import may_be_one_span, may_pass, pauses, requested_pause
+from milvus_otel_processor.exporter.signal import SPANS
 from milvus_otel_processor.spans.groups import join_traces
 from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.telemetry.counters import Lost
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.exporter.part import Part
     from milvus_otel_processor.exporter.settings import ExporterSettings
+    from milvus_otel_processor.exporter.signal import Signal
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.schema import PartialSuccess
     from milvus_otel_processor.storage.outbox import Outbox
     from milvus_otel_processor.telemetry.counters import Telemetry
+    from milvus_otel_processor.telemetry.log_records import LogTelemetry
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +54,8 @@ class OtlpExporter:
 
     `join_traces` makes one request of several traces: the store's own way, where it has a faster one. `outbox` is where
     batches go that cannot be sent soon, and where those are that an earlier process left. `on_out` is told of traces that are
-    sent, lost and counted, or in the outbox. `token` returns the header with the token that is to be shown.
+    sent, lost and counted, or in the outbox. `token` returns the header with the token that is to be shown. `signal` is what it
+    sends; of log records it is given what looks like traces (`logs.outlet`).
 
     Raises CertificateError where a file of the TLS settings cannot be read.
     """
@@ -59,8 +63,9 @@ class OtlpExporter:
     def __init__(
         self,
         settings: ExporterSettings,
-        telemetry: Telemetry,
+        telemetry: Telemetry | LogTelemetry,
         *,
+        signal: Signal = SPANS,
         clock: Callable[[], float] = monotonic,
         random: Callable[[], float] = system_random,
         join_traces: Callable[[Sequence[Trace]], bytes] = join_traces,
@@ -70,6 +75,7 @@ class OtlpExporter:
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
+        self._signal = signal
         self._clock = clock
         self._random = random
         self._join_traces = join_traces
@@ -81,7 +87,7 @@ class OtlpExporter:
             self._retry = self._retry.model_copy(
                 update={"max_elapsed_time": 0.0}
             )  # what gives up is the disk, not the clock
-        self._client = Client(settings, token, clock=clock)
+        self._client = Client(settings, token, clock=clock, method=signal.method)
         self._largest = settings.sending_queue.batch.max_size_mib * _MIB
         self._giving_up = Event()
         self._faults = FaultLog(_log, clock)
@@ -212,7 +218,9 @@ class OtlpExporter:
             except Exception as error:  # noqa: BLE001 - see below
                 # Whatever it was, the spans must not vanish uncounted, nor the thread with them.
                 left = sum(part.spans for part in parts) if parts else batch.spans
-                self._faults.tell(error, "sending failed, kept spans are lost: spans=%d", left)
+                self._faults.tell(
+                    error, f"sending failed, kept {self._signal.noun} are lost: {self._signal.key}=%d", left
+                )
                 self._telemetry.lost(Lost.FAILED, left)
             self._takes(-takes)
             self._done(batch, traces)
@@ -313,7 +321,10 @@ class OtlpExporter:
         if answer is not None:
             message = answer.error_message.decode("utf-8", "replace")
             _log.warning(
-                "peer rejected spans: endpoint=%s spans=%d message=%s", self._settings.endpoint, rejected, message
+                f"peer rejected {self._signal.noun}: endpoint=%s {self._signal.key}=%d message=%s",
+                self._settings.endpoint,
+                rejected,
+                message,
             )
         if rejected:
             self._telemetry.lost(Lost.REJECTED, rejected)
@@ -331,7 +342,7 @@ class OtlpExporter:
     def _lose(self, count: int, reason: Lost, error: grpc.RpcError) -> None:
         self._telemetry.lost(reason, count)
         _log.error(
-            "kept spans are lost: reason=%s spans=%d endpoint=%s %s",
+            f"kept {self._signal.noun} are lost: reason=%s {self._signal.key}=%d endpoint=%s %s",
             reason.value,
             count,
             self._settings.endpoint,

@@ -39,13 +39,19 @@ def traces(ingest: Callable[[bytes], int]) -> Callable[[bytes], bytes]:
 
 
 def logs(ingest: Callable[[bytes], object]) -> Callable[[bytes], bytes]:
-    """Return what takes in an ExportLogsServiceRequest with lines of Milvus' access log."""
+    """Return what takes in an ExportLogsServiceRequest: lines of Milvus' access log, or log records of all kinds."""
+    faults = FaultLog(_log, monotonic)
 
     def take(request: bytes) -> bytes:
         try:
             ingest(request)
         except DecodeError as error:
             raise InvalidRequestError(f"not a valid ExportLogsServiceRequest: {error}") from None
+        except RefusedForNowError:
+            raise
+        except Exception as error:  # noqa: BLE001 - likewise
+            faults.tell(error, "taking a request of logs in failed, it is lost: bytes=%d", len(request))
+            raise FailedRequestError("the processor failed at it; its log says more") from None
         return b""
 
     return take

@@ -37,7 +37,7 @@ class Redaction:
     def redacted(self, trace: Trace) -> Trace:
         """Return a trace with the same spans, redacted; the one given stays as it is."""
         began = self._stopwatch()
-        groups = [group.once(self._redacted_group) for group in trace.groups]
+        groups = [group.once(self._group) for group in trace.groups]
         redacted = ReferenceTrace(trace.id, groups, [self._span(span) for span in trace.spans], arrived=trace.arrived)
         self._telemetry.stage_seconds[self._name] += self._stopwatch() - began
         return redacted
@@ -53,9 +53,14 @@ class Redaction:
             span.status.message = self._redactor.text(span.status.message)
         return bytes(span.SerializeToString())
 
-    def _redacted_group(self, group: Group) -> Group:
-        resource: Any = ResourceHeaderView.FromString(group.resource)
-        self._redactor.attributes(resource.resource.attributes)
-        scope: Any = ScopeHeaderView.FromString(group.scope)
-        self._redactor.attributes(scope.scope.attributes)
-        return Group(resource.SerializeToString(), scope.SerializeToString())
+    def _group(self, group: Group) -> Group:
+        return redacted_group(group, self._redactor)
+
+
+def redacted_group(group: Group, redactor: Redactor) -> Group:
+    """Return a resource and scope, redacted."""
+    resource: Any = ResourceHeaderView.FromString(group.resource)
+    redactor.attributes(resource.resource.attributes)
+    scope: Any = ScopeHeaderView.FromString(group.scope)
+    redactor.attributes(scope.scope.attributes)
+    return Group(resource.SerializeToString(), scope.SerializeToString())

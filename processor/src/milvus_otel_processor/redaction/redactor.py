@@ -53,9 +53,11 @@ class Redactor:
         self._blocked_keys = [compiled(pattern) for pattern in settings.blocked_key_patterns]
         self._allowed = [compiled(pattern) for pattern in settings.allowed_values]
         self._blocked = [compiled(pattern) for pattern in settings.blocked_values]
-        self._mask = _masking(settings.hash_function, settings.hmac_key.get_secret_value())
+        self.mask = _masking(settings.hash_function, settings.hmac_key.get_secret_value())
+        """Returns what stands in the place of a text."""
         self._may_be_blocked = _any_of(settings.blocked_values)
-        self._of_key = remember(_REMEMBERED)(self._look_at_key)
+        self.of_key = remember(_REMEMBERED)(self._look_at_key)
+        """Returns what becomes of an attribute by its key: IGNORED, REDACTED, MASKED, or something else where its value decides."""
         self._masked = remember(_REMEMBERED)(self._look_at_text)
 
     def attributes(self, pairs: Any) -> None:
@@ -86,15 +88,19 @@ class Redactor:
         self._counts[MASKED] += masked != text
         return masked
 
+    def as_text(self, value: AnyValue) -> bytes:
+        """Return a value as a text, as the Collector's `AsString` does."""
+        return _text(value)
+
     def _attribute(self, key: bytes, value: AnyValue) -> str | None:
-        of_key = self._of_key(key)
+        of_key = self.of_key(key)
         if of_key in {IGNORED, REDACTED}:
             return of_key
         looked_at = self._looked_at(value)
         if any(pattern.matches(looked_at) for pattern in self._allowed):
             return ALLOWED
         if of_key == MASKED:
-            value.string_value = self._mask(looked_at)
+            value.string_value = self.mask(looked_at)
             return MASKED
         # A pattern that matches the empty text matches what is not looked at.
         if not looked_at and (masked := self._masked(b"")):
@@ -133,14 +139,14 @@ class Redactor:
         """Do so with an entry of a mapping, whose key may be blocked, too."""
         text = valid(key)
         if any(pattern.matches(text) for pattern in self._blocked_keys):
-            value.string_value = self._mask(self._looked_at(value))
+            value.string_value = self.mask(self._looked_at(value))
             return True
         return self._value(value)
 
     def _look_at_text(self, text: bytes) -> bytes:
         if self._may_be_blocked(text):
             for pattern in self._blocked:
-                text = pattern.replaced(self._mask, text)
+                text = pattern.replaced(self.mask, text)
         if self._settings.milvus_messages and may_quote(text):
             said = decoded(text)
             without = without_client_text(said)

@@ -21,6 +21,7 @@ from milvus_otel_processor.telemetry.push import Push, PushError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from milvus_otel_processor.components import LogsPipeline
     from milvus_otel_processor.exporter.settings import ExporterSettings
     from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
     from milvus_otel_processor.memory.settings import MemoryLimiterSettings
@@ -48,6 +49,10 @@ class Configuration(Processors, Protocol):
     @property
     def exporter(self) -> ExporterSettings:
         """The `otlp` exporter."""
+
+    @property
+    def logs(self) -> LogsPipeline | None:
+        """What takes part in the pipeline for logs, if there is one."""
 
     @property
     def memory_limiter(self) -> MemoryLimiterSettings:
@@ -99,10 +104,11 @@ def make_token(settings: BearerTokenSettings | None) -> BearerToken | None:
 
 def certificate_files(config: Configuration) -> dict[str, str]:
     """Return the files of certificates by what they are for."""
-    tls, milvus = config.receiver.protocols.grpc.tls, config.milvus
+    tls, milvus, logs = config.receiver.protocols.grpc.tls, config.milvus, config.logs
     return {
         **(roles("receiver", tls.named()) if tls is not None else {}),
         **roles("exporter", config.exporter.tls.named()),
+        **(roles("logs_exporter", logs.exporter.tls.named()) if logs is not None else {}),
         **(roles("milvus", milvus.tls.named()) if milvus is not None else {}),
     }
 

@@ -23,6 +23,7 @@ from milvus_otel_processor.service.admission import Admission
 from milvus_otel_processor.service.assemble import Assembled, assemble
 from milvus_otel_processor.service.credentials import Credentials, Followed
 from milvus_otel_processor.service.durable import Durable
+from milvus_otel_processor.service.logs import LogsOfService
 from milvus_otel_processor.service.making import (
     StartError,
     certificate_files,
@@ -63,6 +64,8 @@ _PATIENCE, _LONGEST_PATIENCE = 2.0, 30.0
 that time."""
 _LAST_PUSH = 0.5
 """Seconds that the last metrics have to be sent where there is no time left."""
+_LAST_RECORDS = 1.0
+"""Likewise for the last log records, to be counted as lost where nobody takes them."""
 _NANOSECONDS = 1e9
 _RELIEVED = 0.9  # of the memory there is
 _TIGHT = 0.8
@@ -105,6 +108,7 @@ class Service:
         self._pushes = make_pushes(config, self._metrics_source, self.telemetry, clock)
         access_log = enrichment.access_log if enrichment is not None else None
         self._sampling = config.tail_sampling
+        self._logs = self._make_logs(config, access_log, clock)
         self._limiter = MemoryLimiter(config.memory_limiter.limit(), self._parts_of_memory(access_log))
         shown = make_token(config.authenticator)
         self._admission = Admission(self._limiter, clock, authenticates=shown.is_shown if shown is not None else None)
@@ -147,6 +151,8 @@ class Service:
         requests = self._assembled.requests
         if requests is not None:
             parts.append(requests.memory)
+        if self._logs is not None:
+            parts.append(self._logs.logs.memory)
         if self._witness is not None:
             parts.append(self._witness.memory)
         return parts
@@ -187,6 +193,8 @@ class Service:
         self._receiver.start()
         self._http.start()
         self._exporter.start()
+        if self._logs is not None:
+            self._logs.logs.start()
         for push in self._pushes:
             push.start()
         self._ticker.start()
@@ -261,6 +269,8 @@ class Service:
         if enrichment is not None:
             followed.append(Followed("processors.milvus.tls", enrichment.renew))
         tokens = [token for token in (shown, self._own_token) if token is not None]
+        if self._logs is not None:
+            followed += self._logs.followed
         return followed + [Followed("extensions.bearertokenauth.filename", token.renew) for token in tokens]
 
     def reloaded(self, successful: int) -> None:
@@ -302,7 +312,9 @@ class Service:
             self._pipeline.drain(lambda: last_turn - monotonic())
         if self._durable is None or self._drops_pending:
             self._pipeline.discard()
+        stopping_logs = self._stop_logs(deadline - monotonic())
         self._exporter.stop(max(0.0, deadline - monotonic()))
+        stopping_logs.join(max(_LAST_RECORDS, deadline - monotonic()))
         if self._durable is not None:
             self._durable.close()
         self._stages.stop(lambda: deadline - monotonic())
@@ -313,10 +325,29 @@ class Service:
     def _services(self, access_log: AccessLog | None) -> dict[str, Callable[[bytes], bytes]]:
         ingest, witness = self._durable.ingest if self._durable is not None else self._pipeline.ingest, self._witness
         services = {TRACE_SERVICE: traces(witness.traces(ingest) if witness is not None else ingest)}
-        if access_log is not None:
-            take = witness.logs(access_log.ingest) if witness is not None else access_log.ingest
-            services[LOGS_SERVICE] = logs(take)
+        if self._logs is not None:
+            services[LOGS_SERVICE] = logs(self._logs.logs.ingest)
+        elif access_log is not None:
+            services[LOGS_SERVICE] = logs(self._lines_of(access_log))
         return services
+
+    def _lines_of(self, access_log: AccessLog) -> Callable[[bytes], object]:
+        return self._witness.logs(access_log.ingest) if self._witness is not None else access_log.ingest
+
+    def _make_logs(
+        self, config: Configuration, access_log: AccessLog | None, clock: Callable[[], float]
+    ) -> LogsOfService | None:
+        if config.logs is None:
+            return None
+        lines = self._lines_of(access_log) if access_log is not None else None
+        return LogsOfService(config.logs, self._store, self.telemetry, clock, lines)
+
+    def _stop_logs(self, grace: float) -> Thread:
+        """Stop the pipeline for logs, whose traces are decided, while others stop: neither peer may take the other's time."""
+        stop = self._logs.logs.stop if self._logs is not None else float
+        thread = Thread(target=stop, args=(max(0.0, grace),), name="logs-stop", daemon=True)
+        thread.start()
+        return thread
 
     def _assemble(self, config: Configuration, clock: Clock) -> Assembled:
         try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from milvus_otel_processor.spans.fates import Fates
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 15
+CONTRACT: Final = 16
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -310,11 +312,11 @@ class StoreSettings(NamedTuple):
     """How the name of a root span begins that somebody wants to see likewise; empty for none."""
 
 
-class Store(Protocol):
+class Store(Fates, Protocol):
     """Spans by trace until their trace is due, and what was decided over traces that are gone.
 
     Knows no clock and no lock: the caller tells the time, in seconds that never run backwards, and serializes the calls; only
-    `join` and `in` may come at any time, and a trace that was taken is its taker's own.
+    `join` and those of `Fates` may come at any time, and a trace that was taken is its taker's own.
 
     A store is made from its settings and from `of_root`, which is asked about the name of each root span: None where that tells
     nothing, ASK where rules have to be asked about its trace, else the verdict that it settles, always the same object for the
@@ -343,9 +345,6 @@ class Store(Protocol):
 
     def __len__(self) -> int:
         """Return how many traces wait."""
-
-    def __contains__(self, trace_id: bytes) -> bool:
-        """Tell whether a trace with this id waits."""
 
     def ingest(self, request: bytes, now: float) -> Arrived:
         """Take in a serialized ExportTraceServiceRequest.

@@ -131,11 +131,15 @@ if TYPE_CHECKING:
     class Response(_Message, Protocol):
         partial_success: PartialSuccess
 
-    class LogRecord(_Message, Protocol):
+    class LogBody(_Message, Protocol):
         body: AnyValue
 
+    class LogRecord(LogBody, Attributes, Protocol):
+        trace_id: Sequence[bytes]
+        span_id: Sequence[bytes]
+
     class ScopeLogs(_Message, Protocol):
-        log_records: Sequence[LogRecord]
+        log_records: Sequence[LogBody]
 
     class ResourceLogs(_Message, Protocol):
         scope_logs: Sequence[ScopeLogs]
@@ -247,8 +251,21 @@ _VIEWS: dict[str, list[tuple[str, int, str]]] = {
     "ScopeHeader": [("scope", 1, "ScopeBody"), ("schema_url", 3, "bytes")],
     "PartialSuccess": [("rejected_spans", 1, "int64"), ("error_message", 2, "bytes")],
     "Response": [("partial_success", 1, "PartialSuccess")],
-    "LogRecord": [("body", 5, "AnyValue")],
-    "ScopeLogs": [("log_records", 2, "LogRecord*")],
+    "LogBody": [("body", 5, "AnyValue")],
+    "LogRecord": [
+        ("time_unix_nano", 1, "fixed64"),
+        ("severity_number", 2, "int32"),
+        ("severity_text", 3, "bytes"),
+        ("body", 5, "AnyValue"),
+        ("attributes", 6, "KeyValue*"),
+        ("dropped_attributes_count", 7, "uint32"),
+        ("flags", 8, "fixed32"),
+        ("trace_id", 9, "bytes*"),
+        ("span_id", 10, "bytes*"),
+        ("observed_time_unix_nano", 11, "fixed64"),
+        ("event_name", 12, "bytes"),
+    ],
+    "ScopeLogs": [("log_records", 2, "LogBody*")],
     "ResourceLogs": [("scope_logs", 2, "ScopeLogs*")],
     "LogsRequest": [("resource_logs", 1, "ResourceLogs*")],
 }
@@ -308,6 +325,8 @@ AnyValueView = cast("type[AnyValue]", _view("AnyValue"))
 """The value of an attribute."""
 ResponseView = cast("type[Response]", _view("Response"))
 """An ExportTraceServiceResponse."""
+LogRecordView = cast("type[LogRecord]", _view("LogRecord"))
+"""A whole LogRecord, with each of its ids as often as it stands there: what proves that it is well formed."""
 LogsRequestView = cast("type[LogsRequest]", _view("LogsRequest"))
 """An ExportLogsServiceRequest of which only the bodies of the records are looked at."""
 
@@ -332,6 +351,7 @@ __all__ = [
     "DecodeError",
     "EventsView",
     "HeadView",
+    "LogRecordView",
     "LogsRequestView",
     "RequestView",
     "ResourceHeaderView",

@@ -101,6 +101,10 @@ class ReferenceStore:
     def __contains__(self, trace_id: bytes) -> bool:
         return trace_id in self._waiting
 
+    def sampled(self, trace_id: bytes) -> bool | None:
+        decision = self._decisions.get(trace_id)
+        return None if decision is None else decision is not _NOT_SAMPLED
+
     def configure(self, settings: StoreSettings, now: float) -> None:
         self._settings = settings
         self._large.clear()

@@ -98,7 +98,7 @@ def parted(prometheus: str) -> tuple[str, str]:
     for unit, word in _WORDS.items():
         if prometheus.endswith(f"_{word}"):
             return prometheus.removesuffix(f"_{word}"), unit
-    for word in ("span", "trace", "request", "line", "handshake", "collection"):
+    for word in ("span", "trace", "request", "line", "handshake", "collection", "record"):
         if prometheus.endswith(f"_{word}s"):
             return prometheus, f"{{{word}}}"
     return prometheus, ""

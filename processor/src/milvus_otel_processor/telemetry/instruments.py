@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.telemetry import reasons
+from milvus_otel_processor.telemetry import log_records, reasons
 from milvus_otel_processor.telemetry.family import COUNTER, GAUGE, HISTOGRAM
 from milvus_otel_processor.telemetry.metric import (
     LONG,
@@ -388,6 +388,7 @@ class Snapshot:
         known=reasons.LOST,
         alerts=("MilvusOtelSpansLost",),
     )
+    logs: log_records.LogCounts = counted(log_records.LogCounts, *log_records.METRICS)
 
 
 METRICS: tuple[Metric, ...] = tuple(metric for one in fields(Snapshot) for metric in one.metadata[METRICS_OF](one.name))

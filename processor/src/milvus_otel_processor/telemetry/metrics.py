@@ -56,6 +56,17 @@ Every span that comes in is counted in exactly one of `receiver_refused_spans`, 
 | `retries_exhausted` | the peer was away longer than `retry_on_failure.max_elapsed_time` | raise that, or bring the peer back |
 | `shutdown` | the processor stopped before the peer took them, or was told to drop what waits | |
 
+With a [pipeline for logs](observability.md#logs-sampled-with-their-trace) the same reasons are those of `lost_log_records`
+(`malformed`: a record; `failed`: redaction), and one more:
+
+| reason | what happened | what to do |
+| --- | --- | --- |
+| `queue_full` | too many wait to be sent; these came with lines of the access log, never refused | see why the peer is slow |
+
+A log record that came in is lost as `malformed` or `queue_full`, or in exactly one of `processor_decided_log_records` and
+`processor_waiting_log_records`; one that is to be kept, in one of `exporter_sent_log_records`, `exporter_queued_log_records` and
+`lost_log_records`.
+
 The reasons for which requests are refused whole. For those marked *again* the answer is `RESOURCE_EXHAUSTED` with a
 `RetryInfo`, so that senders, the Collector for one, keep the data and send it again:
 
@@ -65,6 +76,7 @@ The reasons for which requests are refused whole. For those marked *again* the a
 | `storage_full` | again | the storage has reached `max_size_mib` | see why the exporter's peer is away; a larger disk |
 | `storage_failed` | again | the storage cannot be written to | look at the disk; it goes on by itself when that works again |
 | `recovering` | again | what an earlier process had acknowledged is taken in first | wait |
+| `logs_queue_full` | again | too many log records wait to be sent (requests of logs alone) | see why their peer is away |
 | `read_timeout` | again | a request was announced, and did not arrive in time | look for what sends it |
 | `shutdown` | again | the processor stops | |
 | `malformed_request` | | it is not valid protobuf, or cannot be inflated | look for what sends it |

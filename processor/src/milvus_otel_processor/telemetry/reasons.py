@@ -10,6 +10,7 @@ class Refused(Enum):
 
     FAILED = "failed"
     INVALID_TRACE_ID = "invalid_trace_id"
+    LOGS_QUEUE_FULL = "logs_queue_full"
     MALFORMED_REQUEST = "malformed_request"
     MEMORY_LIMIT = "memory_limit"
     READ_TIMEOUT = "read_timeout"
@@ -22,10 +23,11 @@ class Refused(Enum):
 
 
 class Lost(Enum):
-    """Why a span that was taken in, and not dropped by a rule, did not reach the exporter's peer."""
+    """Why a span or log record that was taken in, and not dropped by a rule, did not reach the exporter's peer."""
 
     FAILED = "failed"
     MALFORMED = "malformed"
+    QUEUE_FULL = "queue_full"
     REJECTED = "rejected"
     RETRIES_EXHAUSTED = "retries_exhausted"
     SHUTDOWN = "shutdown"
@@ -39,7 +41,9 @@ HANDSHAKES = ("CERTIFICATE_VERIFY_FAILED", "HTTP_REQUEST", "PEER_DID_NOT_RETURN_
 """What BoringSSL calls the usual reasons for which a handshake fails."""
 REDACTIONS = ("masked", "redacted")
 """What redaction does to attributes, in the Collector's words."""
-LOST = [reason.value for reason in Lost]
+LOST = [reason.value for reason in Lost if reason is not Lost.QUEUE_FULL]
+"""Of spans, which are not taken in where there is no room."""
+LOST_LOG_RECORDS = [reason.value for reason in Lost]
 EARLY = ("max_memory_mib", "maximum_trace_size_bytes", "memory_limit", "num_traces", "sample_on_first_match")
 """Why traces are decided before their time (`pipeline.early`)."""
 SOURCES = ("access_log", "channel", "client")
@@ -63,3 +67,7 @@ RECOVERED = ("kept", "sent", "taken_in")
 LATE = ("not_sampled", "sampled")
 DROPPED, NOT_SAMPLED, SAMPLED = "dropped", "not_sampled", "sampled"
 """The decisions."""
+LOG_DECISIONS = (NOT_SAMPLED, SAMPLED)
+"""Those over log records."""
+LOG_DECIDED_BY = ("max_size_mib", "shutdown", "trace", "unknown_trace", "without_trace_id")
+"""What these were made by."""
