@@ -9,7 +9,9 @@ from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import main
 from milvus_otel_processor.doctor import neighbours
 from milvus_otel_processor.doctor.finding import Finding
+from milvus_otel_processor.doctor.inside import findings
 from milvus_otel_processor.doctor.neighbours import Place
+from milvus_otel_processor.telemetry.counters import Telemetry
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from starlette.requests import Request
@@ -241,3 +243,39 @@ def test_a_probe_that_nobody_takes_is_said() -> None:
         said = doctor("--from", page.url, "--probe", "--otlp", NOWHERE, "--timeout", 1)
     assert "Probe: the client's span was not taken at http://127.0.0.1:9: Connection refused." in said.output
     assert said.exit_code == 1
+
+
+def test_a_probe_that_goes_to_the_port_of_the_other_protocol_is_told_so() -> None:
+    with shown() as page:
+        grpc, http = page.running.service.endpoint, page.url.partition("//")[2]
+        over_http = doctor("--from", page.url, "--probe", "--otlp", f"http://{grpc}", "--timeout", 1)
+        over_grpc = doctor("--from", page.url, "--probe", "--otlp", http, "--timeout", 1)
+    assert (
+        f"was not taken at http://{grpc}: it does not speak HTTP; it is a gRPC port, most likely." in over_http.output
+    )
+    assert f"was not taken at {http}: it speaks HTTP, not gRPC." in over_grpc.output
+    for said in (over_http, over_grpc):
+        assert "HTTP goes to port 4318 (--otlp http://HOST:4318), gRPC to 4317 (--otlp HOST:4317)." in said.output
+
+
+def test_a_probe_without_a_page_is_looked_for_in_jaeger() -> None:
+    with otlp_sink() as sink, answering("/api/traces/{id}", {"data": [{}]}) as jaeger:
+        said = doctor("--probe", "--otlp", sink.endpoint, "--jaeger", jaeger, "--timeout", 5, "--from", NOWHERE)
+    assert "Probe: what the processor decides is not known: no page of it was found." in said.output
+    assert "Probe: Jaeger has the trace." in said.output
+
+
+def test_a_probe_waits_for_the_decision_as_long_as_traces_do() -> None:
+    with shown(rules(ERRORS, decision_wait=3.0)) as page:
+        assert page.get("/rules").json()["decision_wait"] == 3.0
+        said = doctor("--from", page.url, "--probe", "--otlp", page.running.service.endpoint, "--timeout", 2)
+    assert "sampled by errors." in said.output
+
+
+def test_a_silence_is_found_once_it_is_long() -> None:
+    counted = Telemetry()
+    counted.received_spans = 1234
+    for silence, state in ((19.0, "good"), (42.0, "warn")):
+        first = next(findings(counted.snapshot(), [], None, silence))
+        assert first.state == state
+    assert first.words == "For 42 s no span has come to the processor; 1,234 came before, since the start."

@@ -35,3 +35,17 @@ def test_a_point_is_taken_every_five_seconds_whatever_the_wall_clock_says() -> N
         clock.advance(1)
         wall.now += -7 if second % 2 else 9
     assert taken == 12
+
+
+def test_a_silence_is_as_long_as_no_span_has_come() -> None:
+    now = 0.0
+    telemetry = Telemetry()
+    series = Series(telemetry, lambda: now, lambda: now)
+    assert series.silence() == 0
+    for second, received in ((0, 0), (5, 10), (10, 20), (15, 20), (20, 20)):
+        now, telemetry.received_spans = float(second), received
+        series.sample()
+    now = 23.0
+    assert series.silence() == 13
+    telemetry.received_spans = 21
+    assert series.silence() == 0

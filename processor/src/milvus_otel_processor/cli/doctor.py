@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Literal
 
 import click
 from rich.text import Text
 
-from milvus_otel_processor.cli.options import console, format_option, page_options, usual_page
+from milvus_otel_processor.cli.options import USUAL_PAGES, console, format_option, page_options, usual_page
 from milvus_otel_processor.doctor import neighbours
 from milvus_otel_processor.doctor.finding import Finding
 from milvus_otel_processor.doctor.neighbours import Place
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _COLLECTOR, _GRPC = "http://127.0.0.1:4318", "127.0.0.1:14317"
 _MILVUS, _MANAGEMENT, _JAEGER = "127.0.0.1:19530", "http://127.0.0.1:9091", "http://127.0.0.1:16686"
+_INDENT = 11
 _WORDS = {
     "good": ("fine", "green"),
     "warn": ("look at", "yellow"),
@@ -44,7 +46,11 @@ _WORDS = {
     help="Where the probe's span goes; without it the Collector, or else the processor.",
 )
 @click.option(
-    "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long the probe waits at a hop."
+    "--timeout",
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the probe waits at a hop, beyond decision_wait.",
 )
 @format_option("text", "json", text="How to say it.")
 def command(  # noqa: PLR0917 - click calls it by name
@@ -116,8 +122,12 @@ def _page(url: str | None, token: str | None) -> tuple[Client | None, list[Findi
         client = Client(url if url is not None else usual_page(), token)
         found = client.get("/doctor")
     except ClientError as error:
-        state: Literal["bad", "unknown"] = "bad" if url is not None or error.status else "unknown"
-        return None, [Finding(state, f"The processor was not asked: {error}.", "Say where its page is: --from URL.")]
+        if url is None and not error.status:
+            words = f"No processor answers at {' or '.join(USUAL_PAGES)}."
+            return None, [
+                Finding("unknown", words, "Start it, or say where its page is (service.telemetry.page): --from URL.")
+            ]
+        return None, [Finding("bad", f"The processor was not asked: {error}.", "Say where its page is: --from URL.")]
     answers = [Finding("good", f"The processor answers at {client.url}.")]
     return client, answers + [Finding(**one) for one in found["findings"]]
 
@@ -135,6 +145,14 @@ def _hops(places: dict[str, Place], page: Client | None, findings: list[Finding]
 
 def _say(one: Finding, out: Console) -> None:
     word, style = _WORDS[one.state]
-    out.print(Text.assemble((f"{word:>9}", f"bold {style}"), f"  {one.words}"))
-    if one.advice:
-        out.print(Text(f"{'':>9}  {one.advice}", style="dim"))
+    head, *more = _lines(one.words, out)
+    out.print(Text.assemble((f"{word:>9}", f"bold {style}"), f"  {head}"), soft_wrap=True)
+    for line in more:
+        out.print(Text(f"{'':>9}  {line}"), soft_wrap=True)
+    for line in _lines(one.advice, out) if one.advice else ():
+        out.print(Text(f"{'':>9}  {line}", style="dim"), soft_wrap=True)
+
+
+def _lines(text: str, out: Console) -> list[str]:
+    """Return the lines of a text, which on a terminal stand below one another."""
+    return textwrap.wrap(text, max(20, out.width - _INDENT), break_on_hyphens=False) if out.is_terminal else [text]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.replay.recording import Message
 
 _UNCAPPED_WIDTH = 200
-_PAGES = ("http://127.0.0.1:8888", "http://127.0.0.1:18888")
+USUAL_PAGES = ("http://127.0.0.1:8888", "http://127.0.0.1:18888")
 """Where the stack's processor has its page, and where the demo's has."""
 TOKEN_VARIABLE = "MILVUS_OTEL_PAGE_TOKEN"  # noqa: S105 - a name
 
@@ -164,13 +164,13 @@ def usual_page() -> str:
     """Return where a processor's page answers on this host, or where the last one would."""
     from milvus_otel_processor.doctor.web import NoAnswerError, NotHttpError, ask  # noqa: PLC0415 - most commands ask nobody
 
-    for url in _PAGES:
+    for url in USUAL_PAGES:
         try:
             if ask(f"{url}/api/v1").status != 404:
                 return url
         except (NoAnswerError, NotHttpError):
             continue
-    return _PAGES[-1]
+    return USUAL_PAGES[-1]
 
 
 def load_for_start_or_exit(
@@ -234,6 +234,7 @@ def load_or_exit(
 
 
 __all__ = [
+    "USUAL_PAGES",
     "Recorded",
     "config_options",
     "console",

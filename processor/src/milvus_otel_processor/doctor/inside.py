@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST_TRACES = 3000
 _ENOUGH = 20
+_LONG_SILENCE = 20.0
 _SERVER, _CLIENT = 2, 3
 _SAMPLED_AND_RANDOM = 3
 _SKEW_NS = 50_000_000
@@ -29,9 +30,11 @@ _SERVER_OF_CLIENTS = b"milvus.proto.milvus.MilvusService/"
 _MILVUS_CLIENT = (b"db.system.name", b"db.system")
 
 
-def findings(counted: Snapshot, decided: Sequence[Decided], rules: TailSamplingSettings | None) -> Iterator[Finding]:
-    """Yield what is found, in the order in which a trace travels."""
-    yield from _arriving(counted)
+def findings(
+    counted: Snapshot, decided: Sequence[Decided], rules: TailSamplingSettings | None, silence: float = 0.0
+) -> Iterator[Finding]:
+    """Yield what is found, in the order in which a trace travels; for `silence` seconds no span has come."""
+    yield from _arriving(counted, silence)
     traffic = _look(decided[:_MOST_TRACES])
     yield from _joined(traffic)
     yield from _heartbeats(traffic)
@@ -109,7 +112,7 @@ def _service(trace: ReferenceTrace, place: int) -> str:
     return value.string_value.decode("utf-8", "replace") if value is not None else "(no service.name)"
 
 
-def _arriving(counted: Snapshot) -> Iterator[Finding]:
+def _arriving(counted: Snapshot, silence: float) -> Iterator[Finding]:
     if not counted.received_spans:
         yield Finding(
             "bad",
@@ -117,7 +120,14 @@ def _arriving(counted: Snapshot) -> Iterator[Finding]:
             "Does the Collector's traces pipeline export to the processor's endpoint? And does anything send to the Collector?",
         )
         return
-    yield Finding("good", f"Spans arrive at the processor: {counted.received_spans:,} since the start.")
+    if silence >= _LONG_SILENCE:
+        yield Finding(
+            "warn",
+            f"For {silence:,.0f} s no span has come to the processor; {counted.received_spans:,} came before, since the start.",
+            "A Milvus that traces sends some every second, idle too: do it and the Collector run, and does that still export here?",
+        )
+    else:
+        yield Finding("good", f"Spans arrive at the processor: {counted.received_spans:,} since the start.")
     for reason, requests in counted.refused_requests.items():
         if requests:
             yield Finding(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SOURCE, _NO_LETTERS = re.compile(r"\[\w+\]$"), re.compile(r"[./_]")
 _ROOMY = 200
 _NOT_FOUND = 404
-_ELSEWHERE = "If it runs elsewhere, say where: {option}."
+_ELSEWHERE = "Start it, or if it runs elsewhere say where: {option}."
 _VERSION_CALL = "/milvus.proto.milvus.MilvusService/GetVersion"
 _GRPC_SECONDS = 5.0
 

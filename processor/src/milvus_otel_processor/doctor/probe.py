@@ -51,36 +51,43 @@ def probe(hops: Hops, seconds: float, sleep: Callable[[float], object] = time.sl
             yield Finding("unknown", f"Probe: Milvus did not answer ({error}), only a span of the client is sent.")
     problem = _send(hops.otlp, trace_id, span_id, began)
     if problem is not None:
-        yield Finding(
-            "bad", f"Probe: the client's span was not taken at {hops.otlp}: {problem}.", "Is the Collector up?"
-        )
+        yield Finding("bad", f"Probe: the client's span was not taken at {hops.otlp}: {problem.words}.", problem.advice)
         return
     yield Finding("good", f"Probe: the client's span was taken at {hops.otlp}.")
     if hops.page is None:
         yield Finding(
             "unknown",
-            "Probe: without the processor's page nothing more can be followed.",
-            "Set service.telemetry.page.",
+            "Probe: what the processor decides is not known: no page of it was found.",
+            "It has one where service.telemetry.page is set: say where with --from.",
         )
-        return
-    found = _wait(lambda: _decision(hops.page, trace_id), seconds, sleep)
-    if found is None:
-        yield Finding(
-            "bad",
-            f"Probe: the processor has decided nothing about the trace within {seconds:g} s.",
-            "Either its decision_wait is longer (--timeout), or the span did not come: look at the Collector's log.",
-        )
-        return
-    yield from _decided(found, to_milvus=to_milvus)
-    if hops.jaeger is None or found["decision"] != "sampled":
+    else:
+        wait = seconds + _decision_wait(hops.page)
+        found = _wait(lambda: _decision(hops.page, trace_id), wait, sleep)
+        if found is None:
+            yield Finding(
+                "bad",
+                f"Probe: the processor has decided nothing about the trace within {wait:g} s.",
+                "The span did not come to it: look at the Collector's log, and at where its traces pipeline exports to.",
+            )
+            return
+        yield from _decided(found, to_milvus=to_milvus)
+        if found["decision"] != "sampled":
+            return
+    if hops.jaeger is None:
+        yield Finding("unknown", "Probe: no Jaeger was found to ask for the trace.", "Say where it is: --jaeger.")
         return
     if _wait(lambda: _is_in_jaeger(hops.jaeger or "", trace_id), seconds, sleep):
         yield Finding("good", "Probe: Jaeger has the trace.")
     else:
         yield Finding(
             "bad",
-            "Probe: the trace was kept, and Jaeger does not have it.",
-            "Look at the exporter's endpoint and its log.",
+            "Probe: Jaeger does not have the trace"
+            + (
+                ", which was kept."
+                if hops.page is not None
+                else "; it may be that no rule kept it, or that it did not come so far."
+            ),
+            "Look at the processor's log, and at where exporters.otlp.endpoint is.",
         )
 
 
@@ -108,6 +115,15 @@ def _decided(found: dict[str, Any], *, to_milvus: bool) -> Iterator[Finding]:
         )
 
 
+def _decision_wait(page: Client) -> float:
+    """Return how long traces wait for their decision; 0 where the processor does not tell."""
+    try:
+        wait = page.get("/rules").get("decision_wait")
+    except ClientError:
+        return 0.0
+    return float(wait) if isinstance(wait, int | float) else 0.0
+
+
 def _decision(page: Client | None, trace_id: bytes) -> dict[str, Any] | None:
     assert page is not None
     try:
@@ -133,7 +149,16 @@ def _wait(look: Callable[[], Any], seconds: float, sleep: Callable[[float], obje
     return look()
 
 
-def _send(otlp: str, trace_id: bytes, span_id: bytes, began: int) -> str | None:
+class _Problem(NamedTuple):
+    words: str
+    advice: str
+
+
+_AWAY = "Is the Collector up? Without one, say where the processor receives: --otlp HOST:PORT."
+_OTHER_PORT = "HTTP goes to port 4318 (--otlp http://HOST:4318), gRPC to 4317 (--otlp HOST:4317)."
+
+
+def _send(otlp: str, trace_id: bytes, span_id: bytes, began: int) -> _Problem | None:
     if "://" not in otlp:
         return _send_grpc(otlp, trace_id, span_id, began)
     span = {
@@ -149,12 +174,15 @@ def _send(otlp: str, trace_id: bytes, span_id: bytes, began: int) -> str | None:
     body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
     try:
         answer = ask(f"{otlp.rstrip('/')}/v1/traces", json.dumps(body).encode())
-    except (NoAnswerError, NotHttpError) as error:
-        return str(error)
-    return None if answer.status < 300 else f"{answer.status} {answer.body.decode('utf-8', 'replace')[:200]}"
+    except NoAnswerError as error:
+        return _Problem(str(error), _AWAY)
+    except NotHttpError as error:
+        return _Problem(str(error), _OTHER_PORT)
+    said = f"{answer.status} {answer.body.decode('utf-8', 'replace')[:200]}"
+    return None if answer.status < 300 else _Problem(said, "The Collector's log says why.")
 
 
-def _send_grpc(otlp: str, trace_id: bytes, span_id: bytes, began: int) -> str | None:
+def _send_grpc(otlp: str, trace_id: bytes, span_id: bytes, began: int) -> _Problem | None:
     import grpc  # noqa: PLC0415 - where it goes over HTTP none is needed
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: PLC0415
     from opentelemetry.proto.trace.v1.trace_pb2 import Status  # noqa: PLC0415
@@ -169,5 +197,14 @@ def _send_grpc(otlp: str, trace_id: bytes, span_id: bytes, began: int) -> str | 
         try:
             channel.unary_unary(_EXPORT)(request.SerializeToString(), timeout=_GRPC_SECONDS)
         except grpc.RpcError as error:
-            return f"{error.code().name}: {error.details()}"
+            return _refused(error.code().name, error.details() or "")
     return None
+
+
+def _refused(code: str, details: str) -> _Problem:
+    """Return what gRPC's words mean: they name addresses and sockets at length."""
+    if "http1.x" in details or "HTTP/1" in details:
+        return _Problem("it speaks HTTP, not gRPC", _OTHER_PORT)
+    if code == "UNAVAILABLE":
+        return _Problem("nothing answers there", _AWAY)
+    return _Problem(f"{code}: {details}", "The log of what listens there says why.")

@@ -49,8 +49,8 @@ def ask(url: str, body: bytes | None = None) -> Answer:
         return Answer(answer.status, answer.read(_LARGEST))
     except http.client.RemoteDisconnected:
         raise NoAnswerError("the connection was closed") from None
-    except http.client.HTTPException as error:
-        raise NotHttpError(str(error)) from None
+    except http.client.HTTPException:  # whose message is what came: bytes of another protocol
+        raise NotHttpError("it does not speak HTTP; it is a gRPC port, most likely") from None
     except OSError as error:
         raise NoAnswerError(error.strerror or str(error)) from None
     finally:

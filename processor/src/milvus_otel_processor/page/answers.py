@@ -113,6 +113,7 @@ class Answers:
             "file": str(inside.rules_file or inside.config_file or "built-in"),
             "text": text,
             "hash": _hash(text),
+            "decision_wait": rules.settings.decision_wait if rules.settings is not None else 0.0,
             "policies": policies,
             "can_apply": reason is None,
             "why_not_apply": reason,
@@ -161,7 +162,8 @@ class Answers:
         """Return what can be told from inside of why traces are missing or not joined."""
         inside = self.inside
         decided = inside.witness.decided
-        found = findings(inside.snapshot(), list(decided.latest_first()), decided.rules.settings)
+        silence = inside.witness.series.silence()
+        found = findings(inside.snapshot(), list(decided.latest_first()), decided.rules.settings, silence)
         return {"findings": [one.as_dict() for one in found]}
 
     def _why_not_applicable(self) -> str | None:

@@ -73,6 +73,16 @@ class Series:
         """Return those of the last 15 minutes, and one of now."""
         return [*self._points.copy(), self._point(self._clock())]
 
+    def silence(self) -> float:
+        """Return for how long no span has come, as far back as there are points; seconds."""
+        latest = self._point(self._clock())
+        since = latest.moment
+        for point in reversed(self._points.copy()):
+            if point.received != latest.received:
+                break
+            since = point.moment
+        return latest.moment - since
+
     def _decided(self) -> tuple[int, int, int]:
         traces = dict.fromkeys(_DECISIONS, 0)
         for (decision, _), amount in list(self._telemetry.decisions.items()):

@@ -84,6 +84,7 @@ class Run:
             clock=self._clock,
             make_rules=rules,
             store_kind=store_kind,
+            counts_requests=False,
         )
         self._pipeline, self._store, self.rules = assembled.pipeline, assembled.store, assembled.rules
         self._watched = self.rules if isinstance(self.rules, WatchedRules) else None

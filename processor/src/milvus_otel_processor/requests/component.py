@@ -65,10 +65,12 @@ class Requests:
         self._enrichment, self._store_kind = enrichment, store_kind
         self._apart = telemetry.calls_apart
         self._native: NativeRecorder | None = None
+        self._counts_all = False
         telemetry.watch(folded_requests=lambda: self.counts.series.folded)
 
     def count_in(self, store: Store) -> None:
-        """Have this store count by itself, where it can, the requests of traces that nobody else wants to see."""
+        """Count all requests, and have this store count by itself, where it can, those of traces that nobody else wants to see."""
+        self._counts_all = True
         native = make_native_recorder(self._store_kind, self._recorder, self.counts, self._enrichment, self._apart)
         if native is not None and store.count_with(native):
             self._native = native
@@ -87,8 +89,8 @@ class Requests:
         return self.counts.size
 
     def wants(self, *, rules_read: bool) -> Wanted:
-        """Return what traces have that hold requests, unless the store counts these by itself, and no rule reads their times."""
-        return _WANTED if rules_read or self._native is None else _NOTHING
+        """Return what traces have that hold requests, if these are to be counted here, or a rule reads their times."""
+        return _WANTED if rules_read or (self._counts_all and self._native is None) else _NOTHING
 
     def unwanted(self, calls: int) -> None:
         """Do nothing: it wants all calls."""

@@ -101,21 +101,24 @@ def assemble(
     counts_votes: bool = False,
     store_kind: StoreKind = "auto",
     witness: Witness | None = None,
+    counts_requests: bool = True,
 ) -> Assembled:
     """Return the pipeline that these settings describe, in front of what takes kept spans.
 
     `make_rules` is what makes the rules of their settings. `random` is what refreshes of the catalogue are spread by.
     `witness` is told of each decision, see `Decider`. `wait_for_room` waits that many seconds at the most until the exporter has
-    room for more, and tells whether it has. Raises SourceError where a source of the user's own cannot be had, OwnProcessorError
-    where a processor of theirs cannot, StoreError where the store is not installed, and CertificateError where a file of the TLS
-    settings cannot be read.
+    room for more, and tells whether it has. Without `counts_requests` nobody reads how many requests there were: they are then
+    looked for in kept traces alone, or where rules ask for their times. Raises SourceError where a source of the user's own cannot
+    be had, OwnProcessorError where a processor of theirs cannot, StoreError where the store is not installed, and CertificateError
+    where a file of the TLS settings cannot be read.
     """
     sampling = config.tail_sampling
     rules = make_rules(sampling, clock, telemetry.evaluation_errors)
     telemetry.further_votes = rules.further_votes
     rules.count_votes(counts_votes)
     counts = config.milvus if config.milvus is not None and config.milvus.requests.enabled else None
-    store = make_store(store_kind, sampling, rules, gathering_time(config), sees_requests=counts is not None)
+    sees_requests = counts is not None and counts_requests
+    store = make_store(store_kind, sampling, rules, gathering_time(config), sees_requests=sees_requests)
     collections = RuleCollections(sampling, telemetry.missing_collections)
     around = Around(telemetry, clock, random or Random(), store, store_kind, collections.check)  # noqa: S311 - no secret
     redaction = _redaction(config, telemetry)
@@ -124,7 +127,8 @@ def assemble(
     requests = None
     if enrichment is not None and counts is not None:
         requests = Requests(counts, enrichment, telemetry, clock.monotonic, store_kind)
-        requests.count_in(store)
+        if counts_requests:
+            requests.count_in(store)
         made.insert([stage for _, stage in made].index(enrichment) + 1, (True, requests))
     stages = Stages(
         [stage for before, stage in made if before],
@@ -143,7 +147,7 @@ def assemble(
         wait_for_room=wait_for_room,
         witness=witness,
         redact=redaction.redacted if redaction is not None else None,
-        observe=requests.decided if requests is not None else None,
+        observe=requests.decided if requests is not None and counts_requests else None,
     )
     return Assembled(pipeline, store, stages, enrichment, collections, rules, requests)
 
