@@ -37,10 +37,10 @@ const LOOKED_AT: usize = 2048;
 pub struct Arrived {
     spans: usize,
     refused: usize,
-    settled: Vec<(Py<PyAny>, usize, usize)>,
+    early: Vec<(Py<PyAny>, usize, usize)>,
     late: Vec<(Py<PyAny>, Py<Trace>)>,
     late_not_sampled: usize,
-    /// Some of the settled traces, for people to look at.
+    /// Some of the traces that were decided early, for people to look at.
     shown: Vec<(Py<PyAny>, Py<Trace>)>,
     passed: Vec<Py<Trace>>,
 }
@@ -59,7 +59,7 @@ pub struct Taken {
 
 struct Inner {
     spans: Spans<Made, Py<PyAny>>,
-    /// What roots settle; names hold the places.
+    /// What roots decide early; names hold the places.
     verdicts: Vec<Py<PyAny>>,
 }
 
@@ -137,7 +137,7 @@ impl Store {
             } else if answer.cast::<PyString>().is_ok_and(|text| text == ASK) {
                 OfRoot::Ask
             } else {
-                OfRoot::Settles(inner.number_of(&answer))
+                OfRoot::Decides(inner.number_of(&answer))
             };
             inner.spans.names.put(&key, answer);
             learned.answers.insert(key, answer);
@@ -192,9 +192,9 @@ impl Store {
             |names, name| names.get(name).or_else(|| learned.answers.get(name).copied()).unwrap_or(OfRoot::Ask),
             now,
         );
-        let Came { spans, refused, settled, late, late_not_sampled, shown, passed } = came;
-        let settled = settled.iter().zip(&inner.verdicts).filter(|((traces, _), _)| *traces > 0);
-        let settled = settled.map(|((traces, spans), verdict)| (verdict.clone_ref(py), *traces, *spans)).collect();
+        let Came { spans, refused, early, late, late_not_sampled, shown, passed } = came;
+        let early = early.iter().zip(&inner.verdicts).filter(|((traces, _), _)| *traces > 0);
+        let early = early.map(|((traces, spans), verdict)| (verdict.clone_ref(py), *traces, *spans)).collect();
         let verdict_of = |verdict: u32| inner.verdicts.get(verdict as usize).map(|verdict| verdict.clone_ref(py));
         let shown: Vec<_> =
             shown.into_iter().filter_map(|(verdict, trace)| Some((verdict_of(verdict)?, trace))).collect();
@@ -208,7 +208,7 @@ impl Store {
             .map(|(kept, trace)| Ok((kept.clone_ref(py), Py::new(py, Trace::new(trace, self.hooks.clone()))?)));
         let late = late.collect::<PyResult<_>>()?;
         let passed = self.count(py, passed)?;
-        Ok(Arrived { spans, refused, settled, late, late_not_sampled, shown, passed })
+        Ok(Arrived { spans, refused, early, late, late_not_sampled, shown, passed })
     }
 }
 
@@ -324,8 +324,8 @@ impl Store {
         self.inner(py).spans.remember(id, decision);
     }
 
-    fn show(&self, py: Python<'_>, basis: u64, unwanted: u64, settled: u64) {
-        self.inner(py).spans.shown = Shown { basis, unwanted, settled };
+    fn show(&self, py: Python<'_>, basis: u64, unwanted: u64, early: u64) {
+        self.inner(py).spans.shown = Shown { basis, unwanted, early };
     }
 
     /// Have the requests counted in traces that are given to nobody; only the first that is to do so does.

@@ -119,8 +119,8 @@ class TestRoots:
         waiting = self.asking()
         put(waiting, span(1, 2, parent=1), span(2, 1))
         arrived = put(waiting, span(1, 1, name="heartbeat"), span(1, 3, parent=1), span(3, 1, name="heartbeat"))
-        assert list(arrived.settled) == [(self.VERDICT, 2, 3)]
-        assert arrived.settled[0][0] is self.VERDICT
+        assert list(arrived.early) == [(self.VERDICT, 2, 3)]
+        assert arrived.early[0][0] is self.VERDICT
         assert arrived.late_not_sampled == 1
         assert (len(waiting), waiting.spans) == (1, 1)
         assert due(waiting, 20.0) == [2]

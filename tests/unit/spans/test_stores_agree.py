@@ -103,9 +103,9 @@ class Both:
 
     def show(self) -> None:
         """Have some of the traces given out that are dropped by the store."""
-        self.shown, settled = (self.random.choice((0, self.random.randrange(1 << 64), (1 << 64) - 1)) for _ in "us")
+        self.shown, early = (self.random.choice((0, self.random.randrange(1 << 64), (1 << 64) - 1)) for _ in "us")
         for store in self.stores:
-            store.show(BASIS, self.shown, settled)
+            store.show(BASIS, self.shown, early)
 
     def pass_time(self) -> None:
         self.now += self.random.choice((0.01, 0.3, 0.7, 3.0))
@@ -211,10 +211,10 @@ class Both:
 
 
 def came(arrived: Arrived) -> tuple[Any, ...]:
-    settled = [(traces, spans) for verdict, traces, spans in arrived.settled if verdict is VERDICT]
+    early = [(traces, spans) for verdict, traces, spans in arrived.early if verdict is VERDICT]
     late = [kept for kept, _ in arrived.late]
-    assert len(settled) == len(arrived.settled)
-    return arrived.spans, arrived.refused, arrived.late_not_sampled, settled, late
+    assert len(early) == len(arrived.early)
+    return arrived.spans, arrived.refused, arrived.late_not_sampled, early, late
 
 
 def agree(reference: Trace, native: Trace) -> None:

@@ -16,7 +16,7 @@ pub enum OfRoot {
     /// They have to be asked when the trace is decided.
     Ask,
     /// The trace is dropped, whatever else arrives: the verdict with this number.
-    Settles(u32),
+    Decides(u32),
 }
 
 /// The answers for the names that came last. Bounded: names that go on and on make it begin anew now and then.
@@ -53,8 +53,8 @@ mod tests {
     #[test]
     fn an_answer_is_remembered() {
         let mut names = Names::default();
-        names.put(b"name", OfRoot::Settles(3));
-        assert_eq!((names.get(b"name"), names.get(b"other")), (Some(OfRoot::Settles(3)), None));
+        names.put(b"name", OfRoot::Decides(3));
+        assert_eq!((names.get(b"name"), names.get(b"other")), (Some(OfRoot::Decides(3)), None));
     }
 
     #[test]

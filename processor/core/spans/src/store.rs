@@ -45,8 +45,8 @@ pub struct Shown {
     pub basis: u64,
     /// Of traces that nobody wants.
     pub unwanted: u64,
-    /// Of traces that the name of their root settles.
-    pub settled: u64,
+    /// Of traces that the name of their root decides early.
+    pub early: u64,
 }
 
 /// What came of a request. `K` is what is known of a decision.
@@ -54,13 +54,13 @@ pub struct Arrived<G, K> {
     pub spans: usize,
     pub refused: usize,
     /// Traces and spans that were dropped at once, by the number of the verdict.
-    pub settled: Vec<(usize, usize)>,
+    pub early: Vec<(usize, usize)>,
     /// Spans of traces that were sampled, each as a trace of its own.
     pub late: Vec<(Arc<K>, Trace<G>)>,
     pub late_not_sampled: usize,
-    /// Some of the settled traces, with the number of the verdict.
+    /// Some of the traces that were decided early, with the number of the verdict.
     pub shown: Vec<(u32, Trace<G>)>,
-    /// What `Store::passes` wants of what was settled, or came late to a trace that was not sampled.
+    /// What `Store::passes` wants of what was decided early, or came late to a trace that was not sampled.
     pub passed: Vec<Trace<G>>,
 }
 
@@ -148,8 +148,8 @@ impl<G, K> Store<G, K> {
         now: f64,
     ) -> Arrived<G, K> {
         let (spans, refused) = (cut.rows.len(), cut.refused);
-        let (settled, late, shown, passed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut arrived = Arrived { spans, refused, settled, late, late_not_sampled: 0, shown, passed };
+        let (early, late, shown, passed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut arrived = Arrived { spans, refused, early, late, late_not_sampled: 0, shown, passed };
         self.touched.clear();
         for part in &cut.parts {
             if self.entries.contains_key(&part.id) {
@@ -193,13 +193,13 @@ impl<G, K> Store<G, K> {
             match of_root(&self.names, &self.key(name, &groups[row.envelope as usize])) {
                 OfRoot::Nothing => {}
                 OfRoot::Ask => asked = true,
-                OfRoot::Settles(verdict) => {
-                    if self.is_shown(&part.id, self.shown.settled) && arrived.shown.len() < MOST_SHOWN {
+                OfRoot::Decides(verdict) => {
+                    if self.is_shown(&part.id, self.shown.early) && arrived.shown.len() < MOST_SHOWN {
                         arrived.shown.push((verdict, self.with(request, cut, part, groups, now)));
                     }
                     let rest = cut.rows_of(part).count() - before - 1;
                     arrived.passed.extend(self.passed(request, cut, part, groups, now));
-                    return self.settle(part.id, verdict, before + 1, rest, arrived);
+                    return self.decide_early(part.id, verdict, before + 1, rest, arrived);
                 }
             }
         }
@@ -254,15 +254,15 @@ impl<G, K> Store<G, K> {
         is_new
     }
 
-    /// Drop a trace whose root has settled that; `spans` of the request belong to it, `rest` came behind the root.
-    fn settle(&mut self, id: TraceId, verdict: u32, spans: usize, rest: usize, arrived: &mut Arrived<G, K>) {
+    /// Drop a trace, as the name of its root decides; `spans` of the request belong to it, `rest` came behind the root.
+    fn decide_early(&mut self, id: TraceId, verdict: u32, spans: usize, rest: usize, arrived: &mut Arrived<G, K>) {
         let waited = self.remove(&id).map_or(0, |entry| entry.facts.count as usize);
         let verdict = verdict as usize;
-        if arrived.settled.len() <= verdict {
-            arrived.settled.resize(verdict + 1, (0, 0));
+        if arrived.early.len() <= verdict {
+            arrived.early.resize(verdict + 1, (0, 0));
         }
-        arrived.settled[verdict].0 += 1;
-        arrived.settled[verdict].1 += waited + spans;
+        arrived.early[verdict].0 += 1;
+        arrived.early[verdict].1 += waited + spans;
         arrived.late_not_sampled += rest;
         self.decisions.put(id, Decision::NotSampled);
     }

@@ -61,7 +61,7 @@ impl Running {
         let cut = Cut::new(request).unwrap();
         let groups: Vec<Arc<Group<()>>> = cut.envelopes.iter().map(|envelope| self.group(envelope)).collect();
         let of_root = |_: &_, name: &[u8]| match name {
-            b"heartbeat" => OfRoot::Settles(0),
+            b"heartbeat" => OfRoot::Decides(0),
             b"asked" => OfRoot::Ask,
             _ => OfRoot::Nothing,
         };
@@ -108,7 +108,7 @@ fn a_root_that_settles_drops_what_waits_and_what_comes_late() {
     let mut running = Running::new(|_| ());
     running.put(&[span(1, 1, 9, "a"), span(1, 2, 9, "b")], 0.0);
     let arrived = running.put(&[span(1, 3, 9, "c"), span(1, 9, 0, "heartbeat"), span(1, 4, 9, "d")], 1.0);
-    assert_eq!((arrived.settled, arrived.late_not_sampled), (vec![(1, 4)], 1));
+    assert_eq!((arrived.early, arrived.late_not_sampled), (vec![(1, 4)], 1));
     assert!(running.store.is_empty() && running.store.size() == 0);
     assert_eq!(running.put(&[span(1, 5, 9, "e")], 2.0).late_not_sampled, 1);
     assert!(running.due(100.0).is_empty());

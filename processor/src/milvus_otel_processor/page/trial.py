@@ -145,7 +145,7 @@ class Outcome(NamedTuple):
 
     rules: CountingRules
     settings: TailSamplingSettings
-    settled: int
+    early: int
     """Traces that the name of their root has dropped at once."""
     spans: int
 
@@ -154,7 +154,7 @@ class Outcome(NamedTuple):
         rules = self.rules
         return {
             "kept": {"traces": len(rules.kept), "spans": sum(one.spans for one in rules.kept.values())},
-            "traces": rules.traces + self.settled,
+            "traces": rules.traces + self.early,
             "policies": [
                 {
                     "name": policy.name,
@@ -227,11 +227,11 @@ def _run(
     traces = sum(amount.traces for amount in counted.decisions.values())
     settings = processors.tail_sampling
     assert settings is not None
-    settled, spans = max(0, traces - rules.traces), counted.received_spans
-    outcome = Outcome(rules, settings, settled, spans)
+    early, spans = max(0, traces - rules.traces), counted.received_spans
+    outcome = Outcome(rules, settings, early, spans)
     other = outcome
     if rules.beside is not None and tried is not None:
-        other = Outcome(rules.beside, tried, settled, spans)
+        other = Outcome(rules.beside, tried, early, spans)
     return outcome, other
 
 

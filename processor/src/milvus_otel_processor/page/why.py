@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.page.decided import copied
-from milvus_otel_processor.pipeline.triggers import DUE, SETTLED
+from milvus_otel_processor.pipeline.triggers import BY_ROOT, DUE
 from milvus_otel_processor.replay.decoded import decode
 from milvus_otel_processor.replay.explain import document, in_order, trigger_words
 from milvus_otel_processor.replay.explained import ROOT, TIME, Explained, Trigger, not_by_the_store
@@ -51,7 +51,7 @@ def why(one: Decided) -> dict[str, Any]:
 
 
 def _trigger(one: Decided) -> Trigger:
-    if one.trigger == SETTLED:
+    if one.trigger == BY_ROOT:
         return Trigger(ROOT, "")
     if one.trigger != DUE:
         return not_by_the_store(one.trigger)

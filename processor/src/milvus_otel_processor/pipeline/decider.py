@@ -89,8 +89,8 @@ class Decider:
         for trace in traces:
             self._lose(trace, DISCARDED, Lost.SHUTDOWN)
 
-    def settled(self, verdict: Verdict, traces: int, spans: int) -> None:
-        """Count traces that the names of their roots have settled when they came."""
+    def early(self, verdict: Verdict, traces: int, spans: int) -> None:
+        """Count traces that the names of their roots decided when they came."""
         self._tally(verdict).add(spans, traces)
 
     def show(self, traces: Iterable[tuple[Verdict, Trace]], trigger: str) -> None:

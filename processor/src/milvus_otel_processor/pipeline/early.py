@@ -47,9 +47,9 @@ class EarlyDecisions:
         self.limits = limits
 
     def after(self, arrived: Arrived) -> None:
-        """Count the traces that the names of their roots have settled, and decide those that are not to wait any longer."""
-        for verdict, traces, spans in arrived.settled:
-            self._decider.settled(verdict, traces, spans)
+        """Count the traces that the names of their roots decided, and decide those that are not to wait any longer."""
+        for verdict, traces, spans in arrived.early:
+            self._decider.early(verdict, traces, spans)
         if self._rules.samples_early:
             self._decide(FIRST_MATCH, self._sampled_early())
         if self.limits.bounds_trace_size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.pipeline.triggers import DUE, SETTLED, SHUTDOWN
+from milvus_otel_processor.pipeline.triggers import BY_ROOT, DUE, SHUTDOWN
 from milvus_otel_processor.pipeline.wishes import Wishes
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED
 from milvus_otel_processor.spans.contract import Taken
@@ -94,7 +94,7 @@ class Pipeline:
             self._stages.on_request(request)
             self._late.follow(arrived, now)
             if arrived.shown:
-                self._decider.show(arrived.shown, SETTLED)
+                self._decider.show(arrived.shown, BY_ROOT)
             self._early.after(arrived)
             self._count_waiting()
         return arrived.refused
@@ -139,10 +139,10 @@ class Pipeline:
                 self._early.decide_oldest()
                 self._count_waiting()
 
-    def show(self, unwanted: float, settled: float) -> None:
-        """Tell the witness of such shares of the traces that nobody else sees: that no rule wants, and that their root settles."""
+    def show(self, unwanted: float, early: float) -> None:
+        """Tell the witness of such shares of what nobody else sees: traces that no rule wants, and that roots decide early."""
         with self._lock:
-            self._store.show(_BASIS, *(min(int(share * _HASHES), _HASHES - 1) for share in (unwanted, settled)))
+            self._store.show(_BASIS, *(min(int(share * _HASHES), _HASHES - 1) for share in (unwanted, early)))
 
     def undisturbed(self, act: Callable[[], object]) -> None:
         """Call `act` while nothing is taken in or decided."""

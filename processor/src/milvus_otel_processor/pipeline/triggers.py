@@ -5,8 +5,8 @@ from __future__ import annotations
 DUE, SHUTDOWN = "due", "shutdown"
 """What made traces due: the store says so (time, root, complete), or the processor stops; else it is the name of a limit."""
 
-SETTLED = "root"
-"""Likewise where the name of its root settled the decision, when it came."""
+BY_ROOT = "root"
+"""Likewise where the name of its root decided early, when it came."""
 FIRST_MATCH, NUM_TRACES, MAX_MEMORY, TRACE_SIZE = (
     "sample_on_first_match",
     "num_traces",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 16
+CONTRACT: Final = 17
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -273,16 +273,16 @@ class Arrived(NamedTuple):
     """How many were in it."""
     refused: int = 0
     """How many of these have no valid trace id."""
-    settled: Sequence[tuple[Any, int, int]] = ()
-    """Verdicts that the names of root spans settled at once: each with the traces that are gone by it, and their spans."""
+    early: Sequence[tuple[Any, int, int]] = ()
+    """Verdicts by the names of root spans, when they came: each with the traces that are gone by it, and their spans."""
     late: Sequence[tuple[Any, Trace]] = ()
     """Spans of traces that were sampled: what was remembered of the trace, and a trace of that one span."""
     late_not_sampled: int = 0
     """How many spans are of traces that were not sampled."""
     shown: Sequence[tuple[Any, Trace]] = ()
-    """Some of the traces that roots settled, with all their spans up to this request, for people to look at; see `Store.show`."""
+    """Some of the traces that are gone early, with all their spans up to this request, for people to look at; see `Store.show`."""
     passed: Sequence[Trace] = ()
-    """Traces that are gone by a verdict in `settled`, and spans of traces that were not sampled, each as a trace: those in whose
+    """Traces that are gone by a verdict in `early`, and spans of traces that were not sampled, each as a trace: those in whose
     bytes one of `StoreSettings.passes` occurs, or with a root whose name begins with `passes_roots`; counted above, too."""
 
 
@@ -384,11 +384,11 @@ class Store(Fates, Protocol):
     def remember(self, trace_id: bytes, kept: object | None) -> None:
         """Remember of a trace that is gone that it was sampled, and `kept`; or, where that is None, that it was not sampled."""
 
-    def show(self, basis: int, unwanted: int, settled: int) -> None:
+    def show(self, basis: int, unwanted: int, early: int) -> None:
         """Give out, from now on, some of the traces that go without anyone having seen them, for people to look at.
 
-        They are those of which `Trace.id_hash(basis)` is less than `unwanted`, where nobody wanted them, or than `settled`, where
-        the name of their root settled a verdict; of one request, or of one call of `take_wanted`, 256 at the most.
+        They are those of which `Trace.id_hash(basis)` is less than `unwanted`, where nobody wanted them, or than `early`, where
+        the name of their root decided early; of one request, or of one call of `take_wanted`, 256 at the most.
         """
 
     def count_with(self, requests: Any) -> bool:

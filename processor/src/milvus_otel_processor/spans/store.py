@@ -42,7 +42,7 @@ class _Counts:
         self.refused = 0
         self.late_not_sampled = 0
         self.late: list[tuple[object, ReferenceTrace]] = []
-        self.settled: dict[int, _Settled] = {}
+        self.early: dict[int, _Early] = {}
         self.shown: list[tuple[object, ReferenceTrace]] = []
         self.passed: list[ReferenceTrace] = []
 
@@ -57,7 +57,7 @@ class _Large:
         self.next_look = 0
 
 
-class _Settled(NamedTuple):
+class _Early(NamedTuple):
     verdict: object
     traces: int = 0
     spans: int = 0
@@ -128,7 +128,7 @@ class ReferenceStore:
         return Arrived(
             spans=counts.spans,
             refused=counts.refused,
-            settled=list(counts.settled.values()),
+            early=list(counts.early.values()),
             late=counts.late,
             late_not_sampled=counts.late_not_sampled,
             shown=counts.shown,
@@ -147,11 +147,11 @@ class ReferenceStore:
             counts.late += [
                 (decision, ReferenceTrace(trace_id, [group], [span], arrived=now)) for group, span, _ in spans
             ]
-        elif not (self._settings.asks_roots and self._settles(trace_id, spans, now, counts)):
+        elif not (self._settings.asks_roots and self._decides_early(trace_id, spans, now, counts)):
             self._add(trace_id, spans, now)
 
-    def _settles(self, trace_id: bytes, spans: list[_Span], now: float, counts: _Counts) -> bool:
-        """Tell whether the name of a root among these spans settles the decision over its trace; the trace is then gone."""
+    def _decides_early(self, trace_id: bytes, spans: list[_Span], now: float, counts: _Counts) -> bool:
+        """Tell whether the name of a root among these spans decides its trace early; the trace is then gone."""
         for place, (group, _, root_name) in enumerate(spans):
             verdict = self._answer(root_name, group) if root_name is not None else None
             if verdict == ASK:
@@ -166,8 +166,8 @@ class ReferenceStore:
                 self._pass(_with(trace_id, gone, spans, now), counts)
                 self._asked.discard(trace_id)
                 self._decisions.put_not_sampled(trace_id, _NOT_SAMPLED)
-                _, traces, before = counts.settled.get(id(verdict), _Settled(verdict))
-                counts.settled[id(verdict)] = _Settled(verdict, traces + 1, before + waiting + place + 1)
+                _, traces, before = counts.early.get(id(verdict), _Early(verdict))
+                counts.early[id(verdict)] = _Early(verdict, traces + 1, before + waiting + place + 1)
                 counts.late_not_sampled += len(spans) - place - 1
                 return True
         return False
@@ -176,9 +176,9 @@ class ReferenceStore:
         del requests
         return False
 
-    def show(self, basis: int, unwanted: int, settled: int) -> None:
+    def show(self, basis: int, unwanted: int, early: int) -> None:
         del unwanted  # it gives all of those out
-        self._shown = basis, settled
+        self._shown = basis, early
 
     def _is_shown(self, trace_id: bytes) -> bool:
         basis, below = self._shown

@@ -71,15 +71,15 @@ impl Driven {
         let Some(cut) = Cut::new(request) else { return };
         let groups: Vec<Arc<Group<()>>> = cut.envelopes.iter().map(|envelope| self.group(envelope)).collect();
         let of_root = |_: &_, name: &[u8]| match name.first() {
-            Some(b'h') => OfRoot::Settles(0),
+            Some(b'h') => OfRoot::Decides(0),
             Some(b'a') => OfRoot::Ask,
             _ => OfRoot::Nothing,
         };
         let arrived = self.store.ingest(request, &cut, &groups, of_root, self.now);
         assert_eq!(arrived.spans, cut.rows.len());
         self.done.spans += arrived.spans;
-        let settled: usize = arrived.settled.iter().map(|(_, spans)| spans).sum();
-        self.done.gone += arrived.refused + settled + arrived.late.len() + arrived.late_not_sampled;
+        let early: usize = arrived.early.iter().map(|(_, spans)| spans).sum();
+        self.done.gone += arrived.refused + early + arrived.late.len() + arrived.late_not_sampled;
         arrived.late.iter().for_each(|(_, trace)| look_at(trace));
     }
 

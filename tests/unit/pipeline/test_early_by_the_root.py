@@ -11,7 +11,7 @@ HEARTBEATS = drop_roots("heartbeat")
 NO_CACHE = {"sampled_cache_size": 0, "non_sampled_cache_size": 0}
 
 
-class TestSettledByItsRoot:
+class TestEarlyByItsRoot:
     """A root that a `drop` policy drops settles its trace, whatever else there is of it."""
 
     @pytest.fixture
