@@ -107,5 +107,5 @@ def test_a_mistake_is_told_with_file_and_line(
     (tmp_path / "config.yaml").write_text(BLOCKS["yaml"].replace(before, after), encoding="utf-8")
     done = milvus_otel("validate", "--config", "config.yaml", env=installed, cwd=tmp_path)
     assert done.returncode == 1
-    assert f"config.yaml:{told}" in done.stderr
+    assert f"config.yaml:{told}" in re.sub(r"(config.yaml:\d+):\d+", r"\1", done.stderr)
     assert "Traceback" not in done.stderr

@@ -30,7 +30,7 @@ def test_people_get_a_line_for_each_problem(tmp_path: Path) -> None:
     assert (wrong.exit_code, wrong.stdout, len(wrong.stderr.splitlines())) == (1, "", 2)
     doubtful = validate(tmp_path, DOUBTFUL)
     assert (doubtful.exit_code, doubtful.stdout) == (0, f"{tmp_path}/sampling.yaml: valid\n")
-    assert doubtful.stderr.startswith(f"warning: {tmp_path}/sampling.yaml:2: processors.tail_sampling.policies[0]")
+    assert doubtful.stderr.startswith(f"warning: {tmp_path}/sampling.yaml:2:54: processors.tail_sampling.policies[0]")
 
 
 def test_programs_get_json_with_line_and_column(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_rules_alone_can_be_validated_and_not_run(folder: Folder) -> None:
     result = CliRunner().invoke(main, ["validate", "--config", str(folder.config)])
     assert (result.exit_code, result.stderr.partition(" is not known")[0]) == (
         1,
-        f'{folder.config}:2: processors.tail_sampling.policies[0].status_code.status_codes[0]: "ERRR"',
+        f'{folder.config}:2:66: processors.tail_sampling.policies[0].status_code.status_codes[0]: "ERRR"',
     )
     result = CliRunner().invoke(main, ["run", "--config", str(folder.config)])
     assert result.exit_code == 1

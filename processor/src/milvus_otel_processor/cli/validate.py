@@ -39,9 +39,9 @@ def command(
 ) -> None:
     r"""Check a configuration, and what it includes, without running it.
 
-    Says all that is wrong, each with file and line, and ends with status 1 if anything is. Warnings leave it valid. The file
-    may also hold rules alone, as sampling.yaml does. Certificates, keys and tokens in files are read: whether they are there, a
-    key is that of its certificate, and a certificate has not ended.
+    Says all that is wrong, each with file, line and column, and ends with status 1 if anything is. Warnings leave it valid. The
+    file may also hold rules alone, as sampling.yaml does. Certificates, keys and tokens in files are read: whether they are
+    there, a key is that of its certificate, and a certificate has not ended.
 
     \b
     Examples:
@@ -64,7 +64,8 @@ def command(
             click.echo(_as_annotation(severity, problem))
     else:
         for severity, problem in found:
-            click.echo(f"warning: {problem}" if severity == _WARNING else str(problem), err=True)
+            said = problem.with_column()
+            click.echo(f"warning: {said}" if severity == _WARNING else said, err=True)
     if errors:
         sys.exit(1)
     if form == "text":

@@ -41,8 +41,16 @@ class Problem:
 
     def __str__(self) -> str:
         """Return the one line that the user sees."""
+        return self._said(str(self.place))
+
+    def with_column(self) -> str:
+        """Return that line with the column behind the line's number, as editors and compilers find it."""
+        column = self.place.column
+        return self._said(str(self.place) if column is None else f"{self.place}:{column}")
+
+    def _said(self, place: str) -> str:
         path = "" if self.place.source == f"--set {self.path}" else self.path
-        text = ": ".join(part for part in (str(self.place), path, self.message) if part)
+        text = ": ".join(part for part in (place, path, self.message) if part)
         # keys and values are the user's: a line break in one must not make two lines of a message
         return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
