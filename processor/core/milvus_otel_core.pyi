@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from milvus_otel_processor.enrichment.access_log.line import Line
-from milvus_otel_processor.requests.native_recorder import RequestKeys
+from milvus_otel_processor.requests.native_recorder import RequestKeys, Telling
 from milvus_otel_processor.requests.series import SeriesTable
 from milvus_otel_processor.spans.calls import Call
 from milvus_otel_processor.spans.contract import Arrived, StoreSettings, Taken, Trace
@@ -115,6 +115,8 @@ class Requests:
         steps: TimeSteps,
         out: tuple[int, ...],
         keys: RequestKeys,
+        telling: Telling,
+        is_first: bool,
         kinds: tuple[str, ...],
         lines: Lines | None,
         counts: Counts,
@@ -122,7 +124,8 @@ class Requests:
         apart: Counter[str],
         series: SeriesTable,
     ) -> None: ...
-    def see(self, trace: Trace, kept: bool) -> None: ...
+    def see(self, trace: Trace, kept: bool, again: bool) -> None: ...
+    def write_times(self, trace: Trace) -> bool: ...
     def is_repeated(self, trace_id: bytes, span_id: bytes) -> bool: ...
     def forget(self, knows_channels: bool) -> None: ...
     def __len__(self) -> int: ...

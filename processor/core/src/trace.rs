@@ -79,6 +79,14 @@ impl Trace {
         encoded.map(|encoded| decode.bind(py).call1((encoded,))).transpose()
     }
 
+    /// Add to a span those of these attributes that it lacks: each as its key, and as the bytes that add it.
+    pub fn append_attributes(&mut self, place: usize, attributes: &[(&[u8], Vec<u8>)]) -> PyResult<()> {
+        let pairs: Vec<(&[u8], &[u8])> = attributes.iter().map(|(key, encoded)| (*key, &encoded[..])).collect();
+        let all: Vec<u8> = attributes.iter().flat_map(|(_, encoded)| encoded.iter().copied()).collect();
+        self.changed();
+        self.taken.append_missing(&[place], &pairs, &all).map(|_| ()).ok_or_else(|| malformed("a span"))
+    }
+
     fn changed(&mut self) {
         self.attributes.clear();
     }

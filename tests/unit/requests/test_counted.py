@@ -75,6 +75,16 @@ def test_the_service_and_size_of_an_instrumented_call_are_known() -> None:
     assert (record.seconds, record.kept) == (0.005, True)
 
 
+def test_a_late_span_of_an_application_is_no_call() -> None:
+    """It is given what is known of the request, which says Milvus."""
+    counted = keeping()
+    counted.log(line("Search"))
+    counted.sent(span(1, "app", kind=CLIENT), served(2, "Search", parent=1))
+    counted.come(span(3, "app work", kind=CLIENT, parent=1))
+    assert "db.system.name" in {pair.key for pair in counted.kept[(3).to_bytes(8)].attributes}
+    assert not counted.apart
+
+
 @pytest.mark.parametrize("policy", [ALWAYS, NEVER], ids=["kept", "not kept"])
 def test_a_request_whose_span_is_late_counts_once(policy: dict[str, object]) -> None:
     counted = Counted(sampling(policy, decision_cache={"sampled_cache_size": 10, "non_sampled_cache_size": 10}))

@@ -12,7 +12,7 @@ from milvus_otel_processor.requests.recorder import Recorder
 
 from tests.support import stores
 from tests.support.counted import Counted, Records
-from tests.support.enrichment import CHANNEL, CLIENT, MILLISECOND, PRODUCTS, line, served, span
+from tests.support.enrichment import CHANNEL, CLIENT, MILLISECOND, PRODUCTS, attributes, line, served, span
 from tests.support.harness import drop_roots, sampling
 from tests.support.recordings import VERSIONS, Recording, recordings
 from tests.support.replayed import Replayed, replay
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("native_store_there")
 
 KINDS: tuple[StoreKind, ...] = ("reference", "native")
 ERRORS: dict[str, Any] = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
+SOME: dict[str, Any] = {"name": "some", "type": "probabilistic", "probabilistic": {"sampling_percentage": 30}}
 ALL = [Recording("2.3.5", "traces"), *(one for version in VERSIONS for one in recordings(version))]
 METHODS = ("Search", "Query", "Insert", "HasCollection", "GetLoadState", "DescribeCollection")
 FAILED = {"status": "Failed", "code": "100", "message": "collection not found"}
@@ -60,8 +61,9 @@ def test_recorded_requests_are_counted_alike(recording: Recording) -> None:
             seen.append(Records(made.requests.counts))
 
         with stores.using(kind):
-            replayed = replay(recording, sampling=sampling(ERRORS), watch=watch)
-        found.append((Counter(seen[0].all), replayed.telemetry.calls_apart, replayed.requests.counts.series.folded))
+            replayed = replay(recording, sampling=sampling(ERRORS, SOME), watch=watch)
+        told = {span_id: attributes(one) for span_id, one in replayed.spans.items()}
+        found.append((Counter(seen[0].all), replayed.telemetry.calls_apart, told))
         assert not replayed.telemetry.stage_failures
     assert found[0] == found[1]
 
@@ -197,13 +199,13 @@ def counted(
             made.come(*late)
     made.decide()
     assert not made.telemetry.stage_failures
-    return Counter(made.records.all), made.apart, made.requests.counts.series.folded
+    told = {span_id: attributes(one) for span_id, one in made.kept.items()}
+    return Counter(made.records.all), made.apart, told, made.requests.counts.series.folded
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_odd_requests_are_counted_alike(seed: int) -> None:
-    policies = (ERRORS, {"name": "some", "type": "probabilistic", "probabilistic": {"sampling_percentage": 30}})
-    settings = sampling(*policies) if seed % 3 else sampling(drop_roots("app search"), *policies)
+    settings = sampling(ERRORS, SOME) if seed % 3 else sampling(drop_roots("app search"), ERRORS, SOME)
     found = []
     for kind in KINDS:
         with stores.using(kind):
@@ -221,7 +223,7 @@ def test_most_odd_requests_are_counted_natively(asked: Counter[bool]) -> None:
 def test_requests_of_series_that_find_no_room_are_folded_each_time() -> None:
     """Which find room depends on the order in which they are decided, which is another in each store."""
     with stores.using("native"):
-        records, _, folded = counted(7, sampling(ERRORS), catalogue=False, max_series=3)
+        records, *_, folded = counted(7, sampling(ERRORS), catalogue=False, max_series=3)
     assert isinstance(records, Counter)
     assert len({record.series for record in records}) == 4
     assert folded == sum(1 for record in records.elements() if record.series == OVERFLOW) > 0

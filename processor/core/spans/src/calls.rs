@@ -100,6 +100,11 @@ impl Found<'_> {
 /// Return the calls of a trace to which nothing was appended, in the order of their first spans; None where it takes a closer look
 /// to tell. `own` tells of each of its groups whether it is the service's.
 pub fn calls<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Vec<Call>> {
+    if trace.is_as_it_came() { calls_as_they_came(trace, marks, own) } else { None }
+}
+
+/// Return the calls of a trace as it was before anything was appended to it.
+pub fn calls_as_they_came<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Vec<Call>> {
     let mut found = found(trace, marks)?;
     add_operations(trace, &marks.operations, own, &mut found)?;
     match single(&found) {
@@ -119,7 +124,7 @@ fn found<'a, G>(trace: &'a Trace<G>, marks: &Marks) -> Option<Vec<Found<'a>>> {
         let head = Head::read(span);
         head.is_none_or(|head| head.is_root(span) && head.name.of(span).starts_with(marks.roots.needle()))
     };
-    if !trace.is_as_it_came() || marks.others.is_in(trace.framed()) || trace.holders(&marks.roots).any(is_other_root) {
+    if !trace.facts.sound || marks.others.is_in(trace.framed()) || trace.holders(&marks.roots).any(is_other_root) {
         return None;
     }
     let mut found: Vec<Found<'_>> = Vec::new();

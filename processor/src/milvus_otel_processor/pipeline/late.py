@@ -43,9 +43,9 @@ class LateSpans:
         for kept, trace in arrived.late:
             self._telemetry.late_spans[SAMPLED] += 1
             self._telemetry.late_span_age.observe(now - kept.decided_at)
-            self._see(trace, kept)
             if self._observe is not None:
-                self._observe(trace, True)
+                self._observe(trace, True)  # as it came: what it is given says of any span that it is about Milvus
+            self._see(trace, kept)
             self._outlet.put(trace, kept)
 
     def _see(self, trace: Trace, kept: Kept) -> None:

@@ -68,21 +68,31 @@ class Requests:
         self._counts_all = False
         telemetry.watch(folded_requests=lambda: self.counts.series.folded)
 
-    def count_in(self, store: Store) -> None:
-        """Count all requests, and have this store count by itself, where it can, those of traces that nobody else wants to see."""
+    def count_in(self, store: Store, *, is_first: bool) -> None:
+        """Count all requests, and have this store count by itself, where it can, those of traces that nobody else wants to see.
+
+        `is_first` is whether no stage stands in front of enrichment.
+        """
         self._counts_all = True
-        native = make_native_recorder(self._store_kind, self._recorder, self.counts, self._enrichment, self._apart)
+        native = make_native_recorder(
+            self._store_kind,
+            self._recorder,
+            self.counts,
+            self._enrichment,
+            self._apart,
+            wants=self._wants_attribute,
+            is_first=is_first,
+        )
         if native is not None and store.count_with(native):
             self._native = native
             self._recorder.is_repeated = native.is_repeated
 
     def decided(self, trace: Trace, kept: bool) -> None:
         """Count the requests in a trace that was decided, or in a span that came later."""
-        # What enrichment has found is not looked for a second time.
-        if self._native is None or self._recorder.has_seen(trace) or self._enrichment.enricher.has_seen(trace):
+        if self._native is None or self._recorder.has_seen(trace):
             self._recorder.see(trace, kept=kept)
         else:
-            self._native.see(trace, kept)
+            self._native.see(trace, kept, self._enrichment.enricher.has_seen(trace))
 
     def memory(self) -> int:
         """Return about how many bytes the counts take; asked for with every request that comes in."""
@@ -110,6 +120,8 @@ class Requests:
 
     def on_trace(self, trace: Trace) -> None:
         """Write on the span of each request where its time went."""
+        if self._native is not None and self._native.write_times(trace):
+            return
         looked = self._recorder.look(trace)
         for served, times in zip(looked.calls.served, looked.times, strict=True):
             place = served.caller if served.caller is not None else served.request.server

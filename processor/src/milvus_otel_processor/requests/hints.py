@@ -27,7 +27,7 @@ LEAST_SECONDS: Final = 0.01
 """A stage that took less needs no change."""
 
 SEARCH, QUERY, WRITES, OTHER = "search", "query", "write", "other"
-_KINDS = {
+KINDS = {
     "search": SEARCH,
     "hybridsearch": SEARCH,
     "query": QUERY,
@@ -36,6 +36,7 @@ _KINDS = {
     "upsert": WRITES,
     "delete": WRITES,
 }
+"""The kinds of operations, in small letters and without underlines; all others are OTHER."""
 
 _IN_QUEUE = (
     "Most of the time went by in Milvus' proxy before the work began: many requests at once, or an expensive check. Send fewer at "
@@ -123,4 +124,4 @@ def hint(operation: str, times: Sequence[float]) -> str | None:
 @remember(256)
 def kind_of(operation: str) -> str:
     """Return which kind of operation this is: SEARCH, QUERY, WRITES or OTHER."""
-    return _KINDS.get(operation.replace("_", "").lower(), OTHER)
+    return KINDS.get(operation.replace("_", "").lower(), OTHER)

@@ -16,12 +16,18 @@ from milvus_otel_processor.enrichment.grpc_status import STATUS_CODE
 from milvus_otel_processor.enrichment.pairing.agreement import EXCEPTION
 from milvus_otel_processor.enrichment.requests import CALLS
 from milvus_otel_processor.enrichment.sources import channel, client
+from milvus_otel_processor.requests.attributes import NAMES
+from milvus_otel_processor.requests.hints import ATTRIBUTE as HINT
+from milvus_otel_processor.requests.hints import HINTS, OTHER, QUERY, SEARCH, WRITES
+from milvus_otel_processor.requests.hints import KINDS as KINDS_OF_OPERATIONS
 from milvus_otel_processor.requests.kinds import IMPLAUSIBLE, KINDS, NOT_SERVED, REPEATED
 from milvus_otel_processor.requests.native import NativeCounts
+from milvus_otel_processor.requests.record import STAGES
 from milvus_otel_processor.requests.times import OUT, TIME_STEPS
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable, Sequence
 
     from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.requests.counts import Counts
@@ -43,8 +49,39 @@ class RequestKeys(NamedTuple):
     exception: bytes = EXCEPTION
 
 
+class Telling(NamedTuple):
+    """What is written on the spans of kept requests, see `attributes.encoded`."""
+
+    names: Sequence[bytes | None]
+    """The key of each stage, where it is wanted."""
+    hint: bytes | None
+    """That of the sentence."""
+    operations: Sequence[tuple[bytes, int]]
+    """Operations as in `hints.KINDS`, and the places of their kinds; the last kind is that of all others."""
+    hints: Sequence[Sequence[bytes | None]]
+    """The sentences by kind and stage."""
+
+    @classmethod
+    def of(cls, wants: Callable[[str], bool]) -> Telling:
+        """Return the attributes that are wanted."""
+        kinds = (SEARCH, QUERY, WRITES, OTHER)
+        hints = [[HINTS.get((stage, kind)) for stage in STAGES] for kind in kinds]
+        return cls(
+            [name.encode() if wants(name) else None for name in NAMES],
+            HINT.encode() if wants(HINT) else None,
+            [(operation.encode(), kinds.index(kind)) for operation, kind in KINDS_OF_OPERATIONS.items()],
+            [[hint.encode() if hint is not None else None for hint in by_stage] for by_stage in hints],
+        )
+
+
 def native_recorder(
-    recorder: Recorder, counts: Counts, enrichment: Enrichment, apart: Counter[str]
+    recorder: Recorder,
+    counts: Counts,
+    enrichment: Enrichment,
+    apart: Counter[str],
+    *,
+    wants: Callable[[str], bool],
+    is_first: bool,
 ) -> milvus_otel_core.Requests:
     """Return what counts natively, and asks this recorder, which it does not keep alive."""
     see, lines, catalogue = WeakMethod(recorder.see), enrichment.lines, enrichment.catalogue
@@ -60,6 +97,8 @@ def native_recorder(
         steps=TIME_STEPS,
         out=OUT,
         keys=RequestKeys(),
+        telling=Telling.of(wants),
+        is_first=is_first,
         kinds=(*_TOLD_HERE, *(kind for kind in KINDS if kind not in _TOLD_HERE)),
         lines=lines.native if lines is not None else None,
         counts=counts.native,

@@ -8,6 +8,7 @@ from milvus_otel_processor.spans.stores import NATIVE, chosen
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable
 
     from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.requests.counts import Counts
@@ -19,22 +20,36 @@ if TYPE_CHECKING:
 class NativeRecorder(Protocol):
     """Counts requests in Rust, where they are plain to see, and asks a recorder in Python about those of a new kind."""
 
-    def see(self, trace: Trace, kept: bool, /) -> None:
-        """Count the requests of a trace that was decided, or in a span that came later."""
+    def see(self, trace: Trace, kept: bool, again: bool, /) -> None:
+        """Count the requests of a trace that was decided, or in a span that came later.
+
+        `again` is whether what is known of them has been found before.
+        """
+
+    def write_times(self, trace: Trace, /) -> bool:
+        """Write on the span of each request where its time went, and return True; or do nothing, where that is not plain to see."""
 
     def is_repeated(self, trace_id: bytes, span_id: bytes, /) -> bool:
         """See `recorder.Repeated`."""
 
 
 def make_native_recorder(
-    kind: StoreKind, recorder: Recorder, counts: Counts, enrichment: Enrichment, apart: Counter[str]
+    kind: StoreKind,
+    recorder: Recorder,
+    counts: Counts,
+    enrichment: Enrichment,
+    apart: Counter[str],
+    *,
+    wants: Callable[[str], bool],
+    is_first: bool,
 ) -> NativeRecorder | None:
     """Return what counts beside such a store as the recorder does; None where that is the recorder alone.
 
-    Only what is told by sources that it knows can be told from one request to the next.
+    Only what is told by sources that it knows can be told from one request to the next. `wants` tells which attributes are written
+    on kept spans, `is_first` whether no stage in front of enrichment may append anything.
     """
     if chosen(kind) != NATIVE or enrichment.enricher.wants is None:
         return None
     from milvus_otel_processor.requests.native_recorder import native_recorder  # noqa: PLC0415 - it may not be installed
 
-    return native_recorder(recorder, counts, enrichment, apart)
+    return native_recorder(recorder, counts, enrichment, apart, wants=wants, is_first=is_first)

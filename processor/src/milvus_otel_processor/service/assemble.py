@@ -127,9 +127,10 @@ def assemble(
     requests = None
     if enrichment is not None and counts is not None:
         requests = Requests(counts, enrichment, telemetry, clock.monotonic, store_kind)
+        place = [stage for _, stage in made].index(enrichment)
         if counts_requests:
-            requests.count_in(store)
-        made.insert([stage for _, stage in made].index(enrichment) + 1, (True, requests))
+            requests.count_in(store, is_first=place == 0)
+        made.insert(place + 1, (True, requests))
     stages = Stages(
         [stage for before, stage in made if before],
         [stage for before, stage in made if not before],

@@ -4,6 +4,7 @@
 //! [`Description`] says the same, the answer is the same.
 
 pub mod answers;
+pub mod told;
 
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -11,7 +12,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 
-use crate::calls::{Call, Marks, calls};
+use crate::calls::{Call, Marks, calls, calls_as_they_came};
 use crate::head::{Head, TraceId};
 use crate::lines::paired::{Call as Paired, Said, Seen};
 use crate::lines::served::SpanId;
@@ -71,8 +72,10 @@ pub struct Found<'a> {
 }
 
 /// Return the calls of a trace; None where they are not plain to see. `own` tells of each of its groups whether it is Milvus' own.
-pub fn look<'a, G>(trace: &'a Trace<G>, marks: &Marks, own: &[bool]) -> Option<Found<'a>> {
-    let calls = calls(trace, marks, own)?;
+///
+/// `as_it_came` is whether to look at the trace as it was before anything was appended to it.
+pub fn look<'a, G>(trace: &'a Trace<G>, marks: &Marks, own: &[bool], as_it_came: bool) -> Option<Found<'a>> {
+    let calls = if as_it_came { calls_as_they_came(trace, marks, own) } else { calls(trace, marks, own) }?;
     let (mut methods, mut served) = (Vec::with_capacity(calls.len()), Vec::with_capacity(calls.len()));
     let mut below = vec![0_usize; calls.len()];
     calls.iter().filter_map(|call| call.above).for_each(|above| below[above] += 1);

@@ -1,11 +1,13 @@
 //! Counts the requests of traces without Python, where they are plain to see: see `milvus_otel_processor.requests.native_recorder`.
 
+mod settings;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use milvus_otel_spans::Finder;
 use milvus_otel_spans::counts::{OVERFLOW, Record, STAGES};
 use milvus_otel_spans::requests::answers::{Answer, Answers};
+use milvus_otel_spans::requests::told::{Attributes, Telling};
 use milvus_otel_spans::requests::{Description, Found, Keys, Repeated, Served, look};
 use milvus_otel_spans::spent::STAGES as SPENT;
 use milvus_otel_spans::trace::Trace as Spanned;
@@ -22,6 +24,7 @@ use crate::spent::Steps;
 use crate::store::Store;
 use crate::trace::Trace;
 use crate::wanted::Marks;
+use settings::{keys_of, telling_of};
 
 /// Spans of a request up to which its stages are told.
 const MOST_SPANS: usize = 4096;
@@ -40,6 +43,14 @@ enum Outcome {
     Open(Option<(Vec<u8>, u64)>),
 }
 
+/// What is asked about a trace.
+#[derive(Clone, Copy)]
+struct Asked {
+    kept: bool,
+    /// Whether what is known of it has been found before.
+    again: bool,
+}
+
 /// Counts requests. No function of Python's is called while it is locked.
 #[pyclass(frozen, weakref, module = "milvus_otel_core")]
 pub struct Requests {
@@ -48,6 +59,9 @@ pub struct Requests {
     /// Where each of the stages that spans tell stands among all, then the caller's and what nothing explains.
     out: [usize; STAGES],
     keys: Box<Keys>,
+    telling: Telling,
+    /// Whether nothing is appended to traces before what is known of them is found.
+    is_first: bool,
     kinds: Vec<Py<PyString>>,
     lines: Option<Py<Lines>>,
     counts: Py<Counts>,
@@ -72,7 +86,7 @@ impl Requests {
         kept: bool,
         object: impl FnOnce(Spanned<Made>) -> PyResult<Py<Trace>>,
     ) -> PyResult<Result<Spanned<Made>, Py<Trace>>> {
-        match self.try_to(py, &trace, kept).unwrap_or(Outcome::Open(None)) {
+        match self.try_to(py, &trace, Asked { kept, again: false }).unwrap_or(Outcome::Open(None)) {
             Outcome::Counted => Ok(Ok(trace)),
             Outcome::Open(key) => {
                 let trace = object(trace)?;
@@ -116,9 +130,9 @@ impl Requests {
     }
 
     /// Count the requests of a trace, if that is plain.
-    fn try_to(&self, py: Python<'_>, trace: &Spanned<Made>, kept: bool) -> PyResult<Outcome> {
+    fn try_to(&self, py: Python<'_>, trace: &Spanned<Made>, of: Asked) -> PyResult<Outcome> {
         let own = self.marks.own(py, trace)?;
-        let Some(found) = look(trace, &self.marks.marks, &own) else { return Ok(Outcome::Open(None)) };
+        let Some(found) = look(trace, &self.marks.marks, &own, self.is_first) else { return Ok(Outcome::Open(None)) };
         if found.calls.is_empty() {
             return Ok(Outcome::Counted);
         }
@@ -127,7 +141,8 @@ impl Requests {
         let mut lines = self.lines.as_ref().map(|lines| (lines.get().store(py), lines.get().asks(py)));
         let mut paired = vec![None; asked.len()];
         if let Some((store, is_waiting)) = &mut lines {
-            match store.pair(&trace.id, &asked, &|| self.speaks(trace), is_waiting) {
+            let speaks = || self.speaks(trace);
+            match store.pair(&trace.id, &asked, (!of.again).then_some(&speaks), is_waiting) {
                 Some(found) => paired = found,
                 None => return Ok(Outcome::Open(None)),
             }
@@ -151,7 +166,7 @@ impl Requests {
         else {
             return Ok(Outcome::Open(Some((description.bytes, epoch))));
         };
-        let Some(records) = self.records(py, trace, &found, &answers, kept)? else { return Ok(Outcome::Open(None)) };
+        let Some(records) = self.records(py, trace, &found, &answers, of.kept)? else { return Ok(Outcome::Open(None)) };
         if let Some((store, _)) = &mut lines {
             store.claim_all(&asked, &paired);
         }
@@ -210,6 +225,25 @@ impl Requests {
         Ok(Some(times))
     }
 
+    /// Return what the span of each request is to be told, by its place; None where that is not plain.
+    fn told(&self, py: Python<'_>, trace: &Spanned<Made>) -> PyResult<Option<Vec<(usize, Attributes<'_>)>>> {
+        let own = self.marks.own(py, trace)?;
+        let Some(found) = look(trace, &self.marks.marks, &own, self.is_first) else { return Ok(None) };
+        let mut told = Vec::with_capacity(found.served.len());
+        for served in &found.served {
+            if served.is_implausible() {
+                return Ok(None);
+            }
+            let Some(times) = self.times(py, trace, &found, served)? else { return Ok(None) };
+            let Some(attributes) = self.telling.attributes(&times, found.methods[served.place]) else {
+                return Ok(None);
+            };
+            let place = served.caller.or(found.calls[served.place].server);
+            told.extend(place.map(|place| (place, attributes)));
+        }
+        Ok(Some(told))
+    }
+
     /// Count all calls of a trace.
     fn put(
         &self,
@@ -263,12 +297,14 @@ const KIND_IMPLAUSIBLE: usize = 2;
 impl Requests {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
-    #[pyo3(signature = (*, marks, steps, out, keys, kinds, lines, counts, ask, apart, series))]
+    #[pyo3(signature = (*, marks, steps, out, keys, telling, is_first, kinds, lines, counts, ask, apart, series))]
     fn new(
         marks: &Bound<'_, PyAny>,
         steps: &Bound<'_, PyAny>,
         out: [usize; STAGES],
         keys: &Bound<'_, PyAny>,
+        telling: &Bound<'_, PyAny>,
+        is_first: bool,
         kinds: Vec<Py<PyString>>,
         lines: Option<Py<Lines>>,
         counts: Py<Counts>,
@@ -284,6 +320,8 @@ impl Requests {
             steps: Steps::new(steps)?,
             out,
             keys: Box::new(keys_of(keys)?),
+            telling: telling_of(telling)?,
+            is_first,
             kinds,
             lines,
             counts,
@@ -307,14 +345,29 @@ impl Requests {
     }
 
     /// Count the requests of a trace.
-    fn see(&self, py: Python<'_>, trace: Py<Trace>, kept: bool) -> PyResult<()> {
+    ///
+    /// `again` is whether what is known of them has been found before.
+    fn see(&self, py: Python<'_>, trace: Py<Trace>, kept: bool, again: bool) -> PyResult<()> {
         contained(|| {
-            let outcome = self.try_to(py, &trace.borrow(py).taken, kept).unwrap_or(Outcome::Open(None));
+            let outcome =
+                self.try_to(py, &trace.borrow(py).taken, Asked { kept, again }).unwrap_or(Outcome::Open(None));
             match outcome {
                 Outcome::Counted => {}
                 Outcome::Open(key) => self.ask(py, &trace, kept, key),
             }
             Ok(())
+        })
+    }
+
+    /// Write on the span of each request of a trace where its time went; tell whether that was plain to see.
+    fn write_times(&self, py: Python<'_>, trace: &Bound<'_, Trace>) -> PyResult<bool> {
+        contained(|| {
+            let Some(told) = self.told(py, &trace.borrow().taken).unwrap_or(None) else { return Ok(false) };
+            let mut trace = trace.borrow_mut();
+            for (place, attributes) in told {
+                trace.append_attributes(place, &attributes)?;
+            }
+            Ok(true)
         })
     }
 
@@ -338,17 +391,4 @@ impl Store {
         }
         Ok(Vec::new())
     }
-}
-
-fn keys_of(keys: &Bound<'_, PyAny>) -> PyResult<Keys> {
-    let bytes = |name: &str| -> PyResult<Vec<u8>> { keys.getattr(name)?.extract() };
-    let finder = |name: &str| -> PyResult<Finder<'static>> { Ok(Finder::new(&bytes(name)?).into_owned()) };
-    Ok(Keys {
-        status: bytes("status")?,
-        caller: keys.getattr("caller")?.extract()?,
-        caller_begin: bytes("caller_begin")?,
-        caller_end: bytes("caller_end")?,
-        channel: finder("channel")?,
-        exception: finder("exception")?,
-    })
 }
