@@ -268,3 +268,15 @@ def test_who_sends_no_metrics_does_not_load_the_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"
+
+
+def test_families_of_any_size_are_parted_in_their_order_and_each_point_goes_once() -> None:
+    sizes = [0, 1, 1_999, 0, 2_000, 3, 4_001]
+    families = [
+        Family(f"f{place}", "gauge", "", "", [Point({}, float(number)) for number in range(size)])
+        for place, size in enumerate(sizes)
+    ]
+    parts = list(push_module._in_parts(families))
+    assert [sum(len(one.points) for one in part) for part in parts] == [2_000, 2_000, 2_000, 2_000, 4]
+    sent = [(one.name, point.value) for part in parts for one in part for point in one.points]
+    assert sent == [(one.name, point.value) for one in families for point in one.points]

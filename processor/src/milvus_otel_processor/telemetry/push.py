@@ -13,9 +13,9 @@ from milvus_otel_processor.certificates import CertificateError, pem
 from milvus_otel_processor.telemetry.faults import FaultLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from milvus_otel_processor.telemetry.family import Source
+    from milvus_otel_processor.telemetry.family import Family, Source
     from milvus_otel_processor.telemetry.settings import OtlpSettings, PeriodicSettings
 
 _log = logging.getLogger(__name__)
@@ -91,13 +91,31 @@ class Push:
         # A clock that is set back must not give a later count an earlier time, nor the same: Prometheus refuses both.
         self._last_ns = max(time_ns(), self._last_ns + _LEAST_APART)
         try:
-            families = self._source(self._exponential)
-            data = self._data(families, self._resource, self._scope, self._started_ns, self._last_ns)
-            if self._exporter.export(data).name != "SUCCESS":  # the exporter has logged why
-                self._on_failure()
+            for families in _in_parts(self._source(self._exponential)):
+                data = self._data(families, self._resource, self._scope, self._started_ns, self._last_ns)
+                if self._exporter.export(data).name != "SUCCESS":  # the exporter has logged why
+                    self._on_failure()
+                    break
         except Exception as error:  # noqa: BLE001 - one failure must not end all later ones
             self._on_failure()
             self._faults.tell(error, "sending the metrics failed")
+
+
+def _in_parts(families: Iterable[Family]) -> Iterator[list[Family]]:
+    """Yield all of them with no more than `_MOST_POINTS` points at once: the SDK's objects of all would take much memory."""
+    part: list[Family] = []
+    room = _MOST_POINTS
+    for family in families:
+        begin = 0
+        while begin < len(family.points):
+            points = family.points[begin : begin + room]
+            part.append(family._replace(points=points))
+            begin, room = begin + len(points), room - len(points)
+            if not room:
+                yield part
+                part, room = [], _MOST_POINTS
+    if part:
+        yield part
 
 
 def _exporter(settings: OtlpSettings) -> Any:
