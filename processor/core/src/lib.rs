@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod counts;
+mod drops;
 mod faults;
 mod head;
 mod hooks;
@@ -12,6 +13,7 @@ mod lines;
 mod requests;
 mod spent;
 mod store;
+mod taken;
 mod texts;
 mod trace;
 mod wanted;
@@ -19,7 +21,7 @@ mod wanted;
 use pyo3::prelude::*;
 
 /// The number of the contract between the two, `CONTRACT` in `milvus_otel_processor.spans.contract`: they are raised together.
-const CONTRACT: u32 = 18;
+const CONTRACT: u32 = 19;
 
 // Python gives objects memory that is aligned to 16 bytes; what wants more of its fields, such as a `Finder`, has to be boxed.
 const _: () = assert!(align_of::<store::Store>() <= 16 && align_of::<trace::Trace>() <= 16);
@@ -39,7 +41,7 @@ fn milvus_otel_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(_go_wrong, module)?)?;
     module.add_class::<store::Store>()?;
     module.add_class::<store::Arrived>()?;
-    module.add_class::<store::Taken>()?;
+    module.add_class::<taken::Taken>()?;
     module.add_class::<counts::Counts>()?;
     module.add_class::<lines::Lines>()?;
     module.add_class::<lines::Came>()?;

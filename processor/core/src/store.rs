@@ -22,8 +22,9 @@ use pyo3::types::{PyBytes, PyString, PyWeakrefReference};
 use crate::faults::{contained, malformed};
 use crate::hooks::{Hooks, Made};
 use crate::requests::Requests;
+use crate::taken::Taken;
 use crate::trace::Trace;
-use crate::wanted::{Wanted, passes_of};
+use crate::wanted::{Gone, Wanted, passes_of};
 
 /// What the answer is to the name of a root where rules have to be asked.
 const ASK: &str = "ask";
@@ -43,18 +44,6 @@ pub struct Arrived {
     /// Some of the traces that were decided early, for people to look at.
     shown: Vec<(Py<PyAny>, Py<Trace>)>,
     passed: Vec<Py<Trace>>,
-}
-
-/// Traces that were taken, and what nobody wanted.
-#[pyclass(frozen, get_all, module = "milvus_otel_core")]
-pub struct Taken {
-    traces: Vec<Py<Trace>>,
-    /// How many more, by when their first spans came.
-    unwanted: Vec<(f64, usize)>,
-    unwanted_spans: usize,
-    unwanted_calls: usize,
-    /// Some of those that nobody wanted, for people to look at.
-    shown: Vec<Py<Trace>>,
 }
 
 struct Inner {
@@ -248,37 +237,40 @@ impl Store {
         let py = wanted.py();
         let wanted = Wanted::of(wanted, &self.wanted)?;
         contained(|| {
-            let (traces, shown) = (Vec::new(), Vec::new());
-            let mut found = Taken { traces, unwanted: Vec::new(), unwanted_spans: 0, unwanted_calls: 0, shown };
-            let (mut unwanted, requests) = (0, self.requests(py)?);
-            while found.traces.len() < limit && unwanted < LOOKED_AT {
+            let mut found = Taken::default();
+            let (mut gone, requests) = (0, self.requests(py)?);
+            while found.traces.len() < limit && gone < LOOKED_AT {
                 let taken = self.inner(py).spans.take_due(now, limit - found.traces.len());
                 if taken.is_empty() {
                     break;
                 }
                 for trace in taken {
                     // Where it cannot be told, that comes out when the trace is judged.
-                    let Some(calls) = wanted.unwanted_calls(py, &trace).unwrap_or(None) else {
+                    let Some(Gone { verdict, calls }) = wanted.without_anybody(py, &trace).unwrap_or(None) else {
                         found.traces.push(Py::new(py, Trace::new(trace, self.hooks.clone()))?);
                         continue;
                     };
-                    unwanted += 1;
-                    match found.unwanted.last_mut() {
-                        Some((arrived, traces)) if *arrived == trace.facts.arrived => *traces += 1,
-                        _ => found.unwanted.push((trace.facts.arrived, 1)),
-                    }
-                    found.unwanted_spans += trace.len();
+                    gone += 1;
                     found.unwanted_calls += calls;
+                    match verdict {
+                        Some(verdict) => found.add_dropped(py, verdict, &trace),
+                        None => found.add_unwanted(&trace),
+                    }
                     let mut inner = self.inner(py);
                     inner.spans.remember(trace.id, Decision::NotSampled);
-                    let is_shown = inner.spans.is_shown(&trace.id, inner.spans.shown.unwanted);
+                    let Shown { unwanted, early, .. } = inner.spans.shown;
+                    let is_shown = inner.spans.is_shown(&trace.id, if verdict.is_some() { early } else { unwanted });
                     drop(inner);
                     let counted = match &requests {
                         Some(requests) => requests.get().count(py, trace, false, |trace| self.object(py, trace))?,
                         None => Ok(trace),
                     };
-                    if is_shown && found.shown.len() < MOST_SHOWN {
-                        found.shown.push(counted.map_or_else(Ok, |trace| self.object(py, trace))?);
+                    if is_shown && found.shown.len() + found.shown_dropped.len() < MOST_SHOWN {
+                        let trace = counted.map_or_else(Ok, |trace| self.object(py, trace))?;
+                        match verdict {
+                            Some(verdict) => found.shown_dropped.push((verdict.clone_ref(py), trace)),
+                            None => found.shown.push(trace),
+                        }
                     }
                 }
             }

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyFrozenSet};
 
+use crate::drops::Drops;
 use crate::hooks::{Hooks, Made};
 
 const GROUPS_REMEMBERED: usize = 4096;
@@ -138,6 +139,14 @@ impl Hooks {
     }
 }
 
+/// What becomes of a trace that nobody has to look at.
+pub struct Gone<'a> {
+    /// The verdict that its root settles; None where no rule samples it.
+    pub verdict: Option<&'a Py<PyAny>>,
+    /// How many calls it is about.
+    pub calls: usize,
+}
+
 /// What makes a trace wanted.
 pub struct Wanted {
     /// What it was made from, held so that its address stays its own.
@@ -148,6 +157,8 @@ pub struct Wanted {
     of_group: Option<OfGroup>,
     calls: Option<(OfGroup, Py<PyAny>)>,
     is_known_failure: Option<Py<PyAny>>,
+    /// What may be done with traces that are wanted.
+    pub drops: Option<Box<Drops>>,
 }
 
 impl Wanted {
@@ -162,7 +173,7 @@ impl Wanted {
         Ok(made)
     }
 
-    fn new(wanted: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub fn new(wanted: &Bound<'_, PyAny>) -> PyResult<Self> {
         let texts = wanted.getattr("texts")?.cast_into::<PyFrozenSet>()?;
         let values = wanted.getattr("values")?.try_iter()?.collect::<PyResult<Vec<_>>>()?;
         let of_group = wanted.getattr("of_group")?;
@@ -170,6 +181,7 @@ impl Wanted {
         let calls = (!calls.is_none()).then_some(calls);
         let failures = wanted.getattr("failures")?;
         let failures = (!failures.is_none()).then_some(failures);
+        let drops = wanted.getattr("drops")?;
         let statuses = wanted.getattr("statuses")?.cast_into::<PyFrozenSet>()?;
         let read = Read {
             statuses: statuses.iter().map(|code| code.extract()).collect::<PyResult<_>>()?,
@@ -196,7 +208,17 @@ impl Wanted {
             is_known_failure: failures
                 .map(|failures| Ok::<_, PyErr>(failures.getattr("is_known")?.unbind()))
                 .transpose()?,
+            drops: (!drops.is_none()).then(|| Drops::new(&drops).map(Box::new)).transpose()?,
         })
+    }
+
+    /// Return what becomes of a trace that nobody has to look at; None where somebody has to.
+    pub fn without_anybody(&self, py: Python<'_>, trace: &Trace<Made>) -> PyResult<Option<Gone<'_>>> {
+        if let Some(calls) = self.unwanted_calls(py, trace)? {
+            return Ok(Some(Gone { verdict: None, calls }));
+        }
+        let Some(drops) = &self.drops else { return Ok(None) };
+        drops.verdict(py, trace)
     }
 
     /// Return how many calls a trace is about that nobody wants; None where somebody does.

@@ -133,6 +133,10 @@ class CountingRules(Rules):
         answer = super().of_root(name, group)
         return answer if answer is not None or self.beside is None else self.beside.of_root(name, group)
 
+    def drops(self) -> None:
+        """Return None: what every policy says of a dropped trace is counted."""
+        return
+
     def wants(self) -> list[Wanted] | None:
         """Return what a trace has to have for any rule to match, of either."""
         wanted = super().wants()

@@ -77,12 +77,16 @@ class Decider:
                 self._act(trace, judgement, now)
 
     def unwanted(self, taken: Taken, now: float) -> None:
-        """Count traces that nobody wanted to look at, so that none of the rules samples them."""
+        """Count traces that nobody has looked at: no rule samples them, or their root has settled that they are dropped."""
+        for verdict, arrived, count, spans in taken.dropped:
+            self._telemetry.trace_removal_age.observe(now - arrived, count)
+            self._tally(verdict).add(spans, count)
         traces = 0
         for arrived, count in taken.unwanted:
             self._telemetry.trace_removal_age.observe(now - arrived, count)
             traces += count
-        self._tally(NOT_SAMPLED).add(taken.unwanted_spans, traces)
+        if traces:
+            self._tally(NOT_SAMPLED).add(taken.unwanted_spans, traces)
 
     def discard(self, traces: Iterable[Trace]) -> None:
         """Lose these traces, undecided."""

@@ -153,7 +153,7 @@ class Pipeline:
         with self._lock:
             now = self._clock()
             taken = self._take_due(now)
-            is_any = bool(taken.traces or taken.unwanted)
+            is_any = bool(taken.traces or taken.unwanted or taken.dropped)
             self._decider.decide(taken.traces)
             if is_any:
                 self._telemetry.decision_timer_latency.observe(self._clock() - now)
@@ -170,9 +170,9 @@ class Pipeline:
         if wanted is None:
             return Taken(self._store.take_due(now, _TRACES_PER_TURN))
         taken = self._store.take_wanted(now, _TRACES_PER_TURN, wanted)
-        if taken.unwanted:
+        if taken.unwanted or taken.dropped:
             self._decider.unwanted(taken, now)
-            self._decider.show([(NOT_SAMPLED, trace) for trace in taken.shown], DUE)
+            self._decider.show([*((NOT_SAMPLED, trace) for trace in taken.shown), *taken.shown_dropped], DUE)
             if self._rules.reads_enrichment:
                 self._stages.unwanted(taken.unwanted_calls)
         return taken

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.sampling.hints.wanted import together
+from milvus_otel_processor.spans.wanted import Drops
 
 if TYPE_CHECKING:
     from milvus_otel_processor.pipeline.stages import Stages
@@ -33,5 +34,12 @@ class Wishes:
         by_stages = self._stages.wants(rules_read=self._rules.reads_enrichment)
         if by_stages != self._by_stages:
             self._by_stages = by_stages
-            self._wanted = together((*self._by_rules, *by_stages)) if by_stages is not None else None
+            self._wanted = self._together(by_stages) if by_stages is not None else None
         return self._wanted
+
+    def _together(self, by_stages: list[Wanted]) -> Wanted | None:
+        assert self._by_rules is not None
+        wanted, seen, drops = together((*self._by_rules, *by_stages)), together(by_stages), self._rules.drops()
+        if wanted is None or seen is None or drops is None:
+            return wanted
+        return wanted._replace(drops=Drops(*drops, seen, asked=self._rules.asks_roots))

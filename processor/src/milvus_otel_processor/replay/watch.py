@@ -34,6 +34,10 @@ class WatchedRules(Rules):
         """Return None: it looks at every trace."""
         return
 
+    def drops(self) -> None:
+        """Return None: likewise."""
+        return
+
     def put(self, trace: Trace) -> None:
         """See spans that are kept, late ones too."""
 

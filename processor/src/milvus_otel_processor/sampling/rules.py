@@ -10,6 +10,7 @@ from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.spans.schema import DecodeError
 
 if TYPE_CHECKING:
+    from milvus_otel_processor.sampling.hints.drops import SureDrops
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
@@ -69,6 +70,10 @@ class Rules:
     def wants(self) -> list[Wanted] | None:
         """Return what a trace has to have for any rule to match; None where every trace has to be looked at."""
         return self._sampler.wants(roots_are_asked=self.asks_roots) if self._sampler is not None else None
+
+    def drops(self) -> SureDrops | None:
+        """Return which complete traces are dropped by their root, where nothing else in them is in the way."""
+        return self._sampler.drops() if self._sampler is not None else None
 
     def sampled_early(self, trace: Trace) -> bool:
         """Tell whether what there is of a trace settles that it is sampled."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from milvus_otel_processor.sampling.adjusted_counts import read_incoming
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdict
 from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
+from milvus_otel_processor.sampling.hints.drops import sure_drops
 from milvus_otel_processor.sampling.hints.prefilter import Candidate, Prefilter
 from milvus_otel_processor.sampling.hints.wanted import wanted_by
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
@@ -24,6 +25,7 @@ from milvus_otel_processor.spans.schema import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from milvus_otel_processor.sampling.hints.drops import SureDrops
     from milvus_otel_processor.sampling.policies import Clock, Evaluator, Policy
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Trace
@@ -105,6 +107,10 @@ class Sampler:
         found = [wanted_by(rule.evaluator, roots_are_asked=roots_are_asked) for rule in rules]
         some = [one for one in found if one is not None]
         return some if len(some) == len(found) else None
+
+    def drops(self) -> SureDrops | None:
+        """Return which complete traces are dropped by their root, where nothing else in them is in the way."""
+        return sure_drops([(rule.evaluator, rule.dropped) for rule in self._drops if isinstance(rule.evaluator, Drop)])
 
     def decide(self, trace: Trace, *, roots_were_asked: bool = False) -> Verdict:
         """Return the decision over the trace, and by which policy. Raises DecodeError at a malformed span.

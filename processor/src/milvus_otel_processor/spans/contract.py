@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     OfRoot = Callable[..., object | None]
 
-CONTRACT: Final = 18
+CONTRACT: Final = 19
 """The number of this contract, which the native store is built with too: one that was built for another number is not used.
 
 Raise it, here and in `processor/core/src/lib.rs`, with each change of what a store, its traces or their settings are asked for.
@@ -264,6 +264,11 @@ class Taken(NamedTuple):
     """How many spans those had, and how many calls they were about."""
     shown: Sequence[Trace] = ()
     """Some of those, for people to look at; see `Store.show`."""
+    dropped: Sequence[tuple[Any, float, int, int]] = ()
+    """Verdicts of `Wanted.drops`: each with when the first spans of its traces came, how many these are, and their spans. They are
+    gone, too, and their calls are among `unwanted_calls`."""
+    shown_dropped: Sequence[tuple[Any, Trace]] = ()
+    """Some of those, likewise."""
 
 
 class Arrived(NamedTuple):
@@ -373,7 +378,7 @@ class Store(Fates, Protocol):
         """
 
     def take_wanted(self, now: float, limit: int, wanted: Wanted) -> Taken:
-        """Do the same, but for traces that are not wanted: the store may drop those itself, as not sampled.
+        """Do the same, but for traces that are not wanted: the store may drop those itself, as not sampled, and others by verdict.
 
         A store that drops none is right as well, and slower.
         """

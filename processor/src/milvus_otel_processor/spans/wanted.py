@@ -124,3 +124,22 @@ class Wanted(NamedTuple):
     """A span of such a group. Asked once of each group, so its answers may not change."""
     calls: WantedCalls | None = None
     failures: WantedFailures | None = None
+    drops: Drops | None = None
+    """What the store may do with traces that are wanted."""
+
+
+class Drops(NamedTuple):
+    """Traces with one root that are dropped by its name and group: nobody has to look at them, though they are wanted.
+
+    Made once, not each time.
+    """
+
+    of_root: Callable[[bytes, Group], int | None]
+    """The place among `verdicts` of what drops a trace with this root alone; None where nothing surely does. Asked once of each
+    name and group of those that came last, so its answers may not change."""
+    verdicts: tuple[tuple[object, Wanted], ...]
+    """Each with what a trace has to have for it not to be sure."""
+    seen: Wanted
+    """What a trace has to have for somebody to look at it, whatever the verdict is."""
+    asked: bool
+    """Whether only traces that are `asked` can be dropped."""

@@ -24,6 +24,10 @@ class Hints(Protocol):
     wanted: Wanted | None = None
     """What a trace has to have one of for the answer to be SAMPLED (or DROPPED), or for anything to be remembered of it; seen
     without looking closer. None where that is not known, or where `needles` or `root_matches` say it."""
+    unless: Wanted | None = None
+    """What a trace has to have one of for the answer not to be SAMPLED, or for there to be none; None where that is not known."""
+    always_answers: bool = False
+    """Whether there is an answer about every trace."""
     needles: Needles | None = None
     """What a trace has to hold for the same; None where that is not known."""
     root_matches: Callable[[bytes], bool] | None = None

@@ -105,12 +105,17 @@ class AttributeEvaluator(Evaluator):
         self.reads_enrichment = may_be_enriched(key)
         self.lasting = not invert_match
         self._found, self._not_found = answers(invert_match=invert_match)
+        by_key = frozenset((self._attribute.key,))
+        needles = Needles(sets or (by_key,), self._attribute.matches_group)
+        wanted = None
+        if key and (needles.sets[0] == by_key or min(map(len, needles.sets[0])) < TELLING):
+            wanted = Wanted(values=(self._wanted_value(),), of_group=self._attribute.matches_group)
         if not invert_match:
-            self.group_matches = self._attribute.matches_group
-            by_key = frozenset((self._attribute.key,))
-            self.needles = Needles(sets or (by_key,), self._attribute.matches_group)
-            if key and (self.needles.sets[0] == by_key or min(map(len, self.needles.sets[0])) < TELLING):
-                self.wanted = Wanted(values=(self._wanted_value(),), of_group=self._attribute.matches_group)
+            self.group_matches, self.needles, self.wanted = self._attribute.matches_group, needles, wanted
+        elif wanted is not None:
+            self.unless = wanted
+        elif all(needles.sets[0]):
+            self.unless = Wanted(texts=needles.sets[0], of_group=self._attribute.matches_group)
 
     def _wanted_value(self) -> WantedValue:
         return WantedValue(self._attribute.key, self._attribute.may_match)

@@ -118,7 +118,9 @@ class AllOf(Evaluator):
         telling = evaluators[: asked_first + 1]
         self.needles = next(filter(None, (one.needles for one in telling)), None)
         self.root_matches = next(filter(None, (one.root_matches for one in telling)), None)
-        self.wanted = next(filter(None, (one.wanted for one in telling)), None)
+        wanted = [one.wanted for one in telling if one.wanted is not None]
+        # A resource is that of many traces, so that one which looks at it would want most of them.
+        self.wanted = min(wanted, key=lambda one: one.of_group is not None, default=None)
 
     def all_sample(self, trace: Trace) -> bool:
         """Tell whether every evaluator samples the trace; the first that does not ends the search."""

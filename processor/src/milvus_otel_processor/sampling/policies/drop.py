@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.wanted import any_of
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AllOf, Clock, Evaluator, PolicySettings, labelled
 from milvus_otel_processor.sampling.policies.span_name import SpanName
 from milvus_otel_processor.settings import Settings
@@ -32,8 +33,12 @@ class Drop(AllOf):
 
     def __init__(self, evaluators: list[Evaluator]) -> None:
         super().__init__(evaluators)
-        self.may_drop_early = self.root_matches is not None and all(map(_drops_by_root, evaluators))
+        self._by_root = [one for one in evaluators if _drops_by_root(one)]
+        rest = [one.unless for one in evaluators if not _drops_by_root(one)]
+        self.may_drop_early = self.root_matches is not None and not rest
         """Whether a root span alone can be enough for a trace to be dropped."""
+        self.undone_by = any_of(rest) if self.root_matches is not None else None
+        """What a trace has to have for `drops_root` not to be enough where the trace is complete; None where nothing is."""
         self.asks_resource = self.may_drop_early and any(one.group_matches is not None for one in evaluators)
         """Whether that takes its resource as well."""
 
@@ -50,7 +55,11 @@ class Drop(AllOf):
         So it is where all sub-policies look at the names of root spans, or at a resource, alone, because nothing that arrives later
         can undo a match. False says nothing.
         """
-        return self.may_drop_early and all(_matches(one, name, group) for one in self._evaluators)
+        return self.may_drop_early and self.drops_complete(name, group)
+
+    def drops_complete(self, name: bytes, group: Group | None) -> bool:
+        """Tell whether a root span like that is enough for a complete trace that has nothing of `undone_by`."""
+        return all(_matches(one, name, group) for one in self._by_root)
 
 
 def _drops_by_root(evaluator: Evaluator) -> bool:

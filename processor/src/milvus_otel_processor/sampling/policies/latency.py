@@ -36,6 +36,7 @@ class Latency(Evaluator):
     """
 
     reads_enrichment = False
+    always_answers = True
 
     def __init__(self, settings: LatencySettings) -> None:
         self.lasting = settings.upper_threshold_ms == 0

@@ -43,6 +43,7 @@ class Not(Evaluator):
         self._evaluator = evaluator
         self.stateful = evaluator.stateful
         self.reads_enrichment = evaluator.reads_enrichment
+        self.unless = evaluator.wanted if evaluator.always_answers else None
 
     def evaluate(self, trace: Trace) -> Decision:
         """Return SAMPLED where the sub-policy does not, and the other way round."""

@@ -33,6 +33,7 @@ class StatusCode(Evaluator):
     """Samples traces in which a span has one of the statuses."""
 
     reads_enrichment = False
+    always_answers = True
 
     def __init__(self, settings: StatusCodeSettings) -> None:
         self.lasting = "UNSET" not in settings.status_codes  # what is known later may make it an ERROR
