@@ -43,6 +43,22 @@ def test_the_slim_collector_accepts_the_stacks_configuration(tmp_path: Path, ove
     assert "deprecated" not in result.output
 
 
+OF_THE_OPENSEARCH_EXPORTER = {
+    *("http", "timeout", "retry_on_failure", "sending_queue", "mapping", "dataset", "namespace", "bulk_action"),
+    *("logs_index", "logs_index_fallback", "logs_index_time_format"),
+}
+"""Keys that are in its source: exporter/opensearchexporter/config.go and config.schema.yaml of opentelemetry-collector-contrib."""
+
+
+def test_the_exporter_to_opensearch_is_given_keys_that_it_has():
+    over = YAML(typ="safe").load(ROOT / "collector" / "opensearch.yaml")
+    (settings,) = over["exporters"].values()
+    assert settings.keys() <= OF_THE_OPENSEARCH_EXPORTER
+    assert settings["http"].keys() == {"endpoint"}
+    # Patterns of Java that the exporter translates to Go's: yyyy, yy, MM, dd, HH, mm, ss (index_resolver.go).
+    assert settings["logs_index_time_format"] == "yyyy.MM.dd"
+
+
 def test_the_slim_collector_has_only_what_the_configurations_use():
     yaml = YAML(typ="safe")
     used = {

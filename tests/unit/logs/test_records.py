@@ -1,5 +1,7 @@
 """Requests of log records, cut."""
 
+from random import Random
+
 import pytest
 from milvus_otel_processor.logs.records import Cutter
 from milvus_otel_processor.spans.groups import join
@@ -91,3 +93,27 @@ class TestLinesOfTheAccessLog:
 
     def test_what_says_that_it_was_read_elsewhere_is_none(self) -> None:
         assert self.lines(LINE, **{"log.source": "milvus_log"}) == []
+
+
+def test_whatever_is_changed_in_a_request_it_is_refused_whole_or_each_record_is_in_one_place() -> None:
+    whole = logs_request(record(1, "a", {"k": {"n": [1]}}), record(2, LINE), record(None, "c"))
+    random = Random(3)
+    refused = 0
+    for _ in range(3000):
+        mutated = bytearray(whole)
+        for _ in range(random.randrange(1, 4)):
+            at = random.randrange(len(mutated))
+            if random.random() < 0.7:
+                mutated[at] = random.randrange(256)
+            else:
+                del mutated[at : at + random.randrange(1, 9)]
+        try:
+            cut = Cutter().cut(bytes(mutated))
+        except DecodeError:
+            refused += 1
+            continue
+        found = sum(map(len, cut.by_trace.values())) + len(cut.without_trace_id)
+        assert cut.records == cut.malformed + found
+        assert len(cut.lines) <= found
+        assert all(len(one) == 16 for one in cut.by_trace)
+    assert 0 < refused < 3000

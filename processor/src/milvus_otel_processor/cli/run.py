@@ -104,6 +104,7 @@ def _log_start(endpoint: str, path: Path | None, config: Config) -> None:
         "config": path or "built-in",
         "receives": endpoint,
         "exports": config.exporter.endpoint,
+        **({"exports_logs": config.logs.exporter.endpoint} if config.logs is not None else {}),
         "milvus": config.milvus.uri if config.milvus else "not in the pipeline",
         "store": chosen(config.store),
         "rules": rules,
@@ -121,9 +122,22 @@ def _stop(service: Service, grace_seconds: float) -> None:
     snapshot = service.telemetry.snapshot()
     lost = {f"lost_{reason}": spans for reason, spans in snapshot.lost_spans.items() if spans}
     logger.info(
-        "stopped", extra={"received_spans": snapshot.received_spans, "exported_spans": snapshot.exported_spans, **lost}
+        "stopped",
+        extra={
+            "received_spans": snapshot.received_spans,
+            "exported_spans": snapshot.exported_spans,
+            **lost,
+            **_of_logs(snapshot),
+        },
     )
     _end(0)
+
+
+def _of_logs(snapshot: Snapshot) -> dict[str, int]:
+    """Return what is to be said of log records; nothing where none came."""
+    logs = snapshot.logs
+    lost = {f"lost_log_records_{reason}": records for reason, records in logs.lost.items() if records}
+    return {"received_log_records": logs.received, "exported_log_records": logs.sent, **lost} if logs.received else {}
 
 
 def _end(status: int) -> NoReturn:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.config.listed import LOGS, TRACES, component_type, is_switched_off, listed
+from milvus_otel_processor.config.nodes import Mapping
 from milvus_otel_processor.config.problems import Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from milvus_otel_processor.config.nodes import Mapping, Scalar
+    from milvus_otel_processor.config.nodes import Scalar
 
 SAMPLING = "log_sampling"
 _ORDER = (SAMPLING, "redaction")
@@ -26,7 +27,7 @@ def check_logs_pipeline(root: Mapping) -> Iterator[Problem]:
     yield from _check_receiver(root)
     processors = listed(root, LOGS, "processors")
     if processors:
-        yield from _check_processors(processors)
+        yield from _check_processors(root, processors)
         yield from _check_beside_traces(root, processors)
 
 
@@ -38,9 +39,11 @@ def _check_receiver(root: Mapping) -> Iterator[Problem]:
             yield Problem(item.place, f"{LOGS}.receivers[{index}]", what)
 
 
-def _check_processors(processors: list[Scalar]) -> Iterator[Problem]:
+def _check_processors(root: Mapping, processors: list[Scalar]) -> Iterator[Problem]:
+    defined = root.get("processors")
     for index, (item, expected) in enumerate(zip(processors, _ORDER, strict=False)):
-        if component_type(str(item.value)) != expected:
+        is_defined = isinstance(defined, Mapping) and item.value in defined.entries  # said elsewhere where it is not
+        if is_defined and component_type(str(item.value)) != expected:
             what = f"{shown(item.value)} cannot stand here, {_EXPECTED}"
             yield Problem(item.place, f"{LOGS}.processors[{index}]", what)
 

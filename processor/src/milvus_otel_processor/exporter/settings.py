@@ -87,7 +87,8 @@ class ExporterSettings(Settings):
     endpoint: Target = Field(description="host:port of an OTLP/gRPC receiver, such as Jaeger's port 4317.")
     tls: TlsSettings = Field(default=TlsSettings(), description="How the connection is secured.")
     headers: dict[str, str] = Field(
-        default={}, description="Metadata sent with each request; changes take effect at a reload."
+        default={},
+        description="Metadata sent with each request; changes take effect at a reload, for logs at a restart.",
     )
     auth: AuthSettings | None = Field(
         default=None, description="Show a token with each request; its file is read again when it changes."

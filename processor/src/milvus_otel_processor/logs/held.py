@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.logs.records import Record
 
-_BYTES_PER_TRACE = 700
+_BYTES_PER_TRACE = 550
 """About what a trace takes beside its records: its id, its entry, its place among those to be asked about."""
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Record = tuple["Group", bytes]
 """A serialized LogRecord and its resource and scope."""
 
-_BYTES_PER_RECORD = 160
+_BYTES_PER_RECORD = 110
 """About what a record takes beside its own bytes: two objects, and their places in lists."""
 _TRACE_ID_SIZES, _SPAN_ID_SIZES = (0, 16), (0, 8)
 _SOURCE, _ACCESS_LOG = b"log.source", b"access_log"

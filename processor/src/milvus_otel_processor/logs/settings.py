@@ -32,7 +32,7 @@ class LogSamplingSettings(Settings):
         description="How much longer than `decision_wait` a record waits for a trace of which no span has come; seconds.",
     )
     max_size_mib: int = Field(
-        default=64,
+        default=32,
         gt=0,
         description="How much memory records may take that wait for their trace, and as much again those that wait to be sent. "
         "Beyond the first the oldest are decided early, beyond the second requests are refused for now; MiB.",

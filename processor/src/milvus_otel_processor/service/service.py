@@ -64,8 +64,8 @@ _PATIENCE, _LONGEST_PATIENCE = 2.0, 30.0
 that time."""
 _LAST_PUSH = 0.5
 """Seconds that the last metrics have to be sent where there is no time left."""
-_LAST_RECORDS = 1.0
-"""Likewise for the last log records, to be counted as lost where nobody takes them."""
+_LAST_RECORDS = 0.5
+"""Likewise, of that time and beyond it, for log records that nobody takes to be counted as lost."""
 _NANOSECONDS = 1e9
 _RELIEVED = 0.9  # of the memory there is
 _TIGHT = 0.8
@@ -312,9 +312,9 @@ class Service:
             self._pipeline.drain(lambda: last_turn - monotonic())
         if self._durable is None or self._drops_pending:
             self._pipeline.discard()
-        stopping_logs = self._stop_logs(deadline - monotonic())
+        stopping_logs = self._stop_logs(deadline - _LAST_RECORDS - monotonic())
         self._exporter.stop(max(0.0, deadline - monotonic()))
-        stopping_logs.join(max(_LAST_RECORDS, deadline - monotonic()))
+        stopping_logs.join(max(0.0, deadline - monotonic()) + _LAST_RECORDS)
         if self._durable is not None:
             self._durable.close()
         self._stages.stop(lambda: deadline - monotonic())
