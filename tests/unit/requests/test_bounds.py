@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from milvus_otel_processor.requests.histograms import ReferenceCounts
 from milvus_otel_processor.requests.record import OVERFLOW, STAGES, Record, Series
-from milvus_otel_processor.requests.series import SeriesTable
+from milvus_otel_processor.requests.series import MOST_PATHS, OTHER, SeriesTable
 from milvus_otel_processor.requests.settings import BUCKETS, RequestsSettings
 
 from tests.support.stores import any_store as every_store
@@ -87,3 +87,15 @@ def test_a_series_that_found_room_keeps_it() -> None:
     assert table.all[table.number(Series("", "other", "Search", "", ""))] is OVERFLOW
     assert table.number(Series("", "one", "Search", "", "")) == first == 1
     assert table.folded == 1
+
+
+def test_paths_that_strangers_make_up_leave_room_for_the_requests_of_others() -> None:
+    table = SeriesTable(2000)
+    for number in range(10_000):
+        table.number(Series("", "", f"/v2/vectordb/{number}", "404", ""))
+    assert len(table) == MOST_PATHS + 1
+    other = table.number(Series("", "", "/v2/vectordb/more", "404", ""))
+    assert table.all[other] == Series("", "", OTHER, "404", "")
+    assert table.all[table.number(Series("", "", "/v2/vectordb/7", "", ""))].operation == "/v2/vectordb/7"
+    assert table.all[table.number(Series("", "one", "Search", "", ""))].collection == "one"
+    assert table.folded == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from milvus_otel_processor.requests.record import OVERFLOW, Series
 
@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
 LONGEST = 255
 """Characters of a name: Milvus takes no longer ones for databases and collections (`proxy.maxNameLength`)."""
+
+
+MOST_PATHS: Final = 100
+"""Operations that are paths of REST: Milvus has some fifty that no method of gRPC stands for."""
+OTHER: Final = "_OTHER"
+"""The operation of requests with further paths, as OpenTelemetry's conventions name what is unknown: anybody can ask for any."""
 
 
 class SeriesTable:
@@ -31,6 +37,7 @@ class SeriesTable:
         self.groups: list[tuple[str, str, str]] = [OVERFLOW[:3]]
         """Likewise: database, collection and operation."""
         self.folded = 0
+        self._paths: set[str] = set()
 
     def __len__(self) -> int:
         return len(self.all) - 1
@@ -40,11 +47,18 @@ class SeriesTable:
         known = self._numbers.get(series)
         if known is not None:
             return known
+        if series.operation[:1] == "/" and not self._takes_path(series.operation):
+            return self.number(series._replace(operation=OTHER))
         # A long text is looked up at the cost of its hash alone, and is never held.
         if len(self) < self._most and all(len(text) <= LONGEST and text.isprintable() for text in series):
             return self._add(series)
         self.folded += 1
         return 0
+
+    def _takes_path(self, path: str) -> bool:
+        if len(self._paths) < MOST_PATHS and len(path) <= LONGEST:
+            self._paths.add(path)
+        return path in self._paths
 
     def _add(self, series: Series) -> int:
         group = self._groups.setdefault(series[:3], len(self.groups))
