@@ -34,7 +34,10 @@ def _tree(path: Path | None) -> Node:
     substitution = Substitution(os.environ, lambda _: None, None)
     root = substitution.file(path or default_config_path())
     alone = rules_of(root) if path is not None else None
-    return root if alone is None else with_rules(substitution.file(default_config_path()), alone)
+    if alone is None:
+        return root
+    substitution.rules = alone  # so that the built-in ones are not read
+    return with_rules(substitution.file(default_config_path()), alone)
 
 
 def _settable(root: Node) -> Iterator[str]:

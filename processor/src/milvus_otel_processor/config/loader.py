@@ -87,6 +87,7 @@ def load_config(
     if path is not None and alone is not None:
         if not rules_alone:
             raise refused(alone, path)
+        substitution.rules = alone  # so that the built-in ones are not read
         root = with_rules(substitution.file(default_config_path()), alone)
     for argument in overrides:
         try:
