@@ -15,7 +15,7 @@ impl<G> Trace<G> {
         if encoded.is_empty() {
             return;
         }
-        self.tails.resize(self.spans.len(), None);
+        self.tails.resize(self.len(), None);
         let whole: Arc<[u8]> = encoded.into();
         let mut last: Option<[Arc<[u8]>; 2]> = None; // a tail, and what has become of it
         for place in places {

@@ -2,7 +2,7 @@
 
 use crate::entry::Facts;
 use crate::head::Head;
-use crate::trace::Trace;
+use crate::trace::{Span, Trace};
 use crate::wire::{Message, is_valid};
 
 impl<G> Trace<G> {
@@ -20,7 +20,7 @@ impl<G> Trace<G> {
             id: self.id,
             facts: self.facts,
             bytes: self.bytes.clone(),
-            spans: self.spans.clone(),
+            spans: self.spans().to_vec().into(),
             groups: self.groups.clone(),
             tails: self.tails.clone(),
             changed: self.changed.clone(),
@@ -32,7 +32,8 @@ impl<G> Trace<G> {
 
     fn keep(&mut self, good: &[bool]) {
         let mut kept = good.iter();
-        self.spans.retain(|_| kept.next() == Some(&true));
+        let mut spans = self.spans.take().unwrap_or_default();
+        spans.retain(|_| kept.next() == Some(&true));
         let mut kept = good.iter();
         self.tails.retain(|_| kept.next() == Some(&true));
         let place_of = |place: u32| {
@@ -41,7 +42,7 @@ impl<G> Trace<G> {
         };
         self.changed = self.changed.iter().filter_map(|place| place_of(*place)).collect();
         let mut used: Vec<bool> = vec![false; self.groups.len()];
-        self.spans.iter().for_each(|span| used[span.group as usize] = true);
+        spans.iter().for_each(|span| used[span.group as usize] = true);
         let number_of: Vec<u32> = used
             .iter()
             .scan(0, |next, used| {
@@ -52,20 +53,20 @@ impl<G> Trace<G> {
             .collect();
         let mut kept = used.iter();
         self.groups.retain(|_| kept.next() == Some(&true));
-        self.spans.iter_mut().for_each(|span| span.group = number_of[span.group as usize]);
-        self.compact();
+        spans.iter_mut().for_each(|span| span.group = number_of[span.group as usize]);
+        self.compact(spans);
     }
 
     /// Put the bytes of the spans that are left together, and read anew what is read of all of them.
-    fn compact(&mut self) {
+    fn compact(&mut self, mut spans: Vec<Span>) {
         let mut bytes = Vec::new();
         let mut facts = Facts { arrived: self.facts.arrived, asked: self.facts.asked, ..Facts::default() };
-        for span in &mut self.spans {
+        for span in &mut spans {
             let begin = bytes.len();
             bytes.extend_from_slice(&self.bytes[span.begin..span.end]);
             (span.begin, span.end) = (begin, bytes.len());
             facts.add(&bytes[begin..], Head::read(&bytes[begin..]).as_ref());
         }
-        (self.bytes, self.facts) = (bytes, facts);
+        (self.bytes, self.facts, self.spans) = (bytes, facts, spans.into());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
@@ -28,7 +28,8 @@ pub struct Trace<G> {
     pub id: TraceId,
     pub facts: Facts,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) spans: Vec<Span>,
+    /// Where the spans are, found out when it is first asked for: many traces go when their bytes have been searched.
+    pub(crate) spans: OnceLock<Vec<Span>>,
     pub(crate) groups: Vec<Arc<Group<G>>>,
     /// What is behind each span, if something is: many have the same.
     pub(crate) tails: Vec<Option<Arc<[u8]>>>,
@@ -41,8 +42,7 @@ pub struct Trace<G> {
 impl<G> Trace<G> {
     /// Make a trace of spans with their frames.
     pub fn new(id: TraceId, bytes: Vec<u8>, groups: Vec<Arc<Group<G>>>, facts: Facts) -> Self {
-        let mut spans = Vec::with_capacity(facts.count as usize);
-        spans.extend(frames(&bytes).map(|(begin, end, group)| Span { begin, end, group }));
+        let spans = OnceLock::new();
         Trace { id, facts, bytes, spans, groups, tails: Vec::new(), changed: Vec::new(), is_valid: false }
     }
 
@@ -50,22 +50,31 @@ impl<G> Trace<G> {
     pub fn of_span(id: TraceId, span: &[u8], head: Option<&Head>, group: Arc<Group<G>>, now: f64) -> Self {
         let mut facts = Facts { arrived: now, asked: true, ..Facts::default() };
         facts.add(span, head);
-        let spans = vec![Span { begin: 0, end: span.len(), group: 0 }];
+        let spans = vec![Span { begin: 0, end: span.len(), group: 0 }].into();
         let (tails, changed, groups) = (Vec::new(), Vec::new(), vec![group]);
         Trace { id, facts, bytes: span.to_vec(), spans, groups, tails, changed, is_valid: false }
     }
 
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.facts.count as usize
     }
 
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.len() == 0
+    }
+
+    /// Where the spans are, in their order.
+    pub(crate) fn spans(&self) -> &[Span] {
+        self.spans.get_or_init(|| {
+            let mut spans = Vec::with_capacity(self.len());
+            spans.extend(frames(&self.bytes).map(|(begin, end, group)| Span { begin, end, group }));
+            spans
+        })
     }
 
     /// The span at this place as it came.
     pub fn span(&self, place: usize) -> &[u8] {
-        let span = self.spans[place];
+        let span = self.spans()[place];
         &self.bytes[span.begin..span.end]
     }
 
@@ -80,12 +89,12 @@ impl<G> Trace<G> {
     }
 
     pub fn group(&self, place: usize) -> &Arc<Group<G>> {
-        &self.groups[self.spans[place].group as usize]
+        &self.groups[self.spans()[place].group as usize]
     }
 
     /// The place of a span's group among `groups`.
     pub fn group_place(&self, place: usize) -> usize {
-        self.spans[place].group as usize
+        self.spans()[place].group as usize
     }
 
     /// The groups; one may be there several times.
@@ -109,10 +118,10 @@ impl<G> Trace<G> {
         std::iter::from_fn(move || {
             loop {
                 let at = from + text.find(self.bytes.get(from..)?)?;
-                while self.spans.get(place)?.end < at + text.needle().len() {
+                while self.spans().get(place)?.end < at + text.needle().len() {
                     place += 1;
                 }
-                let span = self.spans[place];
+                let span = self.spans()[place];
                 if span.begin <= at {
                     (from, place) = (span.end, place + 1);
                     return Some(place - 1);
