@@ -1,0 +1,47 @@
+"""A real Collector asks for the page: it gets it with gzip, as OpenMetrics, and what it makes of it is what was counted."""
+
+from __future__ import annotations
+
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from milvus_otel_processor.requests.families import request_metrics
+from milvus_otel_processor.requests.record import STAGES, Series
+from milvus_otel_processor.web.metrics import metrics_routes
+
+from tests.peers.collector import collector
+from tests.support.http import served
+from tests.support.metrics_sink import grpc_sink
+from tests.support.request_records import Made, counted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TRACE = bytes(range(16))
+NAME = "milvus_request_duration_seconds"
+
+
+def test_a_collector_reads_all_of_a_large_page(tmp_path: Path) -> None:
+    records = [
+        Made(Series("default", f"c{n}", "Search", "", "shop"), 0.02, (0.002,) * len(STAGES), True, TRACE, time_ns())
+        for n in range(300)
+    ]
+    source = request_metrics(counted(*records, *records))
+    with served(metrics_routes(source)) as url, grpc_sink() as (sink, endpoint):
+        target = url.removeprefix("http://")
+        configuration = f"""
+            receivers:
+              prometheus:
+                config:
+                  scrape_configs:
+                    - {{job_name: processor, scrape_interval: 1s, static_configs: [{{targets: ["{target}"]}}]}}
+            exporters: {{otlp: {{endpoint: "{endpoint.removeprefix("http://")}", tls: {{insecure: true}}}}}}
+            service: {{pipelines: {{metrics: {{receivers: [prometheus], exporters: [otlp]}}}}}}
+        """
+        with collector(configuration, tmp_path):
+            sink.wait_for(2)
+    points = sink.metrics()[NAME].histogram.data_points
+    assert len(points) == 300
+    assert {one.count for one in points} == {2}
+    assert {exemplar.trace_id for one in points for exemplar in one.exemplars} == {TRACE}
+    assert len(sink.metrics()["milvus_request_stage_duration_seconds"].histogram.data_points) == 300 * len(STAGES)
