@@ -165,15 +165,21 @@ fn is_valid_at(data: &[u8], message: Message, depth: u32) -> bool {
     if depth > DEPTH_LIMIT {
         return false;
     }
-    fields(data).all(|field| {
-        let Some(field) = field else { return false };
+    let mut at = 0;
+    while at < data.len() {
+        let Some(field) = field(data, at) else { return false };
+        at = field.end;
         let payload = &data[field.begin..field.end];
-        match inside(message, field.tag) {
+        let is_valid = match inside(message, field.tag) {
             Inside::Message(inner) => is_valid_at(payload, inner, depth + 1),
             Inside::Id(size) => payload.is_empty() || payload.len() == size,
             Inside::Opaque => true,
+        };
+        if !is_valid {
+            return false;
         }
-    })
+    }
+    true
 }
 
 enum Inside {
