@@ -1,6 +1,6 @@
 //! The head of a span: what nearly every trace is decided by.
 
-use crate::wire::{fields, tag, varint};
+use crate::wire::{field, fields, tag, varint};
 
 pub type TraceId = [u8; 16];
 
@@ -45,9 +45,10 @@ const NO_PARENT: &[u8] = &[0; 8];
 impl Head {
     /// Read the head of a serialized span; None where its top level, or its status, is not valid.
     pub fn read(span: &[u8]) -> Option<Head> {
-        let mut head = Head::default();
-        for field in fields(span) {
-            let field = field?;
+        let (mut head, mut at) = (Head::default(), 0);
+        while at < span.len() {
+            let field = field(span, at)?;
+            at = field.end;
             let part = || Part { begin: field.begin as u32, end: field.end as u32 };
             match field.tag {
                 tag::TRACE_ID => head.trace_id = part(),
