@@ -40,8 +40,9 @@ def test_a_collector_reads_all_of_a_large_page(tmp_path: Path) -> None:
         """
         with collector(configuration, tmp_path):
             sink.wait_for(2)
-    points = sink.metrics()[NAME].histogram.data_points
+            metrics = sink.metrics()  # now: when it ends, the Collector says that there is nothing any more
+    points = metrics[NAME].histogram.data_points
     assert len(points) == 300
     assert {one.count for one in points} == {2}
     assert {exemplar.trace_id for one in points for exemplar in one.exemplars} == {TRACE}
-    assert len(sink.metrics()["milvus_request_stage_duration_seconds"].histogram.data_points) == 300 * len(STAGES)
+    assert len(metrics["milvus_request_stage_duration_seconds"].histogram.data_points) == 300 * len(STAGES)
