@@ -266,9 +266,9 @@ def test_a_probe_without_a_page_is_looked_for_in_jaeger() -> None:
 
 
 def test_a_probe_waits_for_the_decision_as_long_as_traces_do() -> None:
-    with shown(rules(ERRORS, decision_wait=3.0)) as page:
-        assert page.get("/rules").json()["decision_wait"] == 3.0
-        said = doctor("--from", page.url, "--probe", "--otlp", page.running.service.endpoint, "--timeout", 2)
+    with shown(rules(ERRORS, decision_wait=6.0)) as page:
+        assert page.get("/rules").json()["decision_wait"] == 6.0
+        said = doctor("--from", page.url, "--probe", "--otlp", page.running.service.endpoint, "--timeout", 5)
     assert "sampled by errors." in said.output
 
 

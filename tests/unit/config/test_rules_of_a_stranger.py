@@ -40,7 +40,7 @@ def test_no_text_takes_longer_than_its_length_explains(name: str) -> None:
         load_rules(TEXTS[name], "rules", None)
     except ConfigError as error:
         assert error.problems  # noqa: PT017 - some are right, most are not
-    assert process_time() - began < 10
+    assert process_time() - began < 20
 
 
 @pytest.mark.parametrize("parentheses", [40, 200, 5_000])
