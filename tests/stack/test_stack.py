@@ -2,9 +2,12 @@
 
 import json
 import secrets
+import subprocess
+import sys
 import time
 import urllib.request
 from collections import Counter
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -162,6 +165,39 @@ def test_no_heartbeat_of_milvus_is_kept(stack: Stack, shop: dict[str, Spans]):
         assert set(stack.jaeger.traces(service)) <= set(shop)
 
 
+def doctor(*arguments: str) -> tuple[int, str]:
+    """Run `milvus-otel doctor`; return its exit status, and what it printed."""
+    program = Path(sys.executable).with_name("milvus-otel")
+    done = subprocess.run([program, "doctor", *arguments], capture_output=True, text=True, check=False)
+    assert not done.stderr
+    return done.returncode, done.stdout
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_doctor_finds_nothing_wrong_and_its_probe_arrives():
+    status, said = doctor("--probe")
+    assert (status, "wrong" in said) == (0, False), said
+    for words in (
+        "fine  The Collector takes traces at http://127.0.0.1:4318.",
+        "fine  The processor answers at http://127.0.0.1:8888.",
+        "fine  Client and Milvus are joined: all",
+        "fine  Milvus' access log arrives:",
+        "fine  Probe: Milvus answered a request with the trace id",
+        "sampled by errors.",
+        "have joined the client's trace.",
+        "fine  Probe: Jaeger has the trace.",
+    ):
+        assert words in said, said
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_doctor_tells_http_that_is_sent_to_the_grpc_port():
+    status, said = doctor("--collector", "http://127.0.0.1:4317", "--probe", "--otlp", "http://127.0.0.1:4317")
+    assert status == 1
+    assert "What listens at http://127.0.0.1:4317 does not speak HTTP: it is the gRPC port, most likely." in said
+    assert "HTTP goes to port 4318 (--otlp http://HOST:4318), gRPC to 4317" in said
+
+
 def test_a_failed_request_of_an_application_without_any_tracing_is_kept_with_its_collection(stack: Stack):
     ask = "from pymilvus import MilvusClient; MilvusClient('http://milvus:19530').search('absent', [[0.5, 0.5]])"
     with pytest.raises(RuntimeError, match="collection not found"):
@@ -208,6 +244,7 @@ def test_a_processor_stopped_for_30_seconds_under_load_loses_nothing(stack: Stac
     with Load("127.0.0.1:4317", rate=20) as load:
         wait_until(lambda: len(load.accepted) > 40, "some load before")
         stack.compose("stop", "processor")
+        assert "No processor answers at http://127.0.0.1:8888 or http://127.0.0.1:18888." in doctor()[1]
         Event().wait(30)
         stack.compose("start", "processor")
         before = len(load.accepted)
@@ -222,6 +259,25 @@ def test_a_processor_stopped_for_30_seconds_under_load_loses_nothing(stack: Stac
     except TimeoutError as error:
         error.add_note(f"{len(missing())} of {len(load.accepted)} are missing")
         raise
+
+
+def test_the_doctor_tells_a_collector_that_is_down_and_the_silence_that_follows(stack: Stack):
+    stack.compose("stop", "collector")
+    try:
+        assert "No Collector answers at http://127.0.0.1:4318: Connection refused." in doctor()[1]
+        wait_until(lambda: "no span has come to the processor;" in doctor()[1], "a long silence", 60, 3.0)
+    finally:
+        stack.compose("start", "collector")
+    wait_until(lambda: "Spans arrive at the processor:" in doctor()[1], "the Collector to send again", 60, 3.0)
+
+
+def test_the_doctors_probe_finds_that_milvus_does_not_trace(stack: Stack, tmp_path: Path):
+    override = tmp_path / "broken.yaml"
+    override.write_text("services: {milvus: {environment: {TRACE_EXPORTER: noop}}}\n", encoding="utf-8")
+    stack.compose("--file", str(override), "up", "--wait", "--no-deps", "--force-recreate", "milvus")
+    status, said = doctor("--probe")
+    assert status == 1, said
+    assert "Probe: no span of Milvus has joined the trace." in said
 
 
 def test_our_image_is_below_250_megabytes(docker: Docker):
