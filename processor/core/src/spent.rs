@@ -71,6 +71,23 @@ impl Steps {
         Ok(step)
     }
 
+    /// Do the same where all names are known, as nearly always; else an error.
+    fn spent_by_known_names(
+        &self,
+        py: Python<'_>,
+        trace: &Trace<Made>,
+        places: Option<&[usize]>,
+        between: (u64, u64),
+        core: &[bool],
+    ) -> Result<Option<[u64; STAGES]>, ()> {
+        let names = self.names.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let step_of = |name: &[u8]| names.get(name).copied().ok_or(());
+        match places {
+            Some(places) => spent(trace, places.iter().copied(), between, &self.known, core, step_of),
+            None => spent(trace, 0..trace.len(), between, &self.known, core, step_of),
+        }
+    }
+
     /// Return the nanoseconds by stage between two times, from the spans at some places, or at all; None where one is not valid.
     pub fn spent(
         &self,
@@ -81,6 +98,9 @@ impl Steps {
     ) -> PyResult<Option<[u64; STAGES]>> {
         let core: Vec<bool> =
             trace.groups().iter().map(|group| self.is_core.answer(py, group)).collect::<PyResult<_>>()?;
+        if let Ok(spent) = self.spent_by_known_names(py, trace, places, between, &core) {
+            return Ok(spent);
+        }
         let step_of = |name: &[u8]| self.step_of(py, name);
         match places {
             Some(places) => spent(trace, places.iter().copied(), between, &self.known, &core, step_of),

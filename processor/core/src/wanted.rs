@@ -80,13 +80,15 @@ pub struct Marks {
     /// What it was made from, held so that its address stays its own.
     from: Py<PyAny>,
     pub marks: Plain,
+    /// All that a trace holds one of in which there are calls.
+    pub any: AnyOf,
     is_own: OfGroup,
 }
 
 impl Marks {
     pub fn new(marks: &Bound<'_, PyAny>) -> PyResult<Self> {
         let is_own = OfGroup::new(marks.getattr("is_own")?);
-        Ok(Marks { from: marks.clone().unbind(), marks: plain(marks)?, is_own })
+        Ok(Marks { from: marks.clone().unbind(), marks: plain(marks)?, any: any_mark(marks)?, is_own })
     }
 
     /// Tell of each group of a trace whether it is the service's own.
@@ -108,6 +110,16 @@ fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
             value: bytes("operation_value")?,
         },
     })
+}
+
+/// Return all that a trace holds one of in which there are calls.
+fn any_mark(marks: &Bound<'_, PyAny>) -> PyResult<AnyOf> {
+    let mut texts: Vec<Vec<u8>> =
+        marks.getattr("others")?.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
+    for name in ["service", "roots", "operations"] {
+        texts.push(marks.getattr(name)?.extract()?);
+    }
+    AnyOf::new(&texts).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn any(texts: &Bound<'_, PyAny>) -> PyResult<AnyOf> {

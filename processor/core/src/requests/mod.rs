@@ -131,6 +131,9 @@ impl Requests {
 
     /// Count the requests of a trace, if that is plain.
     fn try_to(&self, py: Python<'_>, trace: &Spanned<Made>, of: Asked) -> PyResult<Outcome> {
+        if !self.marks.any.is_in(trace.framed()) {
+            return Ok(Outcome::Counted);
+        }
         let own = self.marks.own(py, trace)?;
         let Some(found) = look(trace, &self.marks.marks, &own, self.is_first) else { return Ok(Outcome::Open(None)) };
         if found.calls.is_empty() {

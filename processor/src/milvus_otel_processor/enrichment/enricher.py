@@ -77,24 +77,21 @@ class Enricher:
         self._writer = writer
         self._spans = spans
         self._requests = requests
-        self._last: tuple[Trace, Sequence[Request], Sequence[Known | None]] | None = None
+        self.last: tuple[Trace, Sequence[Request], Sequence[Known | None]] | None = None
+        """The trace that was enriched last, until it is asked what is known of it, and that."""
 
     def known(self, trace: Trace) -> tuple[Sequence[Request], Sequence[Known | None]]:
         """Return the requests of a trace, and what is known of each, without writing it anywhere.
 
         Raises DecodeError where a span that it has to look into is malformed.
         """
-        last, self._last = self._last, None
+        last, self.last = self.last, None
         if last is not None and last[0] is trace:
             return last[1:]
         if not may_hold_requests(trace):
             return (), ()
         requests = find_requests(trace)
         return requests, self._known(trace, requests, counted=False) if requests else ()
-
-    def has_seen(self, trace: Trace) -> bool:
-        """Tell whether this is the trace that was enriched last, so that `known` costs nothing."""
-        return self._last is not None and self._last[0] is trace
 
     def enrich(self, trace: Trace) -> Encoded | None:
         """Append to each span of a request's subtree what is known of the request; return what a late span is to be given.
@@ -111,7 +108,7 @@ class Enricher:
         if not requests:
             return None
         known = self._known(trace, requests)
-        self._last = trace, requests, known
+        self.last = trace, requests, known
         written = [self._writer.written(*one) if one is not None else None for one in known]
         for request, one, encoded in zip(requests, known, written, strict=True):
             if one is not None and encoded is not None:

@@ -89,10 +89,11 @@ class Requests:
 
     def decided(self, trace: Trace, kept: bool) -> None:
         """Count the requests in a trace that was decided, or in a span that came later."""
-        if self._native is None or self._recorder.has_seen(trace):
+        looked, last = self._recorder.looked, self._enrichment.enricher.last
+        if self._native is None or (looked is not None and looked.trace is trace):
             self._recorder.see(trace, kept=kept)
         else:
-            self._native.see(trace, kept, self._enrichment.enricher.has_seen(trace))
+            self._native.see(trace, kept, last is not None and last[0] is trace)
 
     def memory(self) -> int:
         """Return about how many bytes the counts take; asked for with every request that comes in."""

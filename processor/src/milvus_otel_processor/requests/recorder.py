@@ -65,21 +65,18 @@ class Recorder:
         self._apart = apart
         self._failures = failures
         self._faults = FaultLog(_log, clock)
-        self._looked: Looked | None = None
+        self.looked: Looked | None = None
+        """The trace that was looked at and not counted yet."""
         self.is_repeated: Callable[[bytes, bytes], bool] = Repeated().is_repeated
         """Tell whether a span of Milvus' of a trace was seen before, by their ids; from now on it was."""
 
     def look(self, trace: Trace) -> Looked:
         """Return the calls in a trace; remembered until another trace is looked at. Raises DecodeError at a malformed span."""
-        looked = self._looked
+        looked = self.looked
         if looked is None or looked.trace is not trace:
             calls = sort_out(trace, *self._knows(trace))
-            looked = self._looked = Looked(trace, calls, [_times(trace, one) for one in calls.served])
+            looked = self.looked = Looked(trace, calls, [_times(trace, one) for one in calls.served])
         return looked
-
-    def has_seen(self, trace: Trace) -> bool:
-        """Tell whether this is the trace that was looked at last."""
-        return self._looked is not None and self._looked.trace is trace
 
     def see(self, trace: Trace, *, kept: bool) -> Answers | None:
         """Record the requests in a trace that was decided, or in a span that came after that.
@@ -98,7 +95,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - to count must cost no span
             self._failures[NAME] += 1
             self._faults.tell(error, "counting the requests of a trace failed: trace_id=%s", trace.id.hex())
-        self._looked = None
+        self.looked = None
         return answers
 
     def _see(self, looked: Looked, *, kept: bool) -> Answers | None:
