@@ -4,7 +4,8 @@
 
 The steps from the bytes of a request to the decision, as in `enrichment_cost`, with the built-in rules, enrichment and the access
 log in both; nothing is exported. Without `--recording` it is that of Milvus 2.3.5. `--plain` leaves the access log out, as where
-Milvus writes none: then nothing is known of most requests, and the native store drops their traces by itself.
+Milvus writes none: then nothing is known of most requests. The native store drops most traces by itself in all of these, and counts
+their requests by itself: Python is asked once of each kind of them, and sees those that are kept.
 """
 
 from __future__ import annotations
