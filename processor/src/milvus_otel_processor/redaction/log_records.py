@@ -29,8 +29,7 @@ class LogRedaction:
         group, encoded = record
         whole: Any = LogRecordView.FromString(encoded)
         self._redactor.attributes(whole.attributes)
-        if whole.HasField("body"):
-            self._value(whole.body)
+        self._value(whole.body)
         return group.once(self._group), bytes(whole.SerializeToString())
 
     def _group(self, group: Group) -> Group:
@@ -43,7 +42,7 @@ class LogRedaction:
         elif kind == "array_value":
             for item in value.array_value.values:
                 self._value(item)
-        elif kind is not None:
+        else:  # also where there is none: a pattern may match the empty text
             text = self._redactor.as_text(value)
             masked = self._redactor.text(text)
             if masked != text:
