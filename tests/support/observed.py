@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from milvus_otel_processor.spans.contract import Head, Trace
+from milvus_otel_processor.spans.contract import Trace
 from milvus_otel_processor.spans.groups import Group
+from milvus_otel_processor.spans.head import Head
 from milvus_otel_processor.spans.schema import DecodeError
 
 MALFORMED = "malformed"

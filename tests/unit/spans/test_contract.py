@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from milvus_otel_processor.spans import contract
-from milvus_otel_processor.spans.contract import CONTRACT, Arrived, Head, Status, Store, StoreSettings, Taken, Trace
+from milvus_otel_processor.spans.contract import CONTRACT, Arrived, Store, StoreSettings, Taken, Trace
 from milvus_otel_processor.spans.fates import Fates
+from milvus_otel_processor.spans.head import Head, Status
 from milvus_otel_processor.spans.wanted import CallMarks, Wanted, WantedCalls, WantedFailures, WantedValue
 
 RUST = Path("processor/core/src/lib.rs")

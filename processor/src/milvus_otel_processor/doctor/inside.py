@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.page.decided import Decided
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
-    from milvus_otel_processor.spans.contract import Head
+    from milvus_otel_processor.spans.head import Head
     from milvus_otel_processor.spans.trace import ReferenceTrace
     from milvus_otel_processor.telemetry.counters import Snapshot
 

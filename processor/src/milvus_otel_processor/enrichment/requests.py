@@ -13,8 +13,9 @@ from milvus_otel_processor.spans.wanted import CallMarks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from milvus_otel_processor.spans.contract import Head, Trace
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.head import Head
     from milvus_otel_processor.spans.schema import AnyValue
     from milvus_otel_processor.spans.wanted import PlainCall
 

@@ -1,4 +1,4 @@
-"""What the rest of the processor sees of waiting spans: a store, the traces that it gives out, and what a span's head tells.
+"""What the rest of the processor sees of waiting spans: a store, and the traces that it gives out.
 
 Nobody outside of this package cuts a request, slices a span or knows a field's number. Any store that keeps this contract can take
 the place of another: the same requests, times and calls have to give the same traces, in the same order.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.spans.attributes import Encoded
     from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.head import Head
     from milvus_otel_processor.spans.schema import AnyValue, Event
     from milvus_otel_processor.spans.wanted import CallMarks, PlainCall, TimeSteps, Wanted
 
@@ -37,58 +38,6 @@ SMALL_TRACE: Final = 64
 def looked_at_again(spans: int) -> int:
     """Return with how many spans a large trace is looked at again that has so many now: an eighth more."""
     return spans + spans // 8
-
-
-class Status(Protocol):
-    """The status of a span."""
-
-    @property
-    def code(self) -> int:
-        """0 is UNSET, 1 OK, 2 ERROR."""
-
-    @property
-    def message(self) -> bytes:
-        """Its description."""
-
-
-class Head(Protocol):
-    """What a span says of itself without its attributes, events and links. What is missing is empty, or 0."""
-
-    @property
-    def span_id(self) -> bytes:
-        """The span's id."""
-
-    @property
-    def parent_span_id(self) -> bytes:
-        """Its parent's id: nothing, or zeros, where it is a root."""
-
-    @property
-    def name(self) -> bytes:
-        """Its name."""
-
-    @property
-    def kind(self) -> int:
-        """The number of its SpanKind."""
-
-    @property
-    def start_time_unix_nano(self) -> int:
-        """When it began; nanoseconds since 1970."""
-
-    @property
-    def end_time_unix_nano(self) -> int:
-        """When it ended; nanoseconds since 1970."""
-
-    @property
-    def trace_state(self) -> bytes:
-        """Its W3C trace state."""
-
-    @property
-    def flags(self) -> int:
-        """Its W3C flags, and OTLP's own above them."""
-
-    @property
-    def status(self) -> Status:
-        """Its status."""
 
 
 class Trace(Protocol):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.catalogue.catalogue import Catalogue
     from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
-    from milvus_otel_processor.spans.contract import Head, Trace
+    from milvus_otel_processor.spans.contract import Trace
+    from milvus_otel_processor.spans.head import Head
 
 _MILLISECOND = 1_000_000
 _TOLERANCE = 100 * _MILLISECOND  # between Milvus' line and its span of one request, with the same trace id

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.spans.schema import SpanView
 
 if TYPE_CHECKING:
-    from milvus_otel_processor.spans.contract import Head, Trace
+    from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
+    from milvus_otel_processor.spans.head import Head
     from milvus_otel_processor.spans.schema import AnyValue, Event, Span
 
 
