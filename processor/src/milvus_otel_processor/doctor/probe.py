@@ -11,6 +11,7 @@ from milvus_otel_processor.doctor.finding import Finding
 from milvus_otel_processor.doctor.neighbours import jaeger_has, milvus_version
 from milvus_otel_processor.doctor.web import NoAnswerError, NotHttpError, ask
 from milvus_otel_processor.page.client import Client, ClientError
+from milvus_otel_processor.page.probes import new_trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ def probe(hops: Hops, seconds: float, sleep: Callable[[float], object] = time.sl
 
     The span has the status ERROR, so that a rule for errors keeps it.
     """
-    trace_id, span_id = os.urandom(16), os.urandom(8)
+    trace_id, span_id = new_trace_id(), os.urandom(8)
     began = time.time_ns()
     to_milvus = hops.milvus is not None
     if hops.milvus is not None:

@@ -7,6 +7,7 @@ from itertools import starmap
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.page.probes import MARK
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.spans.trace import ReferenceTrace
 
@@ -64,31 +65,47 @@ class DecidedTraces:
         self._clock = clock
         self._held: deque[tuple[Trace, Verdict, str, float, RulesInForce, int]] = deque()
         self._size = 0
-        self.one_in = Remembered()
+        self._one_in = Remembered()
         self._sampled = self._not_sampled = self._dropped = 1  # how many until the next one
+
+    @property
+    def one_in(self) -> Remembered:
+        """Of how many traces one is remembered."""
+        return self._one_in
+
+    @one_in.setter
+    def one_in(self, one_in: Remembered) -> None:
+        self._one_in = one_in
+        # Where fewer come now, the next one is not that far away any more.
+        self._sampled = min(self._sampled, one_in.sampled)
+        self._not_sampled = min(self._not_sampled, one_in.not_sampled)
+        self._dropped = min(self._dropped, one_in.dropped)
 
     def replace_rules(self, settings: TailSamplingSettings | None) -> None:
         """Note that traces are decided by these rules from now on."""
         self.rules = RulesInForce(settings, self._clock())
 
     def add(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
-        """See a trace that was decided, and remember it where it is its turn: `one_in` says of how many it is one."""
+        """See a trace that was decided, and remember it where it is its turn: `one_in` says of how many it is one.
+
+        A probe is always remembered.
+        """
         decision = verdict[0]
         if decision is _SAMPLED:
             self._sampled -= 1
-            if self._sampled > 0:
+            if self._sampled > 0 and not trace.id.startswith(MARK):
                 return
-            self._sampled = self.one_in.sampled
+            self._sampled = self._one_in.sampled
         elif decision is _DROPPED:
             self._dropped -= 1
-            if self._dropped > 0:
+            if self._dropped > 0 and not trace.id.startswith(MARK):
                 return
-            self._dropped = self.one_in.dropped
+            self._dropped = self._one_in.dropped
         else:
             self._not_sampled -= 1
-            if self._not_sampled > 0:
+            if self._not_sampled > 0 and not trace.id.startswith(MARK):
                 return
-            self._not_sampled = self.one_in.not_sampled
+            self._not_sampled = self._one_in.not_sampled
         self.remember(trace, verdict, trigger)
 
     def remember(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
