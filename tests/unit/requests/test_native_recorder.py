@@ -32,6 +32,12 @@ pytestmark = pytest.mark.usefixtures("native_store_there")
 KINDS: tuple[StoreKind, ...] = ("reference", "native")
 ERRORS: dict[str, Any] = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
 SOME: dict[str, Any] = {"name": "some", "type": "probabilistic", "probabilistic": {"sampling_percentage": 30}}
+COLLECTION: dict[str, Any] = {"name": "one", "type": "collection", "collection": {"names": ["products"]}}
+WAITED: dict[str, Any] = {
+    "name": "waited",
+    "type": "numeric_attribute",
+    "numeric_attribute": {"key": "milvus.time.queue_ms", "min_value": 0, "max_value": 3},
+}
 ALL = [Recording("2.3.5", "traces"), *(one for version in VERSIONS for one in recordings(version))]
 METHODS = ("Search", "Query", "Insert", "HasCollection", "GetLoadState", "DescribeCollection")
 FAILED = {"status": "Failed", "code": "100", "message": "collection not found"}
@@ -203,14 +209,40 @@ def counted(
     return Counter(made.records.all), made.apart, told, made.requests.counts.series.folded
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(30))
 def test_odd_requests_are_counted_alike(seed: int) -> None:
-    settings = sampling(ERRORS, SOME) if seed % 3 else sampling(drop_roots("app search"), ERRORS, SOME)
+    settings = (
+        sampling(drop_roots("app search"), ERRORS, SOME),
+        sampling(ERRORS, SOME),
+        sampling(ERRORS, SOME),
+        sampling(ERRORS, COLLECTION),
+        sampling(ERRORS, WAITED),
+    )[seed % 5]
     found = []
     for kind in KINDS:
         with stores.using(kind):
             found.append(counted(seed, settings, catalogue=seed % 2 == 0))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_read"),
+    [
+        ((ERRORS, COLLECTION), False),
+        ((ERRORS, WAITED), True),
+        (({"name": "not", "type": "not", "not": {"not_sub_policy": WAITED}}, ERRORS), True),
+        (({**WAITED, "mode": "shadow"}, ERRORS), True),
+        (({"name": "both", "type": "and", "and": {"and_sub_policy": [COLLECTION, WAITED]}},), True),
+        (({"name": "both", "type": "and", "and": {"and_sub_policy": [COLLECTION, SOME]}},), False),
+        (({"name": "m", "type": "milvus_error", "milvus_error": {}},), False),
+        (({"name": "o", "type": "ottl_condition", "ottl_condition": {"span": ['attributes["a"] == 1']}},), True),
+    ],
+    ids=["collection", "times", "not times", "shadow", "collection and times", "collection and some", "errors", "ottl"],
+)
+def test_only_for_rules_on_times_are_all_requests_seen(rules: tuple[dict[str, Any], ...], is_read: bool) -> None:
+    with stores.using("native"):
+        wanted = Counted(sampling(*rules)).requests.wants(rules_read=True)
+    assert bool(wanted.texts) == is_read
 
 
 def test_most_odd_requests_are_counted_natively(asked: Counter[bool]) -> None:

@@ -100,6 +100,7 @@ class CountingRules(Rules):
         super().__init__(settings, clock, evaluation_errors)
         self.beside = CountingRules(tried, clock, Counter()) if tried is not None else None
         self.reads_enrichment |= self.beside is not None and self.beside.reads_enrichment
+        self.reads_times |= self.beside is not None and self.beside.reads_times
         self.traces = 0
         self.votes: Counter[str] = Counter()
         self.only: Counter[str] = Counter()

@@ -74,7 +74,7 @@ class ExplainedRules(WatchedRules):
         super().replace(settings)
         self._settings = settings
         self.asks_roots = False
-        self.reads_enrichment = True  # what is known of the trace is part of the explanation
+        self.reads_enrichment = self.reads_times = True  # what is known of the trace is part of the explanation
 
     def before(self, request: bytes) -> None:
         """Note when spans of the wanted trace arrive."""

@@ -66,14 +66,15 @@ class Requests:
         self._apart = telemetry.calls_apart
         self._native: NativeRecorder | None = None
         self._counts_all = False
+        self._times_read: Callable[[], bool] = lambda: True
         telemetry.watch(folded_requests=lambda: self.counts.series.folded)
 
-    def count_in(self, store: Store, *, is_first: bool) -> None:
+    def count_in(self, store: Store, *, is_first: bool, times_read: Callable[[], bool]) -> None:
         """Count all requests, and have this store count by itself, where it can, those of traces that nobody else wants to see.
 
-        `is_first` is whether no stage stands in front of enrichment.
+        `is_first` is whether no stage stands in front of enrichment; `times_read` tells whether rules may read where the time went.
         """
-        self._counts_all = True
+        self._counts_all, self._times_read = True, times_read
         native = make_native_recorder(
             self._store_kind,
             self._recorder,
@@ -101,7 +102,8 @@ class Requests:
 
     def wants(self, *, rules_read: bool) -> Wanted:
         """Return what traces have that hold requests, if these are to be counted here, or a rule reads their times."""
-        return _WANTED if rules_read or (self._counts_all and self._native is None) else _NOTHING
+        is_read = rules_read and self._times_read()
+        return _WANTED if is_read or (self._counts_all and self._native is None) else _NOTHING
 
     def unwanted(self, calls: int) -> None:
         """Do nothing: it wants all calls."""

@@ -52,6 +52,8 @@ class Rules:
         """Whether a trace can be sampled for good before all of it has arrived."""
         self.reads_enrichment = sampler is None or sampler.reads_enrichment
         """Whether a verdict may depend on attributes that enrichment writes, or is to keep the trace in any case."""
+        self.reads_times = sampler is None or sampler.reads_times
+        """Whether, of these, it may depend on those that say where the time of a request went."""
 
     def count_votes(self, counts: bool) -> None:
         """Have policies asked how they vote on traces that one before them has sampled, or not; those with a memory always are."""

@@ -91,6 +91,10 @@ class Sampler:
         self.has_shadows = bool(self._shadows)
         self.reads_enrichment = any(rule.evaluator.reads_enrichment for rule in (*rules, *self._shadows))
         """Whether a decision may depend on attributes that enrichment writes."""
+        self.reads_times = any(
+            rule.evaluator.reads_enrichment and rule.evaluator.reads_times for rule in (*rules, *self._shadows)
+        )
+        """Whether, of these, it may depend on those that say where the time of a request went."""
         self.evaluation_errors: Counter[str] = Counter() if evaluation_errors is None else evaluation_errors
         """How often each policy had no answer, by its name; counted into the argument where there is one."""
         self.further_votes: Counter[str] = Counter() if further_votes is None else further_votes

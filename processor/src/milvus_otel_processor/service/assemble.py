@@ -129,7 +129,7 @@ def assemble(
         requests = Requests(counts, enrichment, telemetry, clock.monotonic, store_kind)
         place = [stage for _, stage in made].index(enrichment)
         if counts_requests:
-            requests.count_in(store, is_first=place == 0)
+            requests.count_in(store, is_first=place == 0, times_read=lambda: rules.reads_times)
         made.insert(place + 1, (True, requests))
     stages = Stages(
         [stage for before, stage in made if before],

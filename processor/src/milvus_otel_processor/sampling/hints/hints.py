@@ -19,6 +19,8 @@ class Hints(Protocol):
     """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
     reads_enrichment: bool = True
     """Whether the answer may depend on attributes that enrichment writes; that it may make a span an ERROR is left out here."""
+    reads_times: bool = True
+    """Whether, of these, it may depend on those that say where the time of a request went."""
     lasting: bool = False
     """Whether a trace that it samples now it would sample still with more spans, whatever they are: it can then do so early."""
     wanted: Wanted | None = None

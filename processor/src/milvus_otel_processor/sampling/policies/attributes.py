@@ -27,11 +27,17 @@ _LONGEST_REMEMBERED = 8192  # bytes of the resources and scopes of one combinati
 
 
 _ENRICHED = ("db.", "milvus.", "error.", "enduser.")
+_TIMES = "milvus.time."
 
 
 def may_be_enriched(key: str) -> bool:
     """Tell whether enrichment may write an attribute with this key."""
     return key.startswith(_ENRICHED)
+
+
+def may_be_a_time(key: str) -> bool:
+    """Tell whether that may be one of those that say where the time of a request went."""
+    return key.startswith(_TIMES)
 
 
 class Attribute:
@@ -102,7 +108,7 @@ class AttributeEvaluator(Evaluator):
 
     def __init__(self, key: str, *, invert_match: bool, sets: tuple[frozenset[bytes], ...] | None = None) -> None:
         self._attribute = Attribute(key, self.matches_resource, self.matches_span)
-        self.reads_enrichment = may_be_enriched(key)
+        self.reads_enrichment, self.reads_times = may_be_enriched(key), may_be_a_time(key)
         self.lasting = not invert_match
         self._found, self._not_found = answers(invert_match=invert_match)
         by_key = frozenset((self._attribute.key,))

@@ -113,6 +113,7 @@ class AllOf(Evaluator):
         self._evaluators = evaluators
         self.stateful = any(evaluator.stateful for evaluator in evaluators)
         self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
+        self.reads_times = any(evaluator.reads_enrichment and evaluator.reads_times for evaluator in evaluators)
         # Behind one that does not sample, none is asked: what those in front of one with a memory need, its memory needs too.
         asked_first = next((place for place, one in enumerate(evaluators) if one.stateful), len(evaluators))
         telling = evaluators[: asked_first + 1]

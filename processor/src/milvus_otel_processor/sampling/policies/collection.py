@@ -70,6 +70,8 @@ class Collection(Evaluator):
     `milvus` processor writes them. A request whose database is not known is in none.
     """
 
+    reads_times = False
+
     def __init__(self, settings: CollectionSettings) -> None:
         self._named = Named(settings.names, settings.database)
         self._found, self._not_found = answers(invert_match=settings.invert_match)

@@ -38,6 +38,8 @@ class MilvusError(Evaluator):
     `milvus` processor writes them from the access log and this project's client from the answer.
     """
 
+    reads_times = False
+
     def __init__(self, settings: MilvusErrorSettings) -> None:
         self._codes = frozenset(b"%d" % code for code in settings.codes)
         self.wanted = Wanted(texts=frozenset((STATUS_CODE, ERROR_TYPE)))

@@ -67,6 +67,8 @@ class MilvusLatency(Evaluator):
     as long as its own span: the caller's where there is one, else Milvus'.
     """
 
+    reads_times = False
+
     def __init__(self, settings: MilvusLatencySettings) -> None:
         self._more_than = settings.threshold_ms
         self._at_most = settings.upper_threshold_ms or None
