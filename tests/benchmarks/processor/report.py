@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from tests.benchmarks.processor.results import (
-    BUILT_IN,
     COLLECTOR,
     NATIVE,
     REFERENCE,
@@ -113,14 +112,14 @@ _TITLES = {
 
 
 def plot(results: Results) -> str:
-    """An SVG with a bar for each mix and program: CPU per span, the median, with a line from the least to the greatest."""
+    """An SVG with a bar for each mix and program that does the same: CPU per span, the median, from least to greatest."""
     longest = max(run.microseconds_per_span for mix in results.mixes for pair in mix.pairs for run in pair)
     scale = (_WIDTH - _LEFT - _RIGHT) / longest
     top, lines = _TOP, []
     for mix in results.mixes:
         lines.append(f'<text x="10" y="{top}" font-weight="bold">{escape(_TITLES.get(mix.mix, mix.mix))}</text>')
         for program in mix.programs():
-            if program != BUILT_IN:
+            if program in _NAMES:
                 top += _BETWEEN
                 lines += _bar(mix, program, top - _BAR / 2 - 2, scale)
         top += 44
