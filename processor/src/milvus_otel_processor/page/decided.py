@@ -88,22 +88,25 @@ class DecidedTraces:
     def add(self, trace: Trace, verdict: Verdict, trigger: str) -> None:
         """See a trace that was decided, and remember it where it is its turn: `one_in` says of how many it is one.
 
-        A probe is always remembered.
+        A probe is always remembered, beside the others.
         """
+        if trace.id.startswith(MARK):
+            self.remember(trace, verdict, trigger)
+            return
         decision = verdict[0]
         if decision is _SAMPLED:
             self._sampled -= 1
-            if self._sampled > 0 and not trace.id.startswith(MARK):
+            if self._sampled > 0:
                 return
             self._sampled = self._one_in.sampled
         elif decision is _DROPPED:
             self._dropped -= 1
-            if self._dropped > 0 and not trace.id.startswith(MARK):
+            if self._dropped > 0:
                 return
             self._dropped = self._one_in.dropped
         else:
             self._not_sampled -= 1
-            if self._not_sampled > 0 and not trace.id.startswith(MARK):
+            if self._not_sampled > 0:
                 return
             self._not_sampled = self._one_in.not_sampled
         self.remember(trace, verdict, trigger)
