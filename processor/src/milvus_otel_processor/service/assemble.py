@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.components import StageSettings
     from milvus_otel_processor.enrichment.settings import MilvusSettings
-    from milvus_otel_processor.pipeline.contracts import Exporter, Witness
+    from milvus_otel_processor.pipeline.contracts import Exporter, Stage, Witness
     from milvus_otel_processor.sampling.policies import Clock
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Store, Trace
@@ -131,12 +131,7 @@ def assemble(
         if counts_requests:
             requests.count_in(store, is_first=place == 0, times_read=lambda: rules.reads_times)
         made.insert(place + 1, (True, requests))
-    stages = Stages(
-        [stage for before, stage in made if before],
-        [stage for before, stage in made if not before],
-        telemetry,
-        clock.monotonic,
-    )
+    stages = _around_sampling(made, telemetry, clock)
     pipeline = connect(
         sampling,
         rules,
@@ -226,6 +221,13 @@ def redacts(config: Processors) -> bool:
 
 def _stages(config: Processors) -> list[StageSettings]:
     return [stage for stage in config.stages if not isinstance(stage.settings, RedactionSettings)]
+
+
+def _around_sampling(made: Sequence[tuple[bool, Stage]], telemetry: Telemetry, clock: Clock) -> Stages:
+    """Return these stages, of which each comes with whether it stands before sampling."""
+    before = [stage for is_before, stage in made if is_before]
+    after = [stage for is_before, stage in made if not is_before]
+    return Stages(before, after, telemetry, clock.monotonic)
 
 
 def _redaction(config: Processors, telemetry: Telemetry) -> Redaction | None:
