@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,8 @@ import pytest
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 from click.testing import CliRunner
 from milvus_otel_processor.cli import main, shells
+
+from tests.peers.missing import require_command
 
 CHANGES = {"bash": shells._BASH, "zsh": shells._ZSH, "fish": shells._FISH}
 CLICKS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
@@ -26,10 +27,9 @@ def script(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def run(shell: str, *arguments: str | Path) -> str:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+    program = require_command(shell, "its completion script")
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run([shell, *arguments], env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *arguments], env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
