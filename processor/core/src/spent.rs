@@ -96,8 +96,7 @@ impl Steps {
         places: Option<&[usize]>,
         between: (u64, u64),
     ) -> PyResult<Option<[u64; STAGES]>> {
-        let core: Vec<bool> =
-            trace.groups().iter().map(|group| self.is_core.answer(py, group)).collect::<PyResult<_>>()?;
+        let core = self.is_core.answers(py, trace)?;
         if let Ok(spent) = self.spent_by_known_names(py, trace, places, between, &core) {
             return Ok(spent);
         }

@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PyString};
 use crate::faults::{contained, malformed};
 use crate::head::{Head, Heads};
 use crate::hooks::{Hooks, Made};
+use crate::requests::Looked;
 use crate::wanted::Wanted;
 
 /// The tag of an event of a span: one that does not hold it has none.
@@ -28,6 +29,8 @@ pub struct Trace {
     pub taken: Taken<Made>,
     hooks: Arc<Hooks>,
     attributes: Vec<Option<Py<PyDict>>>,
+    /// What was found for counting, until it is counted.
+    pub looked: Option<Box<Looked>>,
     #[pyo3(get, set)]
     randomness: Option<u64>,
     #[pyo3(get, set)]
@@ -38,7 +41,15 @@ pub struct Trace {
 
 impl Trace {
     pub fn new(taken: Taken<Made>, hooks: Arc<Hooks>) -> Self {
-        Trace { taken, hooks, attributes: Vec::new(), randomness: None, incoming_threshold: 0, threshold: None }
+        Trace {
+            taken,
+            hooks,
+            attributes: Vec::new(),
+            looked: None,
+            randomness: None,
+            incoming_threshold: 0,
+            threshold: None,
+        }
     }
 
     fn place(&self, index: usize) -> PyResult<usize> {
@@ -366,11 +377,14 @@ impl Trace {
         let Some(kept) = kept else { return Ok(slf.clone()) };
         let (attributes, hooks) = (Vec::new(), this.hooks.clone());
         let (randomness, incoming_threshold, threshold) = (this.randomness, this.incoming_threshold, this.threshold);
-        Bound::new(slf.py(), Trace { taken: kept, hooks, attributes, randomness, incoming_threshold, threshold })
+        let looked = None;
+        let kept = Trace { taken: kept, hooks, attributes, looked, randomness, incoming_threshold, threshold };
+        Bound::new(slf.py(), kept)
     }
 
     fn release(&mut self) {
-        self.attributes = Vec::new();
+        (self.attributes, self.looked) = (Vec::new(), None);
+        self.taken.forget_heads();
     }
 
     fn id_hash(&self, basis: u64) -> u64 {

@@ -34,6 +34,14 @@ impl OfGroup {
         OfGroup { ask: ask.unbind(), answers: Mutex::default() }
     }
 
+    /// Return the answers about all groups of a trace, in their order.
+    pub fn answers(&self, py: Python<'_>, trace: &Trace<Made>) -> PyResult<Vec<bool>> {
+        let known = self.answers.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let all: Option<Vec<bool>> = trace.groups().iter().map(|group| known.get(&group.number).copied()).collect();
+        drop(known);
+        all.map_or_else(|| trace.groups().iter().map(|group| self.answer(py, group)).collect(), Ok)
+    }
+
     pub fn answer(&self, py: Python<'_>, group: &Arc<Group<Made>>) -> PyResult<bool> {
         let known = |answers: &HashMap<u64, bool, RandomState>| answers.get(&group.number).copied();
         if let Some(known) = known(&self.answers.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)) {
@@ -80,51 +88,50 @@ pub struct Marks {
     /// What it was made from, held so that its address stays its own.
     from: Py<PyAny>,
     pub marks: Plain,
-    /// All that a trace holds one of in which there are calls.
-    pub any: AnyOf,
     is_own: OfGroup,
 }
 
 impl Marks {
     pub fn new(marks: &Bound<'_, PyAny>) -> PyResult<Self> {
         let is_own = OfGroup::new(marks.getattr("is_own")?);
-        Ok(Marks { from: marks.clone().unbind(), marks: plain(marks)?, any: any_mark(marks)?, is_own })
+        Ok(Marks { from: marks.clone().unbind(), marks: plain(marks)?, is_own })
     }
 
     /// Tell of each group of a trace whether it is the service's own.
     pub fn own(&self, py: Python<'_>, trace: &Trace<Made>) -> PyResult<Vec<bool>> {
-        trace.groups().iter().map(|group| self.is_own.answer(py, group)).collect()
+        self.is_own.answers(py, trace)
     }
 }
 
 fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
     let bytes = |name: &str| -> PyResult<Vec<u8>> { marks.getattr(name)?.extract() };
+    let (service, roots, operations) = (bytes("service")?, bytes("roots")?, bytes("operations")?);
+    let others: Vec<Vec<u8>> =
+        marks.getattr("others")?.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
+    let odd = [&others[..], &[roots.clone(), operations.clone()]].concat();
+    let all = [&odd[..], std::slice::from_ref(&service)].concat();
     Ok(Plain {
-        service: Finder::new(&bytes("service")?).into_owned(),
+        service: Finder::new(&service).into_owned(),
         parts: bytes("parts")?,
-        others: any(&marks.getattr("others")?)?,
-        roots: Finder::new(&bytes("roots")?).into_owned(),
+        others: any_of(&others)?,
+        roots: Finder::new(&roots).into_owned(),
         operations: Operations {
-            mark: Finder::new(&bytes("operations")?).into_owned(),
+            mark: Finder::new(&operations).into_owned(),
             keys: marks.getattr("operation_keys")?.extract()?,
             value: bytes("operation_value")?,
         },
+        odd: any_of(&odd)?,
+        any: any_of(&all)?,
     })
-}
-
-/// Return all that a trace holds one of in which there are calls.
-fn any_mark(marks: &Bound<'_, PyAny>) -> PyResult<AnyOf> {
-    let mut texts: Vec<Vec<u8>> =
-        marks.getattr("others")?.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
-    for name in ["service", "roots", "operations"] {
-        texts.push(marks.getattr(name)?.extract()?);
-    }
-    AnyOf::new(&texts).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn any(texts: &Bound<'_, PyAny>) -> PyResult<AnyOf> {
     let texts: Vec<Vec<u8>> = texts.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
-    AnyOf::new(&texts).map_err(|error| PyValueError::new_err(error.to_string()))
+    any_of(&texts)
+}
+
+fn any_of(texts: &[Vec<u8>]) -> PyResult<AnyOf> {
+    AnyOf::new(texts).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// Return what these settings of a store want to see of traces that are not decided any more.
@@ -262,8 +269,7 @@ impl Wanted {
 
     fn without_known_calls(&self, py: Python<'_>, trace: &Trace<Made>) -> PyResult<Option<usize>> {
         let Some((is_own, is_known)) = &self.calls else { return Ok(self.read.unwanted_calls(trace, &[])) };
-        let own: Vec<bool> = trace.groups().iter().map(|group| is_own.answer(py, group)).collect::<PyResult<_>>()?;
-        let Some(calls) = self.read.unwanted_calls(trace, &own) else { return Ok(None) };
+        let Some(calls) = self.read.unwanted_calls(trace, &is_own.answers(py, trace)?) else { return Ok(None) };
         let is_known = is_known.bind(py).call1((PyBytes::new(py, &trace.id),))?.is_truthy()?;
         Ok((!is_known).then_some(calls))
     }

@@ -28,6 +28,10 @@ pub struct Marks {
     /// How the names of root spans begin that may be such.
     pub roots: Finder<'static>,
     pub operations: Operations,
+    /// Those of them that most traces with calls do not hold, in one: others, roots and operations.
+    pub odd: AnyOf,
+    /// All of them: a trace that holds none is about no call.
+    pub any: AnyOf,
 }
 
 /// How the operations of a client are told, which it makes calls for: spans that are not the service's own.
@@ -72,7 +76,7 @@ fn method<'a>(name: &'a [u8], service: &[u8]) -> Option<&'a [u8]> {
 
 struct Found<'a> {
     place: usize,
-    head: Head,
+    head: &'a Head,
     span: &'a [u8],
     /// None for an operation.
     method: Option<&'a [u8]>,
@@ -105,35 +109,41 @@ pub fn calls<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Vec<Cal
 
 /// Return the calls of a trace as it was before anything was appended to it.
 pub fn calls_as_they_came<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> Option<Vec<Call>> {
-    let mut found = found(trace, marks)?;
-    add_operations(trace, &marks.operations, own, &mut found)?;
-    match single(&found) {
-        _ if found.is_empty() => Some(Vec::new()),
-        Some((client, server)) => match alone(trace, own, client, server)? {
-            Some(call) => Some(vec![call]),
-            None => connected(trace, &found),
-        },
-        None => connected(trace, &found),
-    }
-}
-
-/// Return the spans of calls; None where others may be such.
-fn found<'a, G>(trace: &'a Trace<G>, marks: &Marks) -> Option<Vec<Found<'a>>> {
-    let is_other_root = |place: usize| {
-        let span = trace.span(place);
-        let head = Head::read(span);
-        head.is_none_or(|head| head.is_root(span) && head.name.of(span).starts_with(marks.roots.needle()))
-    };
-    if !trace.facts.sound || marks.others.is_in(trace.framed()) || trace.holders(&marks.roots).any(is_other_root) {
+    if !trace.facts.sound {
         return None;
     }
+    if !marks.any.is_in(trace.framed()) {
+        return Some(Vec::new());
+    }
+    let (heads, is_odd) = (trace.heads_as_they_came()?, marks.odd.is_in(trace.framed()));
+    if is_odd && may_be_others(trace, marks, heads) {
+        return None;
+    }
+    let mut found = found(trace, marks, heads)?;
+    if is_odd {
+        add_operations(trace, &marks.operations, own, heads, &mut found)?;
+    }
+    if found.is_empty() {
+        return Some(Vec::new());
+    }
+    let alone = single(&found).and_then(|(client, server)| alone(trace, own, heads, client, server));
+    Some(alone.map_or_else(|| connected(trace, heads, &found), |call| vec![call]))
+}
+
+/// Tell whether spans may be calls that are told by nothing that is looked for here.
+fn may_be_others<G>(trace: &Trace<G>, marks: &Marks, heads: &[Head]) -> bool {
+    let is_other_root = |place: usize| {
+        let (span, head) = (trace.span(place), &heads[place]);
+        head.is_root(span) && head.name.of(span).starts_with(marks.roots.needle())
+    };
+    marks.others.is_in(trace.framed()) || trace.holders(&marks.roots).any(is_other_root)
+}
+
+/// Return the spans of calls; None where it takes a closer look to tell.
+fn found<'a, G>(trace: &'a Trace<G>, marks: &Marks, heads: &'a [Head]) -> Option<Vec<Found<'a>>> {
     let mut found: Vec<Found<'_>> = Vec::new();
-    for place in trace.holders(&marks.service) {
+    for (place, head) in heads.iter().enumerate().filter(|(_, head)| head.kind != INTERNAL) {
         let span = trace.span(place);
-        let head = Head::read(span)?;
-        if head.kind == INTERNAL {
-            continue;
-        }
         let name = head.name.of(span);
         match method(name, marks.service.needle()) {
             Some(method) => {
@@ -141,7 +151,8 @@ fn found<'a, G>(trace: &'a Trace<G>, marks: &Marks) -> Option<Vec<Found<'a>>> {
                 found.push(Found { place, head, span, method: Some(method) });
             }
             // Its attributes may say which method it is.
-            None if head.kind >= SERVER && find(name, &marks.parts).is_none() => return None,
+            None if head.kind < SERVER || find(name, &marks.parts).is_some() => {}
+            None if marks.service.find(span).is_some() => return None,
             None => {}
         }
     }
@@ -153,6 +164,7 @@ fn add_operations<'a, G>(
     trace: &'a Trace<G>,
     operations: &Operations,
     own: &[bool],
+    heads: &'a [Head],
     found: &mut Vec<Found<'a>>,
 ) -> Option<()> {
     let calls = found.len();
@@ -169,7 +181,7 @@ fn add_operations<'a, G>(
                 return None;
             }
             if text == operations.value {
-                found.push(Found { place, head: Head::read(span)?, span, method: None });
+                found.push(Found { place, head: &heads[place], span, method: None });
             }
             break;
         }
@@ -188,29 +200,27 @@ fn single(found: &[Found<'_>]) -> Option<(Option<usize>, usize)> {
     }
 }
 
-/// Return the one call of a trace, of which all spans of the service are; None within where others have spans below it, too.
-fn alone<G>(trace: &Trace<G>, own: &[bool], client: Option<usize>, server: usize) -> Option<Option<Call>> {
+/// Return the one call of a trace, of which all spans of the service are; None where others have spans below it, too.
+fn alone<G>(trace: &Trace<G>, own: &[bool], heads: &[Head], client: Option<usize>, server: usize) -> Option<Call> {
     let mut spans = Vec::with_capacity(trace.len());
-    for place in 0..trace.len() {
+    for (place, head) in heads.iter().enumerate() {
         let is_own = own[trace.group_place(place)];
-        let span = trace.span(place);
-        if !is_own && Some(place) != client && !Head::read(span)?.is_root(span) {
-            return Some(None);
+        if !is_own && Some(place) != client && !head.is_root(trace.span(place)) {
+            return None;
         }
         if is_own || place == client.unwrap_or(server) {
             spans.push(place);
         }
     }
-    Some(Some(Call { client, server: Some(server), spans, is_alone: true, ..Call::default() }))
+    Some(Call { client, server: Some(server), spans, is_alone: true, ..Call::default() })
 }
 
 /// Give each span to its nearest call, join the two spans of one call, and find what each call was made for.
-fn connected<G>(trace: &Trace<G>, found: &[Found<'_>]) -> Option<Vec<Call>> {
+fn connected<G>(trace: &Trace<G>, heads: &[Head], found: &[Found<'_>]) -> Vec<Call> {
     let mut parents = Vec::with_capacity(trace.len());
     let mut place_of: HashMap<&[u8], usize, RandomState> = HashMap::default();
-    for place in 0..trace.len() {
+    for (place, head) in heads.iter().enumerate() {
         let span = trace.span(place);
-        let head = Head::read(span)?;
         parents.push(head.parent_span_id.of(span));
         let id = head.span_id.of(span);
         if !is_no_parent(id) {
@@ -250,7 +260,7 @@ fn connected<G>(trace: &Trace<G>, found: &[Found<'_>]) -> Option<Vec<Call>> {
         call.above = above.map(|above| numbers[above]);
     }
     let calls = calls.into_iter().zip(&joined).filter(|(_, joined)| joined.is_none());
-    Some(calls.map(|(call, _)| call).collect())
+    calls.map(|(call, _)| call).collect()
 }
 
 /// Return for each span the nearest call at or above it; None where the way up ends, or runs in a circle, without one.

@@ -1,5 +1,7 @@
 //! The head of a span: what nearly every trace is decided by.
 
+use std::ops::Range;
+
 use crate::wire::{field, fields, tag, varint};
 
 pub type TraceId = [u8; 16];
@@ -21,6 +23,11 @@ pub struct Part {
 impl Part {
     pub fn of<'a>(&self, span: &'a [u8]) -> &'a [u8] {
         &span[self.begin as usize..self.end as usize]
+    }
+
+    /// Where it is in what holds the span from `begin` on.
+    pub fn within(&self, begin: usize) -> Range<usize> {
+        begin + self.begin as usize..begin + self.end as usize
     }
 }
 

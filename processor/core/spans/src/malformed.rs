@@ -1,5 +1,7 @@
 //! A trace without the spans that are not valid.
 
+use std::sync::OnceLock;
+
 use crate::entry::Facts;
 use crate::head::Head;
 use crate::trace::{Span, Trace};
@@ -21,6 +23,7 @@ impl<G> Trace<G> {
             facts: self.facts,
             bytes: self.bytes.clone(),
             spans: self.spans().to_vec().into(),
+            heads: OnceLock::new(),
             groups: self.groups.clone(),
             tails: self.tails.clone(),
             changed: self.changed.clone(),

@@ -73,12 +73,12 @@ pub fn spent<G, E>(
     core: &[bool],
     mut step_of: impl FnMut(&[u8]) -> Result<Step, E>,
 ) -> Result<Option<[u64; STAGES]>, E> {
-    let mut intervals = Intervals { changes: Vec::new(), begin, end };
+    let Some(heads) = trace.heads_as_they_came() else { return Ok(None) };
+    let mut intervals = Intervals { changes: Vec::with_capacity(2 * places.size_hint().0), begin, end };
     let (mut proxy, mut task) = (None::<u64>, None::<u64>);
     let earliest = |known: Option<u64>, start: u64| Some(known.map_or(start, |known| known.min(start)));
     for place in places {
-        let span = trace.span(place);
-        let Some(head) = Head::read(span) else { return Ok(None) };
+        let (span, head) = (trace.span(place), &heads[place]);
         match step_of(head.name.of(span))? {
             Step::None if core[trace.group_place(place)] => intervals.add(head.start, head.end, steps.core),
             Step::None => {}
@@ -87,7 +87,7 @@ pub fn spent<G, E>(
             Step::Task => task = earliest(task, head.start),
             Step::Stepped => {
                 task = earliest(task, head.start);
-                if add_events(&mut intervals, span, &head, steps).is_none() {
+                if add_events(&mut intervals, span, head, steps).is_none() {
                     return Ok(None);
                 }
             }

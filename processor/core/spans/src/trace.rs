@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
@@ -9,7 +10,7 @@ use memchr::memmem::Finder;
 
 use crate::entry::{Facts, frames, status_bit};
 use crate::groups::Group;
-use crate::head::{Head, TraceId, id_hash, is_no_parent};
+use crate::head::{Head, Part, TraceId, id_hash, is_no_parent};
 use crate::wire::{attribute_value, tag};
 
 /// Distinct values of an attribute in a trace that are remembered while more are looked for.
@@ -30,6 +31,8 @@ pub struct Trace<G> {
     pub(crate) bytes: Vec<u8>,
     /// Where the spans are, found out when it is first asked for: many traces go when their bytes have been searched.
     pub(crate) spans: OnceLock<Vec<Span>>,
+    /// The heads of all spans as they came, read when they are first asked for, until they are forgotten.
+    pub(crate) heads: OnceLock<Vec<Head>>,
     pub(crate) groups: Vec<Arc<Group<G>>>,
     /// What is behind each span, if something is: many have the same.
     pub(crate) tails: Vec<Option<Arc<[u8]>>>,
@@ -42,8 +45,8 @@ pub struct Trace<G> {
 impl<G> Trace<G> {
     /// Make a trace of spans with their frames.
     pub fn new(id: TraceId, bytes: Vec<u8>, groups: Vec<Arc<Group<G>>>, facts: Facts) -> Self {
-        let spans = OnceLock::new();
-        Trace { id, facts, bytes, spans, groups, tails: Vec::new(), changed: Vec::new(), is_valid: false }
+        let (spans, heads) = (OnceLock::new(), OnceLock::new());
+        Trace { id, facts, bytes, spans, heads, groups, tails: Vec::new(), changed: Vec::new(), is_valid: false }
     }
 
     /// Make a trace of one span.
@@ -51,8 +54,8 @@ impl<G> Trace<G> {
         let mut facts = Facts { arrived: now, asked: true, ..Facts::default() };
         facts.add(span, head);
         let spans = vec![Span { begin: 0, end: span.len(), group: 0 }].into();
-        let (tails, changed, groups) = (Vec::new(), Vec::new(), vec![group]);
-        Trace { id, facts, bytes: span.to_vec(), spans, groups, tails, changed, is_valid: false }
+        let (heads, tails, changed, groups) = (OnceLock::new(), Vec::new(), Vec::new(), vec![group]);
+        Trace { id, facts, bytes: span.to_vec(), spans, heads, groups, tails, changed, is_valid: false }
     }
 
     pub fn len(&self) -> usize {
@@ -76,6 +79,23 @@ impl<G> Trace<G> {
     pub fn span(&self, place: usize) -> &[u8] {
         let span = self.spans()[place];
         &self.bytes[span.begin..span.end]
+    }
+
+    /// The heads of all spans as they came; None where one is not valid.
+    pub fn heads_as_they_came(&self) -> Option<&[Head]> {
+        let read = || (0..self.len()).map_while(|place| Head::read(self.span(place))).collect();
+        let heads = if self.facts.sound { self.heads.get_or_init(read) } else { return None };
+        (heads.len() == self.len()).then_some(heads)
+    }
+
+    /// Where a part of the span at this place is among all bytes.
+    pub(crate) fn part_in_bytes(&self, place: usize, part: &Part) -> Range<usize> {
+        part.within(self.spans()[place].begin)
+    }
+
+    /// Give back the memory for heads.
+    pub fn forget_heads(&mut self) {
+        self.heads = OnceLock::new();
     }
 
     /// What was appended to the span at this place.
@@ -159,6 +179,10 @@ impl<G> Trace<G> {
 
     /// The places of spans without a parent; None where a head is not valid.
     pub fn roots(&self) -> Option<Vec<usize>> {
+        if self.changed.is_empty() {
+            let heads = self.heads_as_they_came()?;
+            return Some((0..self.len()).filter(|place| heads[*place].is_root(self.span(*place))).collect());
+        }
         let mut roots = Vec::new();
         for (place, head) in self.heads().enumerate() {
             let (head, span) = head?;

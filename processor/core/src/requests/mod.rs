@@ -43,6 +43,16 @@ enum Outcome {
     Open(Option<(Vec<u8>, u64)>),
 }
 
+/// Nanoseconds by stage.
+type Times = [u64; STAGES];
+
+/// What a look at a trace shows. A kept one is looked at once for both, what its spans are told and what is counted.
+pub struct Looked {
+    found: Found,
+    /// Of each call that Milvus served.
+    times: Vec<Times>,
+}
+
 /// What is asked about a trace.
 #[derive(Clone, Copy)]
 struct Asked {
@@ -86,7 +96,7 @@ impl Requests {
         kept: bool,
         object: impl FnOnce(Spanned<Made>) -> PyResult<Py<Trace>>,
     ) -> PyResult<Result<Spanned<Made>, Py<Trace>>> {
-        match self.try_to(py, &trace, Asked { kept, again: false }).unwrap_or(Outcome::Open(None)) {
+        match self.try_to(py, &trace, None, Asked { kept, again: false }).unwrap_or(Outcome::Open(None)) {
             Outcome::Counted => Ok(Ok(trace)),
             Outcome::Open(key) => {
                 let trace = object(trace)?;
@@ -129,18 +139,33 @@ impl Requests {
         place.map(Answer::Apart).ok_or_else(|| PyValueError::new_err("no kind of calls"))
     }
 
-    /// Count the requests of a trace, if that is plain.
-    fn try_to(&self, py: Python<'_>, trace: &Spanned<Made>, of: Asked) -> PyResult<Outcome> {
-        if !self.marks.any.is_in(trace.framed()) {
-            return Ok(Outcome::Counted);
-        }
+    /// Return what a look at a trace shows; None where that is not plain.
+    fn look(&self, py: Python<'_>, trace: &Spanned<Made>) -> PyResult<Option<Looked>> {
         let own = self.marks.own(py, trace)?;
-        let Some(found) = look(trace, &self.marks.marks, &own, self.is_first) else { return Ok(Outcome::Open(None)) };
+        let Some(found) = look(trace, &self.marks.marks, &own, self.is_first) else { return Ok(None) };
+        let mut times = Vec::with_capacity(found.served.len());
+        for served in &found.served {
+            let Some(of_one) = self.times(py, trace, &found, served)? else { return Ok(None) };
+            times.push(of_one);
+        }
+        Ok(Some(Looked { found, times }))
+    }
+
+    /// Count the requests of a trace, if that is plain.
+    fn try_to(
+        &self,
+        py: Python<'_>,
+        trace: &Spanned<Made>,
+        looked: Option<Box<Looked>>,
+        of: Asked,
+    ) -> PyResult<Outcome> {
+        let looked = looked.map_or_else(|| self.look(py, trace), |looked| Ok(Some(*looked)))?;
+        let Some(looked) = looked else { return Ok(Outcome::Open(None)) };
+        let found = &looked.found;
         if found.calls.is_empty() {
             return Ok(Outcome::Counted);
         }
-        let epoch = self.known(py).answers.epoch;
-        let asked = found.asked();
+        let asked = found.asked(trace);
         let mut lines = self.lines.as_ref().map(|lines| (lines.get().store(py), lines.get().asks(py)));
         let mut paired = vec![None; asked.len()];
         if let Some((store, is_waiting)) = &mut lines {
@@ -161,20 +186,23 @@ impl Requests {
                 }
             }
         }
-        let Some(description) = Description::of(trace, &found, &said, &self.keys) else {
+        let Some(Description { bytes: key }) = Description::of(trace, found, &said, &self.keys) else {
             return Ok(Outcome::Open(None));
         };
-        let Some(answers) =
-            self.known(py).answers.get(&description.bytes).filter(|answers| answers.len() == found.served.len())
-        else {
-            return Ok(Outcome::Open(Some((description.bytes, epoch))));
+        let mut known = self.known(py);
+        let Known { answers, repeated } = &mut *known;
+        let Some(answers) = answers.get(&key).filter(|answers| answers.len() == found.served.len()) else {
+            let epoch = answers.epoch;
+            return Ok(Outcome::Open(Some((key, epoch))));
         };
-        let Some(records) = self.records(py, trace, &found, &answers, of.kept)? else { return Ok(Outcome::Open(None)) };
+        let came = found.served.iter().map(|served| repeated.is_repeated(&trace.id, &served.id));
+        let answers: Vec<(Answer, bool)> = answers.iter().copied().zip(came).collect();
+        drop(known);
         if let Some((store, _)) = &mut lines {
             store.claim_all(&asked, &paired);
         }
         drop(lines);
-        self.put(py, &trace.id, &found, &answers, &records)?;
+        self.put(py, trace, &looked, &answers, of.kept)?;
         Ok(Outcome::Counted)
     }
 
@@ -184,37 +212,9 @@ impl Requests {
             || (self.knows_channels.load(Ordering::Relaxed) && trace.may_hold(&self.keys.channel))
     }
 
-    /// Return the records of those calls that are requests; None where one of the spans is not valid.
-    fn records(
-        &self,
-        py: Python<'_>,
-        trace: &Spanned<Made>,
-        found: &Found<'_>,
-        answers: &[Answer],
-        kept: bool,
-    ) -> PyResult<Option<Vec<Record>>> {
-        let mut records = Vec::with_capacity(found.served.len());
-        for (served, answer) in found.served.iter().zip(answers) {
-            let Answer::Series(series) = *answer else { continue };
-            if served.is_implausible() {
-                continue;
-            }
-            let Some(times) = self.times(py, trace, found, served)? else { return Ok(None) };
-            let nanoseconds = served.end - served.begin;
-            records.push(Record { series, nanoseconds, times, kept, trace_id: trace.id, ended_ns: served.end });
-        }
-        Ok(Some(records))
-    }
-
-    fn times(
-        &self,
-        py: Python<'_>,
-        trace: &Spanned<Made>,
-        found: &Found<'_>,
-        served: &Served,
-    ) -> PyResult<Option<[u64; STAGES]>> {
+    fn times(&self, py: Python<'_>, trace: &Spanned<Made>, found: &Found, served: &Served) -> PyResult<Option<Times>> {
         let (mut times, places) = ([0; STAGES], &found.calls[served.place].spans);
-        if places.len() > MOST_SPANS {
+        if places.len() > MOST_SPANS || served.is_implausible() {
             return Ok(Some(times));
         }
         let Some(spent) = self.steps.spent(py, trace, Some(places), (served.begin, served.end))? else {
@@ -229,57 +229,52 @@ impl Requests {
     }
 
     /// Return what the span of each request is to be told, by its place; None where that is not plain.
-    fn told(&self, py: Python<'_>, trace: &Spanned<Made>) -> PyResult<Option<Vec<(usize, Attributes<'_>)>>> {
-        let own = self.marks.own(py, trace)?;
-        let Some(found) = look(trace, &self.marks.marks, &own, self.is_first) else { return Ok(None) };
+    fn told(&self, trace: &Spanned<Made>, looked: &Looked) -> Option<Vec<(usize, Attributes<'_>)>> {
+        let Looked { found, times } = looked;
         let mut told = Vec::with_capacity(found.served.len());
-        for served in &found.served {
+        for (served, times) in found.served.iter().zip(times) {
             if served.is_implausible() {
-                return Ok(None);
+                return None;
             }
-            let Some(times) = self.times(py, trace, &found, served)? else { return Ok(None) };
-            let Some(attributes) = self.telling.attributes(&times, found.methods[served.place]) else {
-                return Ok(None);
-            };
+            let attributes = self.telling.attributes(times, found.method(trace, served.place))?;
             let place = served.caller.or(found.calls[served.place].server);
             told.extend(place.map(|place| (place, attributes)));
         }
-        Ok(Some(told))
+        Some(told)
     }
 
-    /// Count all calls of a trace.
+    /// Count all calls of a trace, of which it is known what they are counted under, and whether they came before.
     fn put(
         &self,
         py: Python<'_>,
-        id: &[u8; 16],
-        found: &Found<'_>,
-        answers: &[Answer],
-        records: &[Record],
+        trace: &Spanned<Made>,
+        Looked { found, times }: &Looked,
+        answers: &[(Answer, bool)],
+        kept: bool,
     ) -> PyResult<()> {
-        let is_repeated: Vec<bool> = {
-            let mut known = self.known(py);
-            found.served.iter().map(|served| known.repeated.is_repeated(id, &served.id)).collect()
-        };
-        let mut records = records.iter();
         for _ in 0..found.not_served {
             self.count_apart(py, KIND_NOT_SERVED)?;
         }
-        for ((served, answer), is_repeated) in found.served.iter().zip(answers).zip(is_repeated) {
-            let is_plausible = !served.is_implausible();
-            let record = if is_plausible && matches!(answer, Answer::Series(_)) { records.next() } else { None };
-            match (answer, record) {
-                _ if is_repeated => self.count_apart(py, KIND_REPEATED)?,
-                _ if !is_plausible => self.count_apart(py, KIND_IMPLAUSIBLE)?,
-                (Answer::Apart(kind), _) => self.count_apart(py, *kind)?,
-                (Answer::Series(series), Some(record)) => {
-                    if *series == OVERFLOW {
-                        let folded: u64 = self.series.getattr(py, "folded")?.extract(py)?;
-                        self.series.setattr(py, "folded", folded + 1)?;
-                    }
-                    self.counts.get().locked(py).add(record);
+        for ((served, times), (answer, is_repeated)) in found.served.iter().zip(times).zip(answers) {
+            let series = match *answer {
+                _ if *is_repeated => Err(KIND_REPEATED),
+                _ if served.is_implausible() => Err(KIND_IMPLAUSIBLE),
+                Answer::Apart(kind) => Err(kind),
+                Answer::Series(series) => Ok(series),
+            };
+            let series = match series {
+                Ok(series) => series,
+                Err(kind) => {
+                    self.count_apart(py, kind)?;
+                    continue;
                 }
-                (Answer::Series(_), None) => {}
+            };
+            if series == OVERFLOW {
+                let folded: u64 = self.series.getattr(py, "folded")?.extract(py)?;
+                self.series.setattr(py, "folded", folded + 1)?;
             }
+            let (nanoseconds, trace_id, ended_ns) = (served.end - served.begin, trace.id, served.end);
+            self.counts.get().locked(py).add(&Record { series, nanoseconds, times: *times, kept, trace_id, ended_ns });
         }
         Ok(())
     }
@@ -352,9 +347,9 @@ impl Requests {
     /// `again` is whether what is known of them has been found before.
     fn see(&self, py: Python<'_>, trace: Py<Trace>, kept: bool, again: bool) -> PyResult<()> {
         contained(|| {
-            let outcome =
-                self.try_to(py, &trace.borrow(py).taken, Asked { kept, again }).unwrap_or(Outcome::Open(None));
-            match outcome {
+            let looked = trace.borrow_mut(py).looked.take();
+            let outcome = self.try_to(py, &trace.borrow(py).taken, looked, Asked { kept, again });
+            match outcome.unwrap_or(Outcome::Open(None)) {
                 Outcome::Counted => {}
                 Outcome::Open(key) => self.ask(py, &trace, kept, key),
             }
@@ -365,8 +360,10 @@ impl Requests {
     /// Write on the span of each request of a trace where its time went; tell whether that was plain to see.
     fn write_times(&self, py: Python<'_>, trace: &Bound<'_, Trace>) -> PyResult<bool> {
         contained(|| {
-            let Some(told) = self.told(py, &trace.borrow().taken).unwrap_or(None) else { return Ok(false) };
+            let Some(looked) = self.look(py, &trace.borrow().taken).unwrap_or(None) else { return Ok(false) };
+            let Some(told) = self.told(&trace.borrow().taken, &looked) else { return Ok(false) };
             let mut trace = trace.borrow_mut();
+            trace.looked = Some(Box::new(looked));
             for (place, attributes) in told {
                 trace.append_attributes(place, &attributes)?;
             }

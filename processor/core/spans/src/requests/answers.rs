@@ -9,7 +9,7 @@ const LARGEST: usize = 2 << 20;
 /// What an answer takes beside its key.
 const BYTES_PER_ANSWER: usize = 96;
 /// A longer key is not remembered.
-const LONGEST_KEY: usize = 4096;
+const LONGEST_KEY: usize = 1 << 16;
 
 /// What a call is counted under: a series, or a kind of calls that are no requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ pub mod told;
 
 use std::collections::HashSet;
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
@@ -63,9 +64,10 @@ impl Served {
 }
 
 /// The calls of a trace.
-pub struct Found<'a> {
+pub struct Found {
     pub calls: Vec<Call>,
-    pub methods: Vec<&'a [u8]>,
+    /// Where the methods of the calls are among the bytes of the trace.
+    methods: Vec<Range<usize>>,
     pub served: Vec<Served>,
     /// How many of them Milvus has no span of.
     pub not_served: usize,
@@ -74,58 +76,78 @@ pub struct Found<'a> {
 /// Return the calls of a trace; None where they are not plain to see. `own` tells of each of its groups whether it is Milvus' own.
 ///
 /// `as_it_came` is whether to look at the trace as it was before anything was appended to it.
-pub fn look<'a, G>(trace: &'a Trace<G>, marks: &Marks, own: &[bool], as_it_came: bool) -> Option<Found<'a>> {
+pub fn look<G>(trace: &Trace<G>, marks: &Marks, own: &[bool], as_it_came: bool) -> Option<Found> {
     let calls = if as_it_came { calls_as_they_came(trace, marks, own) } else { calls(trace, marks, own) }?;
+    if calls.is_empty() {
+        return Some(Found { calls, methods: Vec::new(), served: Vec::new(), not_served: 0 });
+    }
+    let heads = trace.heads_as_they_came()?;
     let (mut methods, mut served) = (Vec::with_capacity(calls.len()), Vec::with_capacity(calls.len()));
     let mut below = vec![0_usize; calls.len()];
     calls.iter().filter_map(|call| call.above).for_each(|above| below[above] += 1);
     let mut not_served = 0;
     for (place, call) in calls.iter().enumerate() {
-        let span = trace.span(call.server.unwrap_or(call.named()));
-        let head = Head::read(span)?;
-        let name = head.name.of(span);
-        let method =
-            if call.is_operation { &[][..] } else { &name[name.iter().rposition(|byte| *byte == b'/')? + 1..] };
-        methods.push(method);
+        let of = call.server.unwrap_or(call.named());
+        let head = &heads[of];
+        methods.push(if call.is_operation { 0..0 } else { method(trace, of, head)? });
         if call.server.is_none() {
             not_served += usize::from(!call.is_operation || below[place] == 0);
             continue;
         }
         let operation = call.above.filter(|above| below[*above] == 1).and_then(|above| calls[above].client);
         let (begin, end, caller) = (head.start, head.end, operation.or(call.client));
-        let outside = caller.map(|caller| outside(trace.span(caller), begin, end)).unwrap_or(Some(0))?;
-        let id = head.span_id.of(span).try_into().ok()?;
+        let outside = caller.map_or(0, |caller| outside(&heads[caller], begin, end));
+        let id = head.span_id.of(trace.span(of)).try_into().ok()?;
         served.push(Served { place, id, begin, end, caller, outside, is_followed: false });
     }
-    for number in 0..served.len() {
-        let is_later = |other: &Served| {
-            let (call, other_call) = (&calls[served[number].place], &calls[other.place]);
-            call.above.is_some()
-                && call.above == other_call.above
-                && methods[served[number].place] == methods[other.place]
-                && other.begin > served[number].begin
-        };
-        served[number].is_followed = below.iter().any(|count| *count > 1) && served.iter().any(is_later);
+    let mut found = Found { calls, methods, served, not_served };
+    if below.iter().any(|count| *count > 1) {
+        found.find_followed(trace);
     }
-    Some(Found { calls, methods, served, not_served })
+    Some(found)
 }
 
-/// How much longer than from `begin` to `end` the span of a caller lasted; None where it is not valid.
-fn outside(span: &[u8], begin: u64, end: u64) -> Option<u64> {
-    let head = Head::read(span)?;
+/// Where the method is that the span at this place is named by.
+fn method<G>(trace: &Trace<G>, place: usize, head: &Head) -> Option<Range<usize>> {
+    let name = trace.part_in_bytes(place, &head.name);
+    let slash = trace.framed()[name.clone()].iter().rposition(|byte| *byte == b'/')?;
+    Some(name.start + slash + 1..name.end)
+}
+
+/// How much longer than from `begin` to `end` the span of a caller lasted.
+fn outside(head: &Head, begin: u64, end: u64) -> u64 {
     let outside = i128::from(head.end) - i128::from(head.start) - (i128::from(end) - i128::from(begin));
-    Some(outside.max(0).try_into().unwrap_or(u64::MAX))
+    outside.max(0).try_into().unwrap_or(u64::MAX)
 }
 
-impl Found<'_> {
+impl Found {
+    /// The method of the call at this place; none of an operation.
+    pub fn method<'a, G>(&self, trace: &'a Trace<G>, place: usize) -> &'a [u8] {
+        &trace.framed()[self.methods[place].clone()]
+    }
+
+    fn find_followed<G>(&mut self, trace: &Trace<G>) {
+        let is_followed = |one: &Served| {
+            let above = self.calls[one.place].above;
+            let is_later = |other: &Served| {
+                self.calls[other.place].above == above
+                    && self.method(trace, other.place) == self.method(trace, one.place)
+                    && other.begin > one.begin
+            };
+            above.is_some() && self.served.iter().any(is_later)
+        };
+        let followed: Vec<bool> = self.served.iter().map(is_followed).collect();
+        self.served.iter_mut().zip(followed).for_each(|(one, is_followed)| one.is_followed = is_followed);
+    }
+
     /// What is asked of the access log about them.
-    pub fn asked(&self) -> Vec<Paired<'_>> {
-        let mut asked: Vec<Paired<'_>> = self
-            .calls
-            .iter()
-            .zip(&self.methods)
-            .map(|(call, method)| Paired { method, server: None, is_bare: call.spans.len() < 2 })
-            .collect();
+    pub fn asked<'a, G>(&self, trace: &'a Trace<G>) -> Vec<Paired<'a>> {
+        let paired = |(place, call): (usize, &Call)| Paired {
+            method: self.method(trace, place),
+            server: None,
+            is_bare: call.spans.len() < 2,
+        };
+        let mut asked: Vec<Paired<'_>> = self.calls.iter().enumerate().map(paired).collect();
         for one in &self.served {
             asked[one.place].server = Some(Seen { id: one.id, start: one.begin.into(), end: one.end.into() });
         }
@@ -156,12 +178,12 @@ impl Description {
     }
 
     /// Describe the requests of a trace, of which the access log says that; None where a span is not valid.
-    pub fn of<G>(trace: &Trace<G>, found: &Found<'_>, said: &[Option<Said<'_>>], keys: &Keys) -> Option<Description> {
+    pub fn of<G>(trace: &Trace<G>, found: &Found, said: &[Option<Said<'_>>], keys: &Keys) -> Option<Description> {
         let mut description = Description { bytes: Vec::with_capacity(128) };
         let mut served = found.served.iter().peekable();
         let mut names_channels: Option<bool> = None;
         for (place, call) in found.calls.iter().enumerate() {
-            description.put((!call.is_operation).then_some(found.methods[place]));
+            description.put((!call.is_operation).then(|| found.method(trace, place)));
             description.put_number(call.above);
             description.put(call.client.is_some().then_some(&[]));
             description.put(call.server.is_some().then_some(&[]));
