@@ -108,13 +108,13 @@ fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
     let (service, roots, operations) = (bytes("service")?, bytes("roots")?, bytes("operations")?);
     let others: Vec<Vec<u8>> =
         marks.getattr("others")?.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
-    let odd = [&others[..], &[roots.clone(), operations.clone()]].concat();
-    let all = [&odd[..], std::slice::from_ref(&service)].concat();
+    let odd = [&others[..], std::slice::from_ref(&operations)].concat();
+    let all = [&odd[..], &[roots.clone(), service.clone()]].concat();
     Ok(Plain {
         service: Finder::new(&service).into_owned(),
         parts: bytes("parts")?,
         others: any_of(&others)?,
-        roots: Finder::new(&roots).into_owned(),
+        roots,
         operations: Operations {
             mark: Finder::new(&operations).into_owned(),
             keys: marks.getattr("operation_keys")?.extract()?,

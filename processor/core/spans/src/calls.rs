@@ -26,11 +26,11 @@ pub struct Marks {
     /// What the bytes of a trace hold in which other spans may be calls as well.
     pub others: AnyOf,
     /// How the names of root spans begin that may be such.
-    pub roots: Finder<'static>,
+    pub roots: Vec<u8>,
     pub operations: Operations,
-    /// Those of them that most traces with calls do not hold, in one: others, roots and operations.
+    /// Others and operations in one: most traces with calls hold neither.
     pub odd: AnyOf,
-    /// All of them: a trace that holds none is about no call.
+    /// All of them, roots too: a trace that holds none is about no call.
     pub any: AnyOf,
 }
 
@@ -116,7 +116,7 @@ pub fn calls_as_they_came<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> O
         return Some(Vec::new());
     }
     let (heads, is_odd) = (trace.heads_as_they_came()?, marks.odd.is_in(trace.framed()));
-    if is_odd && may_be_others(trace, marks, heads) {
+    if may_be_others(trace, marks, heads, is_odd) {
         return None;
     }
     let mut found = found(trace, marks, heads)?;
@@ -131,12 +131,12 @@ pub fn calls_as_they_came<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> O
 }
 
 /// Tell whether spans may be calls that are told by nothing that is looked for here.
-fn may_be_others<G>(trace: &Trace<G>, marks: &Marks, heads: &[Head]) -> bool {
-    let is_other_root = |place: usize| {
-        let (span, head) = (trace.span(place), &heads[place]);
-        head.is_root(span) && head.name.of(span).starts_with(marks.roots.needle())
+fn may_be_others<G>(trace: &Trace<G>, marks: &Marks, heads: &[Head], is_odd: bool) -> bool {
+    let is_other_root = |(place, head): (usize, &Head)| {
+        let span = trace.span(place);
+        head.is_root(span) && head.name.of(span).starts_with(&marks.roots)
     };
-    marks.others.is_in(trace.framed()) || trace.holders(&marks.roots).any(is_other_root)
+    heads.iter().enumerate().any(is_other_root) || (is_odd && marks.others.is_in(trace.framed()))
 }
 
 /// Return the spans of calls; None where it takes a closer look to tell.
