@@ -205,44 +205,84 @@ fn inside(message: Message, tag: u32) -> Inside {
     })
 }
 
-/// Iterate over the attributes of a span, each as its serialized KeyValue; None stands in the place of one that is not valid.
-fn attributes(span: &[u8]) -> impl Iterator<Item = Option<&[u8]>> + '_ {
-    let pairs = fields(span).filter(|field| field.is_none_or(|field| field.tag == tag::ATTRIBUTE));
-    pairs.map(|field| {
-        let pair = field.map(|field| &span[field.begin..field.end])?;
-        is_valid_at(pair, Message::KeyValue, 1).then_some(pair)
-    })
+/// An attribute: a valid KeyValue.
+struct Attribute<'a> {
+    whole: &'a [u8],
+    /// Of a key that comes twice the last counts, as for every field that is not repeated.
+    key: &'a [u8],
+    /// Its value, if there is one part of it: every decoder merges parts, one behind the other.
+    value: Option<&'a [u8]>,
+    is_in_parts: bool,
 }
 
-/// Return the key of a KeyValue: of one that comes twice the last counts, as for every field that is not repeated.
-fn key_of(pair: &[u8]) -> &[u8] {
-    let key = fields(pair).flatten().filter(|inner| inner.tag == tag::KEY).last();
-    key.map_or(&[][..], |inner| &pair[inner.begin..inner.end])
+impl<'a> Attribute<'a> {
+    /// Read a serialized KeyValue; None where it is not valid.
+    fn read(whole: &'a [u8]) -> Option<Self> {
+        let mut read = Attribute { whole, key: &[], value: None, is_in_parts: false };
+        let mut at = 0;
+        while at < whole.len() {
+            let field = field(whole, at)?;
+            at = field.end;
+            let payload = &whole[field.begin..field.end];
+            match field.tag {
+                tag::KEY => read.key = payload,
+                tag::VALUE if is_valid_at(payload, Message::AnyValue, 2) => {
+                    read.is_in_parts |= read.value.is_some();
+                    read.value = Some(payload);
+                }
+                tag::VALUE => return None,
+                _ => {}
+            }
+        }
+        Some(read)
+    }
+
+    fn whole_value(&self) -> Cow<'a, [u8]> {
+        if !self.is_in_parts {
+            return self.value.unwrap_or_default().into();
+        }
+        let parts = fields(self.whole).flatten().filter(|inner| inner.tag == tag::VALUE);
+        parts.map(|inner| &self.whole[inner.begin..inner.end]).collect::<Vec<_>>().concat().into()
+    }
+}
+
+/// Iterate over the attributes of a span; None stands in the place of one that is not valid.
+fn attributes(span: &[u8]) -> impl Iterator<Item = Option<Attribute<'_>>> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < span.len() {
+            let Some(field) = field(span, at) else {
+                at = span.len();
+                return Some(None);
+            };
+            at = field.end;
+            if field.tag == tag::ATTRIBUTE {
+                return Some(Attribute::read(&span[field.begin..field.end]));
+            }
+        }
+        None
+    })
 }
 
 /// Iterate over the attributes of a span, each as its key and its serialized KeyValue; None stands in the place of one that is not
 /// valid.
 pub fn attribute_pairs(span: &[u8]) -> impl Iterator<Item = Option<(&[u8], &[u8])>> + '_ {
-    attributes(span).map(|pair| pair.map(|pair| (key_of(pair), pair)))
+    attributes(span).map(|one| one.map(|one| (one.key, one.whole)))
 }
 
 /// Return the keys of the attributes of a span, in their order; None where an attribute is not valid.
 pub fn attribute_keys(span: &[u8]) -> Option<Vec<&[u8]>> {
-    attributes(span).map(|pair| pair.map(key_of)).collect()
+    attributes(span).map(|one| one.map(|one| one.key)).collect()
 }
 
 /// Return the serialized value of the first attribute with this key, None within where there is none; None where any attribute of
 /// the span is not valid.
-///
-/// Of a value that comes in parts the parts are put together, one behind the other: so every decoder merges them.
 pub fn attribute_value<'a>(span: &'a [u8], key: &[u8]) -> Option<Option<Cow<'a, [u8]>>> {
     let mut found = None;
-    for pair in attributes(span) {
-        let pair = pair?;
-        if found.is_none() && key_of(pair) == key {
-            let values = fields(pair).flatten().filter(|inner| inner.tag == tag::VALUE);
-            let parts: Vec<&[u8]> = values.map(|inner| &pair[inner.begin..inner.end]).collect();
-            found = Some(if let [whole] = parts[..] { whole.into() } else { parts.concat().into() });
+    for one in attributes(span) {
+        let one = one?;
+        if found.is_none() && one.key == key {
+            found = Some(one.whole_value());
         }
     }
     Some(found)

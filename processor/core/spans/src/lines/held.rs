@@ -21,6 +21,8 @@ pub struct Held<P> {
     pub text: Box<[u8]>,
     pub size: usize,
     pub failed: bool,
+    /// Whether the text is that of a plain line.
+    pub is_plain: bool,
     pub claimed: bool,
     /// The id of Milvus' span of its request, where that has been found.
     pub server: Option<SpanId>,

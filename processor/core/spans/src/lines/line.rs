@@ -68,6 +68,20 @@ pub fn plain(text: &[u8]) -> Option<Plain<'_>> {
     })
 }
 
+/// By what the request of a line is counted: database, collection, status and code.
+pub type Said<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+/// Return by what the request of a plain line is counted, without another look at all else; None where the line is not plain.
+pub fn said(plain: &[u8]) -> Option<Said<'_>> {
+    let (mut tabs, mut count) = ([0; FIELDS - 1], 0);
+    for at in memchr_iter(b'\t', plain) {
+        *tabs.get_mut(count)? = at;
+        count += 1;
+    }
+    let within = |before: usize, behind: usize| &plain[tabs[before] + 1..tabs[behind]];
+    (count == tabs.len()).then(|| (within(6, 7), within(8, 9), within(10, 12)))
+}
+
 /// Return a text from the beginning of one of its parts to the end of another.
 fn between<'a>(text: &'a str, first: &str, last: &str) -> &'a str {
     let offset = |part: &str| part.as_ptr() as usize - text.as_ptr() as usize;
@@ -184,6 +198,7 @@ mod tests {
         assert_eq!((line.database, line.collection), ("default", "products"));
         assert_eq!(line.texts, "root\tPython-3.0.2\tdefault\t[]\tproducts");
         assert_eq!(line.answer, "Successful\t0\tmsg=");
+        assert_eq!(said(LINE.as_bytes()), Some((&b"default"[..], &b"products"[..], &b"Successful\t0"[..])));
     }
 
     #[test]
@@ -201,6 +216,7 @@ mod tests {
             assert_eq!(plain(LINE.replace(what, with).as_bytes()), None, "{with}");
         }
         assert_eq!(plain(b"\xff"), None);
+        assert_eq!((said(b"a\tb"), said(&[b'\t'; FIELDS])), (None, None));
     }
 
     #[test]

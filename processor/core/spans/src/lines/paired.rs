@@ -4,7 +4,7 @@
 
 use super::held::{Asked, Waiting};
 use super::likelihood::{MILLISECOND, Time};
-use super::line::plain;
+use super::line::{Said, said};
 use super::pool::Candidate;
 use super::served::SpanId;
 use super::store::Store;
@@ -45,9 +45,6 @@ pub struct Paired {
     pub line: u64,
     pub by_trace: bool,
 }
-
-/// What a line says by which its request is counted: database, collection, status and code.
-pub type Said<'a> = (&'a str, &'a str, &'a str);
 
 impl<P> Store<P> {
     /// Return the line of each of the calls of a trace, if it has one; None where that is not plain to see.
@@ -99,9 +96,8 @@ impl<P> Store<P> {
 
     /// Return by what a line's request is counted; None where it is not plain.
     pub fn said(&self, number: u64) -> Option<Said<'_>> {
-        let line = plain(&self.waiting.at(number).text)?;
-        let (answer, _) = line.answer.rsplit_once('\t')?;
-        Some((line.database, line.collection, answer))
+        let line = self.waiting.at(number);
+        if line.is_plain { said(&line.text) } else { None }
     }
 
     fn without_trace_id(

@@ -136,6 +136,7 @@ impl<P> Store<P> {
             text: text.into(),
             size,
             failed,
+            is_plain: object.is_none(),
             claimed: false,
             server: None,
             of,

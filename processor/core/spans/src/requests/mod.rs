@@ -15,7 +15,8 @@ use memchr::memmem::Finder;
 
 use crate::calls::{Call, Marks, calls, calls_as_they_came};
 use crate::head::{Head, TraceId};
-use crate::lines::paired::{Call as Paired, Said, Seen};
+use crate::lines::line::Said;
+use crate::lines::paired::{Call as Paired, Seen};
 use crate::lines::served::SpanId;
 use crate::trace::Trace;
 use crate::wire::{attribute_pairs, attribute_value};
@@ -192,7 +193,7 @@ impl Description {
             }
             let line = said[place];
             if let Some((database, collection, answer)) = line {
-                [database, collection, answer].iter().for_each(|text| description.put(Some(text.as_bytes())));
+                [database, collection, answer].iter().for_each(|text| description.put(Some(text)));
             }
             description.put(None);
             // The line of a request that is alone says more than its channels, if it says a collection at all.
@@ -252,12 +253,12 @@ fn channel_id(rest: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether this is a name of a collection for sure.
-fn is_plain_name(text: &str) -> bool {
+fn is_plain_name(text: &[u8]) -> bool {
     let is_first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-    text != "Unknown"
+    text != b"Unknown"
         && text.len() < 256
-        && text.as_bytes().first().is_some_and(is_first)
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
+        && text.first().is_some_and(is_first)
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_$".contains(byte))
 }
 
 /// Knows which spans of Milvus' came before: senders send again what they do not know to have come. Bounded.
