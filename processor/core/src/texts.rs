@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use foldhash::fast::RandomState;
 use milvus_otel_spans::Finder;
+use milvus_otel_spans::any_of::AnyOf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -19,16 +19,14 @@ const SETS_REMEMBERED: usize = 64;
 pub struct Several {
     /// The set that it was made from, held so that its address stays its own.
     set: Py<PyFrozenSet>,
-    any: AhoCorasick,
+    any: AnyOf,
     each: Vec<(Py<PyBytes>, Finder<'static>)>,
 }
 
 impl Several {
     fn new(set: &Bound<'_, PyFrozenSet>) -> PyResult<Self> {
         let texts: Vec<Bound<'_, PyBytes>> = set.iter().map(|text| Ok(text.cast_into()?)).collect::<PyResult<_>>()?;
-        let any = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(texts.iter().map(|text| text.as_bytes()))
+        let any = AnyOf::new(&texts.iter().map(|text| text.as_bytes()).collect::<Vec<_>>())
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let each = texts.into_iter().map(|text| (Finder::new(text.as_bytes()).into_owned(), text));
         let each = each.map(|(finder, text)| (text.unbind(), finder)).collect();
@@ -37,7 +35,7 @@ impl Several {
 
     /// Return those of the texts that are in one of these pieces; mostly none is, which is seen at once.
     pub fn present<'a>(&self, pieces: impl Fn() -> Box<dyn Iterator<Item = &'a [u8]> + 'a>) -> Vec<&Py<PyBytes>> {
-        if !pieces().any(|piece| self.any.is_match(piece)) {
+        if !pieces().any(|piece| self.any.is_in(piece)) {
             return Vec::new();
         }
         let is_there = |finder: &Finder<'static>| pieces().any(|piece| finder.find(piece).is_some());

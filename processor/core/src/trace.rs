@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use milvus_otel_spans::Finder;
+use milvus_otel_spans::attributes::attribute_value;
 use milvus_otel_spans::calls::{Call, calls};
 use milvus_otel_spans::head::Head as Read;
 use milvus_otel_spans::join;
 use milvus_otel_spans::trace::Trace as Taken;
-use milvus_otel_spans::wire::{attribute_value, fields};
+use milvus_otel_spans::wire::fields;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PyString};

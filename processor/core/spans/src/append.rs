@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use memchr::memmem::find;
 
+use crate::attributes::attribute_keys;
 use crate::trace::Trace;
-use crate::wire::{attribute_keys, put_field, tag};
+use crate::wire::{put_field, tag};
 
 const ERROR: i32 = 2;
 

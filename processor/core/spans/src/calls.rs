@@ -6,9 +6,9 @@ use foldhash::fast::RandomState;
 use memchr::memmem::{Finder, find};
 
 use crate::any_of::AnyOf;
+use crate::attributes::attribute_value;
 use crate::head::{Head, is_no_parent};
 use crate::trace::Trace;
-use crate::wire::attribute_value;
 
 const INTERNAL: i32 = 1;
 const SERVER: i32 = 2;

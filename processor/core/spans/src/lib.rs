@@ -8,6 +8,7 @@
 
 pub mod any_of;
 mod append;
+pub mod attributes;
 pub mod calls;
 pub mod counts;
 pub mod cut;

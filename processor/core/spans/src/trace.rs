@@ -8,10 +8,11 @@ use std::sync::{Arc, OnceLock};
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 
+use crate::attributes::attribute_value;
 use crate::entry::{Facts, frames, status_bit};
 use crate::groups::Group;
 use crate::head::{Head, Part, TraceId, id_hash, is_no_parent};
-use crate::wire::{attribute_value, tag};
+use crate::wire::tag;
 
 /// Distinct values of an attribute in a trace that are remembered while more are looked for.
 const FEW_VALUES: usize = 64;
@@ -83,7 +84,11 @@ impl<G> Trace<G> {
 
     /// The heads of all spans as they came; None where one is not valid.
     pub fn heads_as_they_came(&self) -> Option<&[Head]> {
-        let read = || (0..self.len()).map_while(|place| Head::read(self.span(place))).collect();
+        let read = || {
+            let mut heads = Vec::with_capacity(self.len());
+            heads.extend((0..self.len()).map_while(|place| Head::read(self.span(place))));
+            heads
+        };
         let heads = if self.facts.sound { self.heads.get_or_init(read) } else { return None };
         (heads.len() == self.len()).then_some(heads)
     }

@@ -13,13 +13,13 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 
+use crate::attributes::{attribute_pairs, attribute_value};
 use crate::calls::{Call, Marks, calls, calls_as_they_came};
 use crate::head::{Head, TraceId};
 use crate::lines::line::Said;
 use crate::lines::paired::{Call as Paired, Seen};
 use crate::lines::served::SpanId;
 use crate::trace::Trace;
-use crate::wire::{attribute_pairs, attribute_value};
 
 /// Spans of calls that are remembered, in each of two generations.
 const SPANS_REMEMBERED: usize = 16_384;
