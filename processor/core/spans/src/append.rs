@@ -44,7 +44,14 @@ impl<G> Trace<G> {
             return Some(if all.is_empty() { places.len() } else { 0 });
         }
         let (mut whole, mut unchanged) = (Vec::new(), 0);
+        let beginning = beginning(attributes);
         for &place in places {
+            let may_have_some = |bytes: &[u8]| find(bytes, beginning).is_some();
+            if !may_have_some(self.span(place)) && !may_have_some(self.tail(place)) {
+                whole.push(place);
+                unchanged += usize::from(all.is_empty());
+                continue;
+            }
             let span = self.whole(place);
             let keys = match attribute_keys(&span) {
                 Some(keys) => keys,
@@ -90,4 +97,12 @@ impl<G> Trace<G> {
         self.append([place], &field);
         self.changed.push(place as u32);
     }
+}
+
+/// Return what all keys begin with.
+fn beginning<'a>(attributes: &[(&'a [u8], &[u8])]) -> &'a [u8] {
+    let Some((first, _)) = attributes.first() else { return &[] };
+    let common = |other: &[u8]| first.iter().zip(other).take_while(|(byte, other)| byte == other).count();
+    let size = attributes.iter().map(|(key, _)| common(key)).min();
+    &first[..size.unwrap_or_default()]
 }

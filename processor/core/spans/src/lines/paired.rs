@@ -2,7 +2,7 @@
 //!
 //! What is decided here is decided in `milvus_otel_processor.enrichment.sources.access_log`, which says why, and for all traces.
 
-use super::held::{Asked, Waiting};
+use super::held::{Asked, Held, Waiting};
 use super::likelihood::{MILLISECOND, Time};
 use super::line::{Said, said};
 use super::pool::Candidate;
@@ -62,7 +62,14 @@ impl<P> Store<P> {
         if calls.len() > MOST_CALLS {
             return None;
         }
-        if let Some(of_trace) = self.waiting.by_trace.get(id) {
+        let of_trace = self.waiting.by_trace.get(id);
+        let only = of_trace.filter(|of| of.len() == 1).and_then(|of| of.front());
+        if let ([Call { method, server: Some(server), .. }], Some(line)) = (calls, only) {
+            // So it is nearly always.
+            let held = self.waiting.at(*line);
+            let is_its = held.method.as_bytes() == *method && held.server.is_none_or(|id| id == server.id);
+            found[0] = (is_its && held.may_be_of(server)).then_some(Paired { line: *line, by_trace: true });
+        } else if let Some(of_trace) = of_trace {
             let lines: Vec<u64> = of_trace.iter().copied().collect();
             for (place, call) in calls.iter().enumerate() {
                 if calls[..place].iter().all(|before| before.method != call.method) {
@@ -171,9 +178,7 @@ fn pair_method<P>(
     let mut served: Vec<(usize, Seen)> =
         of_method.map(|(place, call)| Some((place, call.server?))).collect::<Option<_>>()?;
     if let ([(place, server)], [line]) = (&served[..], &lines[..]) {
-        let held = waiting.at(*line);
-        let apart = [server.start - (held.end - held.cost), server.end - held.end].map(beyond_millisecond);
-        if apart[0].min(apart[1]) <= TOLERANCE {
+        if waiting.at(*line).may_be_of(server) {
             found[*place] = Some(Paired { line: *line, by_trace: true });
         }
         return Some(());
@@ -206,6 +211,14 @@ fn pair_method<P>(
             found[*place] = Some(Paired { line: *line, by_trace: true });
         }
     })
+}
+
+impl<P> Held<P> {
+    /// Whether the times of a call are near enough.
+    fn may_be_of(&self, server: &Seen) -> bool {
+        let apart = [server.start - (self.end - self.cost), server.end - self.end].map(beyond_millisecond);
+        apart[0].min(apart[1]) <= TOLERANCE
+    }
 }
 
 /// How far a time is behind another that was cut off to whole milliseconds.
