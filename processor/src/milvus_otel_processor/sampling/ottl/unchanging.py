@@ -10,7 +10,7 @@ from milvus_otel_processor.sampling.ottl.compiler import Compiler, shown, unquot
 from milvus_otel_processor.sampling.ottl.errors import CompileError, OttlError
 from milvus_otel_processor.sampling.ottl.nodes import Literal
 from milvus_otel_processor.sampling.ottl.parser import parse
-from milvus_otel_processor.sampling.ottl.paths import ATTRIBUTES, PATHS, TYPES, full_path
+from milvus_otel_processor.sampling.ottl.paths import PATHS, TYPES, full_path
 from milvus_otel_processor.sampling.ottl.values import equal, type_name
 
 if TYPE_CHECKING:
@@ -122,20 +122,3 @@ def _literal(node: Node, context: str) -> Literal | None:
     except CompileError:
         return None
     return operand if isinstance(operand, Literal) else None
-
-
-def span_attributes(condition: str, context: str) -> Iterator[str]:
-    """Yield the keys of the spans' attributes that a condition names."""
-    for node in _trees(parse(condition)):
-        if node.data == "path":
-            names = [str(child) for child in node.children if isinstance(child, Token)]
-            keys = [child for child in node.children if isinstance(child, Tree)]
-            if keys and full_path(names, context) == "span.attributes" and full_path(names, context) in ATTRIBUTES:
-                yield from list(_texts(keys[0]))[:1]
-
-
-def _trees(node: Node) -> Iterator[Tree[Token]]:
-    if isinstance(node, Tree):
-        yield node
-        for child in node.children:
-            yield from _trees(child)

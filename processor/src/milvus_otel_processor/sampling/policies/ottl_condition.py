@@ -13,6 +13,7 @@ from milvus_otel_processor.sampling.hints.wanted import any_of
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
 from milvus_otel_processor.sampling.ottl.errors import ErrorMode, OttlError
 from milvus_otel_processor.sampling.policies import remarks
+from milvus_otel_processor.sampling.policies.attributes import may_be_a_time, may_be_enriched
 from milvus_otel_processor.sampling.policies.base import (
     SYSTEM_CLOCK,
     AskedAttribute,
@@ -62,6 +63,19 @@ class OttlConditionSettings(Settings):
             Conditions(self.spanevent, "spanevent", self.error_mode, clock.time_ns),
         )
 
+    def by_context(self) -> tuple[tuple[str, list[str]], ...]:
+        """Return the conditions behind what they are about."""
+        return ("span", self.span), ("spanevent", self.spanevent)
+
+    def span_attributes(self) -> Iterator[tuple[str, str | None]]:
+        """Yield the attributes of spans that are read, each behind the place of its condition; None for any of them."""
+        from milvus_otel_processor.sampling.ottl.reads import span_attributes  # noqa: PLC0415 - as above
+
+        for context, conditions in self.by_context():
+            for index, condition in enumerate(conditions):
+                for key in span_attributes(condition, context):
+                    yield f"{context}[{index}]", key
+
 
 class OttlCondition(Evaluator):
     """Samples traces in which a condition holds for a span or an event."""
@@ -71,6 +85,9 @@ class OttlCondition(Evaluator):
         self._asks_events = bool(self._spanevent)
         found = [conditions.needle for conditions in (self._span, self._spanevent) if conditions]
         self.wanted = any_of(conditions.wanted for conditions in (self._span, self._spanevent) if conditions)
+        keys = list(settings.span_attributes())
+        self.reads_enrichment = any(key is None or may_be_enriched(key) for _, key in keys)
+        self.reads_times = any(key is None or may_be_a_time(key) for _, key in keys)
         if None not in found:
             self.needles = Needles((frozenset[bytes]().union(*filter(None, found)),))
 
@@ -127,7 +144,7 @@ class OttlConditionPolicy(PolicySettings):
         """Yield parts of conditions that say the same of every span."""
         from milvus_otel_processor.sampling.ottl.unchanging import unchanging  # noqa: PLC0415 - as above
 
-        for context, conditions in self._conditions():
+        for context, conditions in self.ottl_condition.by_context():
             for index, condition in enumerate(conditions):
                 for remark in unchanging(condition, context):
                     yield f"ottl_condition.{context}[{index}]: {remark}"
@@ -135,15 +152,9 @@ class OttlConditionPolicy(PolicySettings):
 
     def asked(self) -> Iterator[AskedAttribute]:
         """Yield the attributes of spans that conditions name."""
-        from milvus_otel_processor.sampling.ottl.unchanging import span_attributes  # noqa: PLC0415 - as above
-
-        for context, conditions in self._conditions():
-            for index, condition in enumerate(conditions):
-                for key in span_attributes(condition, context):
-                    yield AskedAttribute(f"ottl_condition.{context}[{index}]", key)
-
-    def _conditions(self) -> tuple[tuple[str, list[str]], ...]:
-        return ("span", self.ottl_condition.span), ("spanevent", self.ottl_condition.spanevent)
+        for place, key in self.ottl_condition.span_attributes():
+            if key is not None:
+                yield AskedAttribute(f"ottl_condition.{place}", key)
 
     def evaluator(self, clock: Clock = SYSTEM_CLOCK) -> Evaluator:
         """Return the evaluator that these settings describe."""
