@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace
 
 _DROPPED, _SAMPLED = Decision.DROPPED, Decision.SAMPLED
-_PER_TRACE, _PER_SPAN = 700, 80
-"""Bytes that either takes beside the bytes of its spans."""
+_PER_TRACE, _PER_SPAN = 700, 160
+"""Bytes that either takes beside the bytes of its spans, with what is remembered of them once somebody has looked."""
 
 
 class RulesInForce(NamedTuple):
