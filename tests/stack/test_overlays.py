@@ -108,7 +108,24 @@ def test_each_volume_belongs_to_who_writes_to_it_before_that_starts(overlay: str
 def test_every_lasting_service_is_healthy_before_up_returns(overlay: str | None):
     services = compose(*([overlay] if overlay else []))["services"]
     assert {name for name, service in services.items() if "healthcheck" not in service} == {"volumes", "collector"}
-    assert services["collector-health"]["network_mode"] == "service:collector"
+    assert services["collector-health"]["healthcheck"]["test"][-1] == "http://collector:13133"
+
+
+@pytest.mark.parametrize("overlay", [None, *OVERLAYS])
+def test_no_service_lives_in_the_network_of_another_which_ends_with_that(overlay: str | None):
+    services = compose(*([overlay] if overlay else []), profile="demo")["services"]
+    shared = {
+        (name, kind): service[kind]
+        for name, service in services.items()
+        for kind in ("network_mode", "pid", "ipc", "volumes_from", "links")
+        if kind in service
+    }
+    assert shared == {("volumes", "network_mode"): "none"}
+
+
+@pytest.mark.parametrize("overlay", [None, *OVERLAYS])
+def test_no_port_is_published_that_health_is_asked_at(overlay: str | None):
+    assert "13133" not in published(compose(*([overlay] if overlay else [])))
 
 
 @pytest.mark.parametrize("overlay", [None, *OVERLAYS])

@@ -66,6 +66,14 @@ def collector(request: pytest.FixtureRequest) -> Iterator[str]:
         thread.join()
 
 
+@pytest.fixture
+def _proxy_that_is_away(monkeypatch: pytest.MonkeyPatch, free_endpoint: str) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "grpc_proxy"):
+        monkeypatch.setenv(name, f"http://{free_endpoint}")
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def test_a_serving_processor_is_healthy_and_nothing_is_said(endpoint: str) -> None:
     result = ask("--endpoint", endpoint)
     assert (result.exit_code, result.output) == (0, "")
@@ -102,7 +110,15 @@ def test_a_collector_that_is_not_there_is_one_line_and_status_1(free_endpoint: s
     result = ask("--endpoint", f"http://{free_endpoint}")
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
-    assert "refused" in result.output
+    assert result.output == f"http://{free_endpoint} is not healthy: Connection refused\n"
+
+
+@pytest.mark.parametrize("collector", [200], indirect=True)
+@pytest.mark.usefixtures("_proxy_that_is_away")
+def test_no_proxy_of_the_environment_stands_between_neighbours(endpoint: str, collector: str) -> None:
+    for one in (endpoint, collector):
+        result = ask("--endpoint", one)
+        assert (result.exit_code, result.output) == (0, "")
 
 
 def test_rules_that_are_broken_are_said_and_it_is_healthy_nevertheless(

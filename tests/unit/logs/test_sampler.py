@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tests.support.harness import ERRORS, NEVER, Harness, drop_roots, sampling
 from tests.support.log_records import logs_request, record
-from tests.support.spans import span
+from tests.support.spans import span, trace_id
 from tests.support.stores import every_store
 
 __all__ = ["every_store"]
@@ -23,6 +23,8 @@ __all__ = ["every_store"]
 WAIT = 10.0
 RULES = sampling(drop_roots("heartbeat"), ERRORS, NEVER, decision_wait=WAIT)
 ERROR = Status.STATUS_CODE_ERROR
+OWN = 0xCA7A
+"""The trace of the processor's own requests."""
 
 
 class Sampling:
@@ -40,6 +42,7 @@ class Sampling:
                 LogRecord.FromString(encoded).body.string_value for _, encoded in records
             ),
             telemetry=self.telemetry,
+            own=trace_id(OWN),
         )
         self.telemetry.watch_waiting(lambda: (self.sampler.held.records, self.sampler.held.size), int)
 
@@ -112,6 +115,16 @@ def test_records_of_a_trace_that_nobody_has_seen_wait_a_little_longer_and_follow
     it.advance(2 * PAUSE)
     assert (it.out, it.counts.waiting) == (out, 0)
     assert list(it.counts.decided) == [("sampled" if out else "not_sampled", "unknown_trace")]
+
+
+def test_records_of_the_processors_own_requests_are_dropped_at_once() -> None:
+    it = Sampling()
+    it.log(record(OWN, "DescribeCollection"), record(1, "of another"))
+    assert it.counts.waiting == 1
+    it.advance(WAIT + 10)
+    assert it.out == ["of another"]
+    assert it.counts.decided["not_sampled", "trace"] == 1
+    assert accounted(it.counts)
 
 
 def test_each_record_of_such_a_trace_waits_as_long() -> None:

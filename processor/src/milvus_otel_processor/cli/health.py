@@ -19,7 +19,7 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 BUILT_IN_ENDPOINT = "127.0.0.1:14317"
 """Where the built-in configuration receives."""
 
-
+_NO_PROXY = (("grpc.enable_http_proxy", 0),)
 _BROKEN = "those that were saved last are broken; its log says where, and `milvus-otel validate` too"
 
 
@@ -79,13 +79,19 @@ def _rules_are_broken(endpoint: str, tls: tuple[Path | None, Path | None, Path |
 
 
 def _problem_over_http(url: str, timeout: float) -> str | None:
+    # No proxy: Docker gives containers that of its user, which knows no names of a stack's network.
+    straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=timeout):  # noqa: S310 - http:// was looked for, nothing else comes here
+        with straight.open(url, timeout=timeout):
             return None
     except urllib.error.HTTPError as error:
         with error:  # it holds the answer's body, which nobody reads
             return f"it answered {error.code} {error.reason}"
-    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+    except urllib.error.URLError as error:
+        return (
+            error.reason.strerror if isinstance(error.reason, OSError) and error.reason.strerror else str(error.reason)
+        )
+    except (OSError, http.client.HTTPException) as error:
         return str(error)
 
 
@@ -97,9 +103,9 @@ def _problem_over_grpc(
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
     if tls[0] is None:
-        channel = grpc.insecure_channel(endpoint)
+        channel = grpc.insecure_channel(endpoint, _NO_PROXY)
     else:
-        channel = grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(*map(_content, tls)))
+        channel = grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(*map(_content, tls)), _NO_PROXY)
     with channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(

@@ -29,7 +29,7 @@ class Logs:
     """Takes in log records from `start` to `stop`; nothing of it waits for the pipeline for traces, nor that for it.
 
     `take_lines` is given a serialized request with the lines of Milvus' access log, whatever becomes of them as records; None
-    where nobody reads them.
+    where nobody reads them. `own` is as for `LogSampler`.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Logs:
         telemetry: LogTelemetry,
         clock: Callable[[], float],
         take_lines: Callable[[bytes], object] | None = None,
+        own: bytes | None = None,
     ) -> None:
         self._clock = clock
         self._exporter = exporter
@@ -50,7 +51,7 @@ class Logs:
         self._take_lines = take_lines
         self._most_queued = settings.max_size_mib << 20
         self._cutter = Cutter()
-        self._sampler = LogSampler(settings, fates=fates, wait=wait, put=outlet.put, telemetry=telemetry)
+        self._sampler = LogSampler(settings, fates=fates, wait=wait, put=outlet.put, telemetry=telemetry, own=own)
         self._lock = Lock()
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="logs", daemon=True)

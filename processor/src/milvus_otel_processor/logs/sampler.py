@@ -31,7 +31,8 @@ TRACE, WITHOUT_TRACE_ID, UNKNOWN_TRACE, MAX_SIZE, SHUTDOWN = (
 class LogSampler:
     """Holds records until their trace is decided; `put` is given those that go on. Calls are serialized by the caller.
 
-    `fates` is asked about traces, `wait` tells how long these wait at the most; seconds.
+    `fates` is asked about traces, `wait` tells how long these wait at the most; seconds. `own` is the trace id of the
+    processor's own requests to Milvus: they are never sampled, and no span of them comes.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class LogSampler:
         wait: Callable[[], float],
         put: Callable[[Sequence[Record]], None],
         telemetry: LogTelemetry,
+        own: bytes | None = None,
     ) -> None:
         self._settings = settings
+        self._own = own
         self._fates = fates
         self._wait = wait
         self._put = put
@@ -54,7 +57,7 @@ class LogSampler:
     def take(self, cut: Cut, now: float) -> None:
         """Take in the records of a request: those decide at once over which can be decided."""
         for trace_id, records in cut.by_trace.items():
-            sampled = self._fates.sampled(trace_id)
+            sampled = False if trace_id == self._own else self._fates.sampled(trace_id)
             if sampled is None:
                 self.held.add(trace_id, records, now)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.certificates import CertificateError
+from milvus_otel_processor.enrichment.catalogue.milvus import TRACE_ID
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.exporter.signal import LOG_RECORDS
 from milvus_otel_processor.logs.component import Logs
@@ -58,6 +59,7 @@ class LogsOfService:
             telemetry=counts,
             clock=clock,
             take_lines=take_lines,
+            own=TRACE_ID,
         )
         self.followed = [Followed(f"{where}.tls", exporter.renew)]
         """Files that are read again when they change."""
