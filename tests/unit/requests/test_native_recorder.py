@@ -13,7 +13,7 @@ from milvus_otel_processor.requests.recorder import Recorder
 from tests.support import stores
 from tests.support.counted import Counted, Records
 from tests.support.enrichment import CHANNEL, CLIENT, MILLISECOND, PRODUCTS, attributes, line, served, span
-from tests.support.harness import drop_roots, sampling
+from tests.support.harness import ALWAYS, drop_roots, sampling
 from tests.support.recordings import VERSIONS, Recording, recordings
 from tests.support.replayed import Replayed, replay
 from tests.support.stores import any_store as every_store
@@ -38,6 +38,12 @@ WAITED: dict[str, Any] = {
     "type": "numeric_attribute",
     "numeric_attribute": {"key": "milvus.time.queue_ms", "min_value": 0, "max_value": 3},
 }
+
+
+def _ottl(*conditions: str) -> dict[str, Any]:
+    return {"name": "ottl", "type": "ottl_condition", "ottl_condition": {"span": list(conditions)}}
+
+
 ALL = [Recording("2.3.5", "traces"), *(one for version in VERSIONS for one in recordings(version))]
 METHODS = ("Search", "Query", "Insert", "HasCollection", "GetLoadState", "DescribeCollection")
 FAILED = {"status": "Failed", "code": "100", "message": "collection not found"}
@@ -79,6 +85,23 @@ def test_python_is_asked_once_of_requests_that_are_alike(asked: Counter[bool]) -
         replayed = replay(Recording("2.5.24", "busy"), sampling=sampling(ERRORS))
     assert sum(sum(one.counts) for one in replayed.requests.counts.requests().values()) > 5000
     assert asked[False] < 100
+
+
+def test_calls_whose_lines_took_a_closer_look_are_counted_natively_from_then_on(asked: Counter[bool]) -> None:
+    """Two calls of one method that ended within a millisecond: by their order alone it would not be plain which line is whose."""
+    with stores.using("native"):
+        made = Counted(sampling(ALWAYS))
+        for number in range(1, 4):
+            trace_id = bytes([number]) * 16
+            for collection, cost in (("products", "5ms"), ("articles", "2ms")):
+                made.log(line("Search", collection, cost=cost, trace_id=trace_id.hex()))
+            calls = [
+                served(10 * number + place, "Search", trace_id=trace_id, start=start, cost=5 * MILLISECOND - start)
+                for place, start in enumerate((0, 3 * MILLISECOND))
+            ]
+            found = made.sent(*calls)
+            assert [one.series.collection for one in found[-2:]] == ["products", "articles"]
+            assert asked[True] == 1
 
 
 class Traces:
@@ -217,7 +240,8 @@ def test_odd_requests_are_counted_alike(seed: int) -> None:
         sampling(ERRORS, SOME),
         sampling(ERRORS, COLLECTION),
         sampling(ERRORS, WAITED),
-    )[seed % 5]
+        sampling(_ottl('name == "app search"', 'attributes["milvus.time.queue_ms"] < 3'), SOME),
+    )[seed % 6]
     found = []
     for kind in KINDS:
         with stores.using(kind):
@@ -235,9 +259,22 @@ def test_odd_requests_are_counted_alike(seed: int) -> None:
         (({"name": "both", "type": "and", "and": {"and_sub_policy": [COLLECTION, WAITED]}},), True),
         (({"name": "both", "type": "and", "and": {"and_sub_policy": [COLLECTION, SOME]}},), False),
         (({"name": "m", "type": "milvus_error", "milvus_error": {}},), False),
-        (({"name": "o", "type": "ottl_condition", "ottl_condition": {"span": ['attributes["a"] == 1']}},), True),
+        ((_ottl('attributes["a"] == 1'),), False),
+        ((_ottl('attributes["milvus.time.wait_ms"] > 200'),), True),
+        ((_ottl("Len(attributes) > 9"),), True),
     ],
-    ids=["collection", "times", "not times", "shadow", "collection and times", "collection and some", "errors", "ottl"],
+    ids=[
+        "collection",
+        "times",
+        "not times",
+        "shadow",
+        "collection and times",
+        "collection and some",
+        "errors",
+        "ottl",
+        "ottl of times",
+        "ottl of all",
+    ],
 )
 def test_only_for_rules_on_times_are_all_requests_seen(rules: tuple[dict[str, Any], ...], is_read: bool) -> None:
     with stores.using("native"):
