@@ -34,14 +34,15 @@ def found(page: Shown, state: str) -> list[str]:
     return [one["words"] for one in page.get("/doctor").json()["findings"] if one["state"] == state]
 
 
-def test_a_processor_that_nothing_comes_to_is_the_first_finding() -> None:
+def test_a_processor_that_nothing_comes_to_is_the_first_finding_once_something_should_have_come() -> None:
+    nothing = Telemetry().snapshot()
+    first = next(findings(nothing, [], None, 20.0))
+    assert first[:2] == ("bad", "The processor runs, and no span has come to it since it started.")
+    assert "Collector" in first.advice
     with shown() as page:
-        first = page.get("/doctor").json()["findings"][0]
-    assert (first["state"], first["words"]) == (
-        "bad",
-        "The processor runs, and no span has come to it since it started.",
-    )
-    assert "Collector" in first["advice"]
+        started = page.get("/doctor").json()["findings"][0]
+    assert started["state"] == "unknown"
+    assert started["words"] == "No span has come to the processor yet, which has just started."
 
 
 @pytest.mark.parametrize(("flags", "expected"), [(3, "flags 03"), (1, "have no span of Milvus.")])
@@ -83,9 +84,16 @@ def test_heartbeats_that_are_kept_and_rules_that_decided_nothing_are_found() -> 
                 for number in range(1, 25)
             )
         )
-        warned = found(page, "warn")
+        warned, unknown = found(page, "warn"), found(page, "unknown")
     assert any("24 traces of Milvus' own work were kept" in words for words in warned)
-    assert "Of 24 traces these policies decided none: errors, slow." in warned
+    assert "Of 24 traces these policies decided none yet: errors, slow." in unknown
+
+
+def test_rules_of_which_none_decided_anything_are_to_be_looked_at_and_not_wrong() -> None:
+    with shown(rules(ERRORS, SLOW)) as page:
+        page.send(*(encoded(span(number, 1)) for number in range(1, 25)))
+        assert found(page, "warn") == ["Of 24 traces these policies decided none yet: errors, slow."]
+        assert found(page, "bad") == []
 
 
 def test_what_is_lost_and_refused_is_found() -> None:
@@ -169,6 +177,21 @@ def test_a_grpc_port_that_is_sent_http_is_told_from_a_collector_and_from_nothing
     assert "--collector" in away.advice
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "wanted"),
+    [
+        (400, "Client sent an HTTP request to an HTTPS server.\n", "TLS"),
+        (401, "no scheme or token provided", "a token"),
+    ],
+    ids=["TLS", "token"],
+)
+def test_a_collector_that_lets_not_everyone_in_is_not_wrong(status: int, said: str, wanted: str) -> None:
+    with answering("/v1/traces", said, status, methods=("POST",)) as url:
+        [only] = neighbours.collector(Place(url, False))
+    assert only.state == "unknown"
+    assert f"asks for {wanted}, so whether it takes traces was not tried." in only.words
+
+
 def test_the_collector_s_own_metrics_tell_what_it_could_not_pass_on() -> None:
     text = (
         'otelcol_receiver_accepted_spans_total{receiver="otlp",transport="grpc"} 100\n'
@@ -186,7 +209,10 @@ def test_jaeger_tells_its_services() -> None:
     with answering("/api/services", {"data": ["shop", "standalone"]}) as url:
         assert states(neighbours.jaeger(Place(url, True))) == [("good", "Jaeger has traces of shop, standalone.")]
     with answering("/api/services", {"data": None}) as url:
-        assert states(neighbours.jaeger(Place(url, True)))[0][0] == "warn"
+        for exported, state in ((None, "unknown"), (0, "unknown"), (7, "warn")):
+            [only] = states(neighbours.jaeger(Place(url, True), exported))
+            assert only[0] == state
+        assert only[1] == "Jaeger has no traces at all, and the processor has exported 7 spans."
     with answering("/", "hello") as url:
         assert states(neighbours.jaeger(Place(url, True)))[0][0] == "bad"
 
@@ -279,3 +305,14 @@ def test_a_silence_is_found_once_it_is_long() -> None:
         first = next(findings(counted.snapshot(), [], None, silence))
         assert first.state == state
     assert first.words == "For 42 s no span has come to the processor; 1,234 came before, since the start."
+
+
+def test_a_silence_is_wrong_where_milvus_sent_its_own_work_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("milvus_otel_processor.doctor.inside._LONG_SILENCE", 0.0)
+    with shown(rules(ALL)) as page:
+        page.send(encoded(span(1, 1, name="order")))
+        assert found(page, "bad") == []
+        page.send(encoded(span(2, 1, name="milvus.proto.rootcoord.RootCoord/AllocTimestamp")))
+        [silence] = [one for one in page.get("/doctor").json()["findings"] if one["state"] == "bad"]
+    assert "no span has come to the processor; 2 came before, since the start." in silence["words"]
+    assert "come every second" in silence["advice"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 from rich.text import Text
@@ -71,7 +71,7 @@ def command(  # noqa: PLR0917 - click calls it by name
     r"""Find out why traces are missing or not joined, in the order in which a trace travels; each finding with what to do.
 
     Asks what answers on this host, of the stack, of the demo or of single parts; options say where else they are. The status is 1
-    where something is wrong.
+    where something is wrong: also where no processor answers, or a part does not that an option or its configuration names.
 
     \b
     Examples:
@@ -79,13 +79,13 @@ def command(  # noqa: PLR0917 - click calls it by name
       milvus-otel doctor --probe
       milvus-otel doctor --from http://127.0.0.1:18888 --milvus milvus.example:19530
     """
+    page, told = _page(url, token)
     places = {
         "collector": _place(collector, _COLLECTOR),
         "milvus": _place(milvus, _MILVUS),
         "management": _place(milvus_management, _MANAGEMENT),
         "jaeger": _place(jaeger, _JAEGER),
     }
-    page, about_page = _page(url, token)
     findings: list[Finding] = []
     out = console()
     findings += (
@@ -95,8 +95,8 @@ def command(  # noqa: PLR0917 - click calls it by name
         *neighbours.collector(places["collector"]),
         *(neighbours.collector_health(collector_health) if collector_health else ()),
         *(neighbours.collector_metrics(collector_metrics) if collector_metrics else ()),
-        *about_page,
-        *neighbours.jaeger(places["jaeger"]),
+        *told.findings,
+        *neighbours.jaeger(places["jaeger"], told.exported_spans),
     )
     if form == "text":
         for one in findings:
@@ -116,20 +116,28 @@ def _place(given: str | None, usual: str) -> Place:
     return Place(given or usual, given is not None)
 
 
-def _page(url: str | None, token: str | None) -> tuple[Client | None, list[Finding]]:
+class _Told(NamedTuple):
+    """What the processor tells."""
+
+    findings: list[Finding]
+    exported_spans: int | None = None
+    """Since its start, if it is known."""
+
+
+def _page(url: str | None, token: str | None) -> tuple[Client | None, _Told]:
     """Return what asks the processor, if one answers, and what it tells."""
     try:
         client = Client(url if url is not None else usual_page(), token)
         found = client.get("/doctor")
     except ClientError as error:
+        words, advice = f"The processor was not asked: {error}.", "Say where its page is: --from URL."
         if url is None and not error.status:
             words = f"No processor answers at {' or '.join(USUAL_PAGES)}."
-            return None, [
-                Finding("unknown", words, "Start it, or say where its page is (service.telemetry.page): --from URL.")
-            ]
-        return None, [Finding("bad", f"The processor was not asked: {error}.", "Say where its page is: --from URL.")]
+            advice = "Start it, or say where its page is (service.telemetry.page): --from URL."
+        return None, _Told([Finding("bad", words, advice)])
     answers = [Finding("good", f"The processor answers at {client.url}.")]
-    return client, answers + [Finding(**one) for one in found["findings"]]
+    answers += [Finding(**one) for one in found["findings"]]
+    return client, _Told(answers, found.get("exported_spans"))  # an older processor does not tell them
 
 
 def _hops(places: dict[str, Place], page: Client | None, findings: list[Finding], otlp: str | None) -> Hops:

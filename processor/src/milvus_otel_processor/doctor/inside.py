@@ -6,12 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.doctor.finding import Finding
+from milvus_otel_processor.doctor.peers import finding
 from milvus_otel_processor.page.decided import copied
 from milvus_otel_processor.spans.schema import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from milvus_otel_processor.doctor.peers import Peer
     from milvus_otel_processor.page.decided import Decided
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.head import Head
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_TRACES = 3000
 _ENOUGH = 20
 _LONG_SILENCE = 20.0
+"""Seconds without a span after which one should have come."""
 _SERVER, _CLIENT = 2, 3
 _SAMPLED_AND_RANDOM = 3
 _SKEW_NS = 50_000_000
@@ -31,15 +34,24 @@ _MILVUS_CLIENT = (b"db.system.name", b"db.system")
 
 
 def findings(
-    counted: Snapshot, decided: Sequence[Decided], rules: TailSamplingSettings | None, silence: float = 0.0
+    counted: Snapshot,
+    decided: Sequence[Decided],
+    rules: TailSamplingSettings | None,
+    silence: float = 0.0,
+    peers: Sequence[Peer] = (),
 ) -> Iterator[Finding]:
-    """Yield what is found, in the order in which a trace travels; for `silence` seconds no span has come."""
-    yield from _arriving(counted, silence)
+    """Yield what is found, in the order in which a trace travels; for `silence` seconds no span has come.
+
+    `peers` are asked for a connection each, which may take seconds.
+    """
     traffic = _look(decided[:_MOST_TRACES])
+    yield from _arriving(counted, silence, traffic)
     yield from _joined(traffic)
     yield from _heartbeats(traffic)
     yield from _rules(counted, rules)
-    yield from _leaving(counted)
+    away = {peer: found for peer in peers if (found := finding(peer)) is not None}
+    yield from away.values()
+    yield from _leaving(counted, is_away=any(peer.takes_spans for peer in away))
     yield from _skewed(traffic)
     yield from _access_log(counted)
     yield from _enriched(counted)
@@ -58,11 +70,13 @@ class Traffic(NamedTuple):
     skewed: Counter[str]
     """Traces in which a span begins before its parent in another service, by the two services."""
     kept_heartbeats: Counter[str]
+    own_work: int
+    """Traces that Milvus makes by itself, idle too."""
 
 
 def _look(decided: Sequence[Decided]) -> Traffic:
-    found = Traffic(0, 0, 0, 0, 0, Counter(), Counter())
-    traces = without_root = alone = alone_random = joined = 0
+    found = Traffic(0, 0, 0, 0, 0, Counter(), Counter(), 0)
+    traces = without_root = alone = alone_random = joined = own_work = 0
     for one in decided:
         trace = copied(one.trace)
         try:
@@ -72,6 +86,7 @@ def _look(decided: Sequence[Decided]) -> Traffic:
         traces += 1
         roots = trace.roots
         without_root += not roots
+        own_work += bool(roots) and _is_own(roots[0].name)
         calls = [head for index, head in enumerate(heads) if head.kind == _CLIENT and _is_call(trace, index)]
         if calls:
             served = any(head.kind == _SERVER or head.name.startswith(_SERVER_OF_CLIENTS) for head in heads)
@@ -82,7 +97,12 @@ def _look(decided: Sequence[Decided]) -> Traffic:
         if one.verdict.decision.value == "sampled" and roots and _is_heartbeat(roots[0].name):
             found.kept_heartbeats[roots[0].name.decode("utf-8", "replace")] += 1
     return found._replace(
-        traces=traces, without_root=without_root, alone=alone, alone_random=alone_random, joined=joined
+        traces=traces,
+        without_root=without_root,
+        alone=alone,
+        alone_random=alone_random,
+        joined=joined,
+        own_work=own_work,
     )
 
 
@@ -92,8 +112,11 @@ def _is_call(trace: ReferenceTrace, index: int) -> bool:
 
 
 def _is_heartbeat(name: bytes) -> bool:
-    is_own = name.startswith(_INTERNAL) and not name.startswith(_SERVER_OF_CLIENTS)
-    return name.rpartition(b"/")[2] in _HEARTBEATS and (is_own or b"/" not in name)
+    return name.rpartition(b"/")[2] in _HEARTBEATS and (_is_own(name) or b"/" not in name)
+
+
+def _is_own(name: bytes) -> bool:
+    return name.startswith(_INTERNAL) and not name.startswith(_SERVER_OF_CLIENTS)
 
 
 def _note_skew(trace: ReferenceTrace, heads: Sequence[Head], skewed: Counter[str]) -> None:
@@ -112,7 +135,12 @@ def _service(trace: ReferenceTrace, place: int) -> str:
     return value.string_value.decode("utf-8", "replace") if value is not None else "(no service.name)"
 
 
-def _arriving(counted: Snapshot, silence: float) -> Iterator[Finding]:
+def _arriving(counted: Snapshot, silence: float, traffic: Traffic) -> Iterator[Finding]:
+    if not counted.received_spans and silence < _LONG_SILENCE:
+        yield Finding(
+            "unknown", "No span has come to the processor yet, which has just started.", "Ask again in a while."
+        )
+        return
     if not counted.received_spans:
         yield Finding(
             "bad",
@@ -121,10 +149,14 @@ def _arriving(counted: Snapshot, silence: float) -> Iterator[Finding]:
         )
         return
     if silence >= _LONG_SILENCE:
+        came = f"{counted.received_spans:,} came before, since the start"
+        advice = "does Milvus run, does the Collector, and does that still export here?"
         yield Finding(
-            "warn",
-            f"For {silence:,.0f} s no span has come to the processor; {counted.received_spans:,} came before, since the start.",
-            "A Milvus that traces sends some every second, idle too: do it and the Collector run, and does that still export here?",
+            "bad" if traffic.own_work else "warn",
+            f"For {silence:,.0f} s no span has come to the processor; {came}.",
+            f"Spans of Milvus' own work came, and come every second: {advice}"
+            if traffic.own_work
+            else f"A Milvus that traces sends some every second, idle too: {advice}",
         )
     else:
         yield Finding("good", f"Spans arrive at the processor: {counted.received_spans:,} since the start.")
@@ -229,13 +261,13 @@ def _enriched(counted: Snapshot) -> Iterator[Finding]:
 def _rules(counted: Snapshot, rules: TailSamplingSettings | None) -> Iterator[Finding]:
     matched = {policy for (_, policy), amount in counted.decisions.items() if amount.traces}
     traces = sum(amount.traces for amount in counted.decisions.values())
-    never = (
-        [policy.name for policy in rules.policies if policy.name not in matched and not policy.mode] if rules else []
-    )
+    asked = [policy.name for policy in rules.policies if not policy.mode] if rules else []
+    never = [name for name in asked if name not in matched]
     if traces >= _ENOUGH and never:
+        # Rules for what rarely happens decide nothing for days; that none of all decides anything is strange.
         yield Finding(
-            "warn" if len(never) < len(rules.policies if rules else ()) else "bad",
-            f"Of {traces:,} traces these policies decided none: {', '.join(never)}.",
+            "unknown" if len(never) < len(asked) else "warn",
+            f"Of {traces:,} traces these policies decided none yet: {', '.join(never)}.",
             "That is right where no such traces came, as with rules for other versions of Milvus or for what rarely happens. See "
             "why a trace that one of them should have decided was not: `milvus-otel explain TRACE_ID --from …`.",
         )
@@ -250,18 +282,24 @@ def _rules(counted: Snapshot, rules: TailSamplingSettings | None) -> Iterator[Fi
             )
 
 
-def _leaving(counted: Snapshot) -> Iterator[Finding]:
+def _leaving(counted: Snapshot, *, is_away: bool) -> Iterator[Finding]:
     lost = {reason: spans for reason, spans in counted.lost_spans.items() if spans}
     if lost:
         reasons = ", ".join(f"{spans:,} {reason}" for reason, spans in lost.items())
         yield Finding("bad", f"Kept spans were lost: {reasons}.", "docs/metrics.md says what to do about each reason.")
+    if is_away:
+        return
     if counted.exported_spans:
         yield Finding("good", f"Kept spans are taken by the exporter's peer: {counted.exported_spans:,}.")
-    elif counted.queued_spans or counted.retries:
+    elif counted.retries:
         yield Finding(
             "bad",
             "Kept spans wait, and the exporter's peer has taken none.",
             "Look at exporters.otlp.endpoint and at Jaeger's log.",
+        )
+    elif counted.queued_spans:
+        yield Finding(
+            "unknown", "The first kept spans are on their way to the exporter's peer.", "Ask again in a while."
         )
     elif counted.received_spans:
         yield Finding("unknown", "Nothing was kept yet, so nothing was exported.", "The page's Decisions tell why.")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _SOURCE, _NO_LETTERS = re.compile(r"\[\w+\]$"), re.compile(r"[./_]")
 _ROOMY = 200
 _NOT_FOUND = 404
+_TOKEN_WANTED = frozenset((401, 403))
+_TLS_WANTED = b"HTTP request to an HTTPS server"
+"""In what Go's server answers."""
 _ELSEWHERE = "Start it, or if it runs elsewhere say where: {option}."
 _VERSION_CALL = "/milvus.proto.milvus.MilvusService/GetVersion"
 _GRPC_SECONDS = 5.0
@@ -70,6 +73,13 @@ def collector(place: Place) -> Iterator[Finding]:
         return
     if answer.status < _ROOMY + 100:
         yield Finding("good", f"The Collector takes traces at {url}.")
+    elif answer.status in _TOKEN_WANTED or _TLS_WANTED in answer.body:
+        wanted = "TLS" if _TLS_WANTED in answer.body else "a token"
+        yield Finding(
+            "unknown",
+            f"The Collector answers at {url} and asks for {wanted}, so whether it takes traces was not tried.",
+            "What it has passed on, the processor tells, below.",
+        )
     elif answer.status == _NOT_FOUND:
         yield Finding(
             "bad",
@@ -235,8 +245,8 @@ def _flat(value: Any, path: str = "") -> dict[str, str]:
     return found
 
 
-def jaeger(place: Place) -> Iterator[Finding]:
-    """Ask Jaeger which services it has traces of."""
+def jaeger(place: Place, exported: int | None = None) -> Iterator[Finding]:
+    """Ask Jaeger which services it has traces of; so many spans were exported by the processor, if that is known."""
     url = place.address.rstrip("/")
     try:
         answer = ask(f"{url}/api/services")
@@ -249,8 +259,14 @@ def jaeger(place: Place) -> Iterator[Finding]:
         yield Finding(
             "bad", f"What answers at {url} is no Jaeger ({answer.status}).", _ELSEWHERE.format(option="--jaeger")
         )
+    elif not services and exported:
+        yield Finding(
+            "warn",
+            f"Jaeger has no traces at all, and the processor has exported {exported:,} spans.",
+            "Is exporters.otlp.endpoint this Jaeger, and has it lost its storage since?",
+        )
     elif not services:
-        yield Finding("warn", "Jaeger has no traces at all.", "Nothing was kept yet, or nothing is exported to it.")
+        yield Finding("unknown", "Jaeger has no traces yet.", "It gets the first once one is kept.")
     else:
         yield Finding("good", f"Jaeger has traces of {', '.join(sorted(map(str, services))[:10])}.")
 

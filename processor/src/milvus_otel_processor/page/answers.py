@@ -161,10 +161,10 @@ class Answers:
     def doctor(self, _: Asked) -> dict[str, Any]:
         """Return what can be told from inside of why traces are missing or not joined."""
         inside = self.inside
-        decided = inside.witness.decided
+        decided, counted = inside.witness.decided, inside.snapshot()
         silence = inside.witness.series.silence()
-        found = findings(inside.snapshot(), list(decided.latest_first()), decided.rules.settings, silence)
-        return {"findings": [one.as_dict() for one in found]}
+        found = findings(counted, list(decided.latest_first()), decided.rules.settings, silence, inside.peers)
+        return {"findings": [one.as_dict() for one in found], "exported_spans": counted.exported_spans}
 
     def _why_not_applicable(self) -> str | None:
         inside = self.inside

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from milvus_otel_processor.doctor.peers import Peer
     from milvus_otel_processor.page.settings import PageSettings
     from milvus_otel_processor.page.witness import Witness
     from milvus_otel_processor.service.assemble import Processors
@@ -34,6 +35,8 @@ class Inside:
     """All metrics, for Prometheus."""
     facts: dict[str, str] = field(default_factory=dict)
     """Where it listens, what it exports to, and the like: for people."""
+    peers: tuple[Peer, ...] = ()
+    """What the configuration says that it connects to: for the doctor."""
     rules_file: Path | None = None
     """The file that the rules are from, where they have one of their own."""
     config_file: Path | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.doctor.peers import Peer
 from milvus_otel_processor.page.inside import Inside
 from milvus_otel_processor.page.page import Page
 from milvus_otel_processor.page.rules_text import rules_file
 from milvus_otel_processor.spans.stores import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from milvus_otel_processor.extensions.bearer_token import BearerToken
@@ -52,7 +53,18 @@ def make_page(
             "milvus": config.milvus.uri if config.milvus is not None else "",
             "store": chosen(config.store),
         },
+        peers=tuple(_peers(config, source)),
         rules_file=rules_file(source),
         config_file=source,
     )
     return Page(inside, token, lambda: parts.limiter.budget - parts.limiter.used)
+
+
+def _peers(config: Configuration, source: Path | None) -> Iterator[Peer]:
+    yield Peer("exporters.otlp.endpoint", config.exporter.endpoint, "which it exports spans to", takes_spans=True)
+    if config.logs is not None:
+        setting = f"exporters.{config.logs.exporter_name}.endpoint"
+        yield Peer(setting, config.logs.exporter.endpoint, "which it exports log records to")
+    # Where the built-in configuration looks for a Milvus is a guess, and it does without.
+    if config.milvus is not None and source is not None:
+        yield Peer("processors.milvus.uri", config.milvus.uri, "the Milvus that it asks for collections")
