@@ -42,7 +42,7 @@ def test_a_span_is_found_behind_bytes_that_look_like_the_beginning_of_one(tmp_pa
 def test_the_newest_are_remembered_where_more_were_sent_than_memory_is_meant_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("milvus_otel_processor.storage.sent._FILE_BYTES", 24)
+    monkeypatch.setattr("milvus_otel_processor.storage.keys._FILE_BYTES", 24)
     monkeypatch.setattr("milvus_otel_processor.storage.sent._MOST_RECOVERED", 2)
     log = SentLog(tmp_path, 1)
     for number in (1, 2, 3):

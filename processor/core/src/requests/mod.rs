@@ -1,5 +1,6 @@
 //! Counts the requests of traces without Python, where they are plain to see: see `milvus_otel_processor.requests.native_recorder`.
 
+mod passed;
 mod settings;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,21 +8,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use milvus_otel_spans::counts::{OVERFLOW, Record, STAGES};
 use milvus_otel_spans::requests::answers::{Answer, Answers};
+use milvus_otel_spans::requests::repeated::Repeated;
 use milvus_otel_spans::requests::told::{Attributes, Telling};
-use milvus_otel_spans::requests::{Description, Found, Keys, Repeated, Served, look};
+use milvus_otel_spans::requests::{Description, Found, Keys, Served, look};
 use milvus_otel_spans::spent::STAGES as SPENT;
 use milvus_otel_spans::trace::Trace as Spanned;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyDict, PyInt, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
 use crate::counts::Counts;
 use crate::faults::contained;
 use crate::hooks::Made;
 use crate::lines::Lines;
 use crate::spent::Steps;
-use crate::store::Store;
 use crate::trace::Trace;
 use crate::wanted::Marks;
 use settings::{keys_of, telling_of};
@@ -342,6 +343,17 @@ impl Requests {
         self.known(py).repeated.is_repeated(&trace_id, span_id)
     }
 
+    /// Know these as counted by an earlier process, instead of those of the last call, and note from now on which are counted.
+    fn note(&self, py: Python<'_>, counted: &[u8]) {
+        self.known(py).repeated.note(counted);
+    }
+
+    /// Return the keys of the spans that were counted since the last call.
+    fn noted<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let noted = self.known(py).repeated.take_noted();
+        PyBytes::new(py, &noted)
+    }
+
     /// Count the requests of a trace.
     ///
     /// `again` is whether what is known of them has been found before.
@@ -374,21 +386,5 @@ impl Requests {
     /// How many answers are remembered.
     fn __len__(&self, py: Python<'_>) -> usize {
         self.known(py).answers.len()
-    }
-}
-
-impl Store {
-    /// What counts requests. It lives as long as Python wants: held here, it would hold itself.
-    pub fn requests<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Requests>>> {
-        self.requests.get().map_or(Ok(None), |requests| requests.bind(py).upgrade_as())
-    }
-
-    /// Count the requests in traces about which there is nothing to decide any more; return those that nobody counts.
-    pub fn count(&self, py: Python<'_>, passed: Vec<Spanned<Made>>) -> PyResult<Vec<Py<Trace>>> {
-        let Some(requests) = self.requests(py)? else { return self.traces(py, passed) };
-        for trace in passed {
-            let _ = requests.get().count(py, trace, false, |trace| self.object(py, trace))?;
-        }
-        Ok(Vec::new())
     }
 }

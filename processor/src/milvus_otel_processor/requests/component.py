@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.settings import MilvusSettings
     from milvus_otel_processor.requests.counts import Counts
     from milvus_otel_processor.requests.natively import NativeRecorder
+    from milvus_otel_processor.requests.repeated import Repeats
     from milvus_otel_processor.requests.settings import RequestsSettings
     from milvus_otel_processor.spans.contract import Store, Trace
     from milvus_otel_processor.spans.stores import StoreKind
@@ -86,7 +87,7 @@ class Requests:
         )
         if native is not None and store.count_with(native):
             self._native = native
-            self._recorder.is_repeated = native.is_repeated
+            self._recorder.repeats = native
 
     def decided(self, trace: Trace, kept: bool) -> None:
         """Count the requests in a trace that was decided, or in a span that came later."""
@@ -95,6 +96,11 @@ class Requests:
             self._recorder.see(trace, kept=kept)
         else:
             self._native.see(trace, kept, last is not None and last[0] is trace)
+
+    @property
+    def repeats(self) -> Repeats:
+        """What knows the requests that were counted."""
+        return self._recorder.repeats
 
     def memory(self) -> int:
         """Return about how many bytes the counts take; asked for with every request that comes in."""

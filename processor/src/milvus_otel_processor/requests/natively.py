@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from milvus_otel_processor.requests.repeated import Repeats
 from milvus_otel_processor.spans.stores import NATIVE, chosen
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.stores import StoreKind
 
 
-class NativeRecorder(Protocol):
+class NativeRecorder(Repeats, Protocol):
     """Counts requests in Rust, where they are plain to see, and asks a recorder in Python about those of a new kind."""
 
     def see(self, trace: Trace, kept: bool, again: bool, /) -> None:
@@ -28,9 +29,6 @@ class NativeRecorder(Protocol):
 
     def write_times(self, trace: Trace, /) -> bool:
         """Write on the span of each request where its time went, and return True; or do nothing, where that is not plain to see."""
-
-    def is_repeated(self, trace_id: bytes, span_id: bytes, /) -> bool:
-        """See `recorder.Repeated`."""
 
 
 def make_native_recorder(

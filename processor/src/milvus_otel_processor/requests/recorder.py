@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from milvus_otel_processor.requests.calls import sort_out
 from milvus_otel_processor.requests.kinds import IMPLAUSIBLE, NOT_SERVED, REPEATED
 from milvus_otel_processor.requests.record import Record, Series
+from milvus_otel_processor.requests.repeated import Repeated
 from milvus_otel_processor.requests.times import stage_times
 from milvus_otel_processor.spans.schema import DecodeError
 from milvus_otel_processor.telemetry.faults import FaultLog
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.requests.calls import Served, Sorted
     from milvus_otel_processor.requests.counts import Counts
+    from milvus_otel_processor.requests.repeated import Repeats
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
 
@@ -28,7 +30,6 @@ _log = logging.getLogger(__name__)
 NAME = "milvus requests"
 """What its faults are counted under, among those of the stages."""
 
-_SPANS_REMEMBERED = 16_384  # of requests that were counted, in each of two generations
 _SERVICE_NAME = b"service.name"
 
 
@@ -67,8 +68,7 @@ class Recorder:
         self._faults = FaultLog(_log, clock)
         self.looked: Looked | None = None
         """The trace that was looked at and not counted yet."""
-        self.is_repeated: Callable[[bytes, bytes], bool] = Repeated().is_repeated
-        """Tell whether a span of Milvus' of a trace was seen before, by their ids; from now on it was."""
+        self.repeats: Repeats = Repeated()
 
     def look(self, trace: Trace) -> Looked:
         """Return the calls in a trace; remembered until another trace is looked at. Raises DecodeError at a malformed span."""
@@ -103,7 +103,7 @@ class Recorder:
         if looked.calls.not_served:
             self._apart[NOT_SERVED] += looked.calls.not_served
         for served, times in zip(looked.calls.served, looked.times, strict=True):
-            kind = REPEATED if self.is_repeated(looked.trace.id, served.span_id) else served.kind
+            kind = REPEATED if self.repeats.is_repeated(looked.trace.id, served.span_id) else served.kind
             if kind is not None:
                 self._apart[kind] += 1
                 answers.append(kind)
@@ -125,24 +125,6 @@ class Recorder:
         )
         number = self._counts.series.number(series)
         return Record(number, served.end - served.begin, times, kept, trace.id, served.end)
-
-
-class Repeated:
-    """Knows the spans of Milvus' that were counted last: senders send again what they do not know to have come."""
-
-    def __init__(self) -> None:
-        self._counted: set[bytes] = set()
-        self._counted_before: set[bytes] = set()
-
-    def is_repeated(self, trace_id: bytes, span_id: bytes) -> bool:
-        """Tell whether this span was seen before; from now on it was. One without an id of its own was not."""
-        key = trace_id + span_id
-        if key in self._counted or key in self._counted_before:
-            return bool(span_id)
-        if len(self._counted) >= _SPANS_REMEMBERED:
-            self._counted_before, self._counted = self._counted, set()
-        self._counted.add(key)
-        return False
 
 
 def _times(trace: Trace, served: Served) -> tuple[int, ...]:

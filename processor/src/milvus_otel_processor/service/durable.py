@@ -63,9 +63,12 @@ class Durable:
         for thread in self._threads:
             thread.join(timeout)
 
-    def close(self) -> None:
-        """Forget what is not needed any longer, leave the rest to the next process, and let it have the folder."""
+    def settle(self) -> None:
+        """Forget what is not needed any longer: nothing is taken in or decided any more."""
         self._forget(everything_is_decided=not self._pipeline.waits)
+
+    def close(self) -> None:
+        """Leave what is left to the next process, and let it have the folder."""
         self._storage.close()
 
     def ingest(self, request: bytes) -> int:
@@ -121,6 +124,7 @@ class Durable:
         while not self._stopping.wait(_SECONDS_BETWEEN_LOOKS):
             try:
                 self._exporter.write_down()
+                self._storage.counted.gather()
                 self._forget()
             except Exception:  # noqa: BLE001 - a fault in one look must not end all later ones
                 _log.exception("looking after the storage failed, going on")

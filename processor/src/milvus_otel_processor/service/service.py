@@ -35,7 +35,7 @@ from milvus_otel_processor.service.making import (
 )
 from milvus_otel_processor.spans.stores import StoreError
 from milvus_otel_processor.telemetry.counters import Telemetry
-from milvus_otel_processor.telemetry.own import own_metrics, process_metrics, together
+from milvus_otel_processor.telemetry.own import own_metrics, process_metrics, telling, together
 from milvus_otel_processor.web.health import health_routes
 from milvus_otel_processor.web.metrics import metrics_routes
 from milvus_otel_processor.web.server import HttpServer
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.service.making import Configuration
     from milvus_otel_processor.storage.storage import Storage
+    from milvus_otel_processor.telemetry.family import Source
 
 _log = logging.getLogger(__name__)
 
@@ -102,9 +103,7 @@ class Service:
         self._pipeline, self._store, self._stages, enrichment, *_ = self._assembled
         if self._witness is not None and self._assembled.requests is not None:
             self._witness.requests.watch(self._assembled.requests.counts)
-        self._metrics_source = together(
-            own_metrics(self._pipeline.snapshot), process_metrics(), *requests_source(config, self._assembled)
-        )
+        self._metrics_source = self._make_metrics_source(config, storage)
         self._pushes = make_pushes(config, self._metrics_source, self.telemetry, clock)
         access_log = enrichment.access_log if enrichment is not None else None
         self._sampling = config.tail_sampling
@@ -134,6 +133,15 @@ class Service:
         self._page = self._make_page(config, source, clock)
         self._stopping = Event()
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
+
+    def _make_metrics_source(self, config: Configuration, storage: Storage | None) -> Source:
+        source = together(
+            own_metrics(self._pipeline.snapshot), process_metrics(), *requests_source(config, self._assembled)
+        )
+        if storage is None or self._assembled.requests is None:
+            return source
+        storage.counted.follow(self._assembled.requests.repeats)
+        return telling(source, storage.counted.shown)
 
     def _make_page(self, config: Configuration, source: Path | None, clock: Callable[[], float]) -> Page | None:
         if config.page is None or self._witness is None:
@@ -316,11 +324,13 @@ class Service:
         self._exporter.stop(max(0.0, deadline - monotonic()))
         stopping_logs.join(max(0.0, deadline - monotonic()) + _LAST_RECORDS)
         if self._durable is not None:
-            self._durable.close()
+            self._durable.settle()
         self._stages.stop(lambda: deadline - monotonic())
         for push in self._pushes:
             push.stop(max(_LAST_PUSH, deadline - monotonic()))
         self._http.stop()
+        if self._durable is not None:
+            self._durable.close()  # behind the last readers of metrics: what they are shown is noted there
 
     def _services(self, access_log: AccessLog | None) -> dict[str, Callable[[bytes], bytes]]:
         ingest, witness = self._durable.ingest if self._durable is not None else self._pipeline.ingest, self._witness

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.storage.counted import CountedLog
 from milvus_otel_processor.storage.folder import Folder, StorageError
 from milvus_otel_processor.storage.journal import Journal
 from milvus_otel_processor.storage.outbox import Outbox
@@ -32,7 +33,9 @@ class Storage:
                 self._folder.path, fsync=settings.fsync, has_room=self._has_room_for_request, clock=clock
             )
             segments = self.journal.log.segments()
-            self.sent = SentLog(self._folder.path, segments[-1].number if segments else 0)
+            self._left = segments[-1].number if segments else 0
+            self.sent = SentLog(self._folder.path, self._left)
+            self.counted = CountedLog(self._folder.path, self._left)
         except OSError as error:
             self._folder.close()
             raise StorageError(f"cannot read {error.filename}: {error.strerror}") from None
@@ -41,9 +44,13 @@ class Storage:
         """Remove what is not needed any longer: see `Journal.forget`."""
         self.journal.forget(decided_until, position, is_out)
         segments = self.journal.log.segments()
-        if segments:
-            self.sent.newest_segment = segments[-1].number
-        self.sent.forget(segments[0].number if segments else self.sent.newest_segment + 1)
+        for keys in (self.sent, self.counted):
+            if segments:
+                keys.newest_segment = segments[-1].number
+            keys.forget(segments[0].number if segments else keys.newest_segment + 1)
+        if self._left and (not segments or segments[0].number > self._left):
+            self._left = 0
+            self.counted.forget_recovered()
 
     @property
     def bytes(self) -> int:

@@ -4,13 +4,11 @@
 //! [`Description`] says the same, the answer is the same.
 
 pub mod answers;
+pub mod repeated;
 pub mod told;
 
-use std::collections::HashSet;
-use std::hash::BuildHasher;
 use std::ops::Range;
 
-use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 
 use crate::attributes::{attribute_pairs, attribute_value};
@@ -21,8 +19,6 @@ use crate::lines::paired::{Call as Paired, Seen};
 use crate::lines::served::SpanId;
 use crate::trace::Trace;
 
-/// Spans of calls that are remembered, in each of two generations.
-const SPANS_REMEMBERED: usize = 16_384;
 /// Nanoseconds: no request lasts a day.
 const LONGEST: u64 = 86_400_000_000_000;
 const NONE: u8 = 0;
@@ -261,29 +257,6 @@ fn is_plain_name(text: &[u8]) -> bool {
         && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_$".contains(byte))
 }
 
-/// Knows which spans of Milvus' came before: senders send again what they do not know to have come. Bounded.
-#[derive(Default)]
-pub struct Repeated {
-    hasher: RandomState,
-    now: HashSet<u64, RandomState>,
-    before: HashSet<u64, RandomState>,
-}
-
-impl Repeated {
-    /// Tell whether this span came before; from now on it has. One without an id of its own is none that has.
-    pub fn is_repeated(&mut self, trace: &TraceId, span: &[u8]) -> bool {
-        let key = self.hasher.hash_one((trace, span));
-        if self.now.contains(&key) || self.before.contains(&key) {
-            return !span.is_empty();
-        }
-        if self.now.len() >= SPANS_REMEMBERED {
-            self.before = std::mem::take(&mut self.now);
-        }
-        self.now.insert(key);
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,24 +267,5 @@ mod tests {
         for rest in [&b"3_v0"[..], b"_1v0", b"3_1v", b"3_1", b"3_12345678901234567890v0", b"a_1v0", b""] {
             assert_eq!(channel_id(rest), None, "{rest:?}");
         }
-    }
-
-    #[test]
-    fn a_span_that_comes_again_is_told() {
-        let mut repeated = Repeated::default();
-        assert!(!repeated.is_repeated(&[1; 16], b"12345678"));
-        assert!(!repeated.is_repeated(&[2; 16], b"12345678"));
-        assert!(repeated.is_repeated(&[1; 16], b"12345678"));
-        assert!(!repeated.is_repeated(&[1; 16], b"") && !repeated.is_repeated(&[1; 16], b""));
-    }
-
-    #[test]
-    fn spans_that_are_long_gone_are_forgotten() {
-        let mut repeated = Repeated::default();
-        for number in 0..3 * SPANS_REMEMBERED as u64 {
-            repeated.is_repeated(&[1; 16], &number.to_le_bytes());
-            assert!(repeated.now.len() <= SPANS_REMEMBERED && repeated.before.len() <= SPANS_REMEMBERED);
-        }
-        assert!(!repeated.is_repeated(&[1; 16], &0_u64.to_le_bytes()));
     }
 }

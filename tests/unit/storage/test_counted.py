@@ -1,0 +1,96 @@
+"""Which requests are counted already, when an earlier process has shown them to somebody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from milvus_otel_processor.requests.repeated import Repeated
+from milvus_otel_processor.storage import counted
+from milvus_otel_processor.storage.counted import CountedLog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPAN = b"span id!"
+
+
+def trace(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def log(folder: Path, *, newest_segment: int = 1) -> tuple[CountedLog, Repeated]:
+    made, repeats = CountedLog(folder, newest_segment), Repeated()
+    made.follow(repeats)
+    return made, repeats
+
+
+def count(repeats: Repeated, *numbers: int) -> list[bool]:
+    """Count these requests; tell of each whether it was counted before."""
+    return [repeats.is_repeated(trace(number), SPAN) for number in numbers]
+
+
+def test_what_was_shown_is_known_to_the_next_process_and_what_was_not_shown_is_not(tmp_path: Path) -> None:
+    first, repeats = log(tmp_path)
+    assert count(repeats, 1, 2) == [False, False]
+    first.shown()
+    count(repeats, 3)
+    first.gather()
+    _, repeats = log(tmp_path)
+    assert count(repeats, 1, 2, 3) == [True, True, False]
+
+
+def test_it_is_known_to_each_process_until_the_requests_are_gone_from_the_disk(tmp_path: Path) -> None:
+    first, repeats = log(tmp_path, newest_segment=7)
+    count(repeats, 1)
+    first.shown()
+    for _ in range(2):
+        later, repeats = log(tmp_path, newest_segment=7)
+        assert count(repeats, 1) == [True]
+    later.forget(oldest_segment=7)
+    assert list(tmp_path.iterdir())
+    later.forget(oldest_segment=8)
+    later.forget_recovered()
+    assert not list(tmp_path.iterdir())
+    assert count(repeats, 1) == [False]
+
+
+def test_nothing_waits_for_a_reader_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counted, "_MOST_PENDING", 24)
+    first, repeats = log(tmp_path)
+    count(repeats, 1)
+    first.gather()
+    assert not list(tmp_path.iterdir())
+    count(repeats, 2)
+    first.gather()
+    (file,) = tmp_path.iterdir()
+    assert file.read_bytes() == trace(1) + SPAN + trace(2) + SPAN
+
+
+def test_of_more_than_memory_is_meant_for_the_newest_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("milvus_otel_processor.storage.keys._FILE_BYTES", 48)
+    monkeypatch.setattr(counted, "_MOST_RECOVERED", 72)
+    first, repeats = log(tmp_path)
+    for number in range(1, 6):
+        count(repeats, number)
+        first.shown()
+    _, repeats = log(tmp_path)
+    assert count(repeats, 1, 2, 3, 4, 5) == [False, False, True, True, True]
+
+
+def test_without_anybody_that_counts_nothing_is_noted(tmp_path: Path) -> None:
+    made = CountedLog(tmp_path, 1)
+    made.gather()
+    made.shown()
+    made.forget_recovered()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_to_costs_no_reader_its_metrics(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "gone"
+    made, repeats = log(folder)
+    count(repeats, 1)
+    made.shown()
+    assert "after a crash it counts twice" in caplog.text
