@@ -1,5 +1,6 @@
 //! Counts the requests of traces without Python, where they are plain to see: see `milvus_otel_processor.requests.native_recorder`.
 
+mod answers;
 mod passed;
 mod settings;
 
@@ -56,10 +57,10 @@ pub struct Looked {
 
 /// What is asked about a trace.
 #[derive(Clone, Copy)]
-struct Asked {
+struct Asked<'a> {
     kept: bool,
-    /// Whether what is known of it has been found before.
-    again: bool,
+    /// What was found to be known of its calls, if somebody has looked, as `described` in `requests/calls.py` writes it.
+    known: Option<&'a [u8]>,
 }
 
 /// Counts requests. No function of Python's is called while it is locked.
@@ -97,7 +98,7 @@ impl Requests {
         kept: bool,
         object: impl FnOnce(Spanned<Made>) -> PyResult<Py<Trace>>,
     ) -> PyResult<Result<Spanned<Made>, Py<Trace>>> {
-        match self.try_to(py, &trace, None, Asked { kept, again: false }).unwrap_or(Outcome::Open(None)) {
+        match self.try_to(py, &trace, None, Asked { kept, known: None }).unwrap_or(Outcome::Open(None)) {
             Outcome::Counted => Ok(Ok(trace)),
             Outcome::Open(key) => {
                 let trace = object(trace)?;
@@ -158,59 +159,27 @@ impl Requests {
         py: Python<'_>,
         trace: &Spanned<Made>,
         looked: Option<Box<Looked>>,
-        of: Asked,
+        of: Asked<'_>,
     ) -> PyResult<Outcome> {
         let looked = looked.map_or_else(|| self.look(py, trace), |looked| Ok(Some(*looked)))?;
         let Some(looked) = looked else { return Ok(Outcome::Open(None)) };
-        let found = &looked.found;
-        if found.calls.is_empty() {
+        if looked.found.calls.is_empty() {
             return Ok(Outcome::Counted);
         }
-        let asked = found.asked(trace);
-        let mut lines = self.lines.as_ref().map(|lines| (lines.get().store(py), lines.get().asks(py)));
-        let mut paired = vec![None; asked.len()];
-        if let Some((store, is_waiting)) = &mut lines {
-            let speaks = || self.speaks(trace);
-            match store.pair(&trace.id, &asked, (!of.again).then_some(&speaks), is_waiting) {
-                Some(found) => paired = found,
-                None => return Ok(Outcome::Open(None)),
+        let answers = match of.known {
+            Some(known) => {
+                let Description { bytes: key } = Description::of_known(trace, &looked.found, known);
+                self.answers(py, trace, &looked.found, key)
             }
-        }
-        let mut said = vec![None; asked.len()];
-        if let Some((store, _)) = &lines {
-            for (said, paired) in said.iter_mut().zip(&paired) {
-                if let Some(paired) = paired {
-                    *said = store.said(paired.line);
-                    if said.is_none() {
-                        return Ok(Outcome::Open(None));
-                    }
-                }
+            None => self.answers_by_lines(py, trace, &looked.found),
+        };
+        match answers {
+            Ok(answers) => {
+                self.put(py, trace, &looked, &answers, of.kept)?;
+                Ok(Outcome::Counted)
             }
+            Err(open) => Ok(open),
         }
-        let Some(Description { bytes: key }) = Description::of(trace, found, &said, &self.keys) else {
-            return Ok(Outcome::Open(None));
-        };
-        let mut known = self.known(py);
-        let Known { answers, repeated } = &mut *known;
-        let Some(answers) = answers.get(&key).filter(|answers| answers.len() == found.served.len()) else {
-            let epoch = answers.epoch;
-            return Ok(Outcome::Open(Some((key, epoch))));
-        };
-        let came = found.served.iter().map(|served| repeated.is_repeated(&trace.id, &served.id));
-        let answers: Vec<(Answer, bool)> = answers.iter().copied().zip(came).collect();
-        drop(known);
-        if let Some((store, _)) = &mut lines {
-            store.claim_all(&asked, &paired);
-        }
-        drop(lines);
-        self.put(py, trace, &looked, &answers, of.kept)?;
-        Ok(Outcome::Counted)
-    }
-
-    /// Whether the spans of a trace may say more of whose a line is than their times do.
-    fn speaks(&self, trace: &Spanned<Made>) -> bool {
-        trace.may_hold(&self.keys.exception)
-            || (self.knows_channels.load(Ordering::Relaxed) && trace.may_hold(&self.keys.channel))
     }
 
     fn times(&self, py: Python<'_>, trace: &Spanned<Made>, found: &Found, served: &Served) -> PyResult<Option<Times>> {
@@ -356,11 +325,12 @@ impl Requests {
 
     /// Count the requests of a trace.
     ///
-    /// `again` is whether what is known of them has been found before.
-    fn see(&self, py: Python<'_>, trace: Py<Trace>, kept: bool, again: bool) -> PyResult<()> {
+    /// `known` is what was found to be known of them, if somebody has looked.
+    #[pyo3(signature = (trace, kept, known))]
+    fn see(&self, py: Python<'_>, trace: Py<Trace>, kept: bool, known: Option<&[u8]>) -> PyResult<()> {
         contained(|| {
             let looked = trace.borrow_mut(py).looked.take();
-            let outcome = self.try_to(py, &trace.borrow(py).taken, looked, Asked { kept, again });
+            let outcome = self.try_to(py, &trace.borrow(py).taken, looked, Asked { kept, known });
             match outcome.unwrap_or(Outcome::Open(None)) {
                 Outcome::Counted => {}
                 Outcome::Open(key) => self.ask(py, &trace, kept, key),

@@ -16,7 +16,9 @@ from milvus_otel_processor.requests.kinds import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from milvus_otel_processor.enrichment.catalogue.collection import Collection
     from milvus_otel_processor.enrichment.enricher import Known
+    from milvus_otel_processor.enrichment.facts import Facts
     from milvus_otel_processor.enrichment.requests import Request
     from milvus_otel_processor.spans.contract import Trace
 
@@ -64,6 +66,16 @@ def sort_out(trace: Trace, requests: Sequence[Request], known: Sequence[Known | 
         elif request.method is not None or request not in below:
             not_served += 1
     return Sorted(_with_retries(found) if below else found, not_served)
+
+
+def described(known: Sequence[Known | None]) -> bytes:
+    """Return, of what is known of calls, all that what they are counted under depends on."""
+    return repr([one and _told(*one) for one in known]).encode()
+
+
+def _told(facts: Facts, collection: Collection | None, _: str) -> tuple[object, ...]:
+    names = (collection.namespace, collection.name) if collection is not None else (facts.namespace, facts.collection)
+    return (*names, facts.error_type, facts.exists is False)
 
 
 def _served(trace: Trace, request: Request, known: Known | None, *, alone: bool) -> Served:

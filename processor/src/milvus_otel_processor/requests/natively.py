@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class NativeRecorder(Repeats, Protocol):
     """Counts requests in Rust, where they are plain to see, and asks a recorder in Python about those of a new kind."""
 
-    def see(self, trace: Trace, kept: bool, again: bool, /) -> None:
+    def see(self, trace: Trace, kept: bool, known: bytes | None, /) -> None:
         """Count the requests of a trace that was decided, or in a span that came later.
 
-        `again` is whether what is known of them has been found before.
+        `known` is what was found to be known of them, as `calls.described` writes it; None where nobody has looked.
         """
 
     def write_times(self, trace: Trace, /) -> bool:

@@ -49,13 +49,12 @@ pub struct Paired {
 impl<P> Store<P> {
     /// Return the line of each of the calls of a trace, if it has one; None where that is not plain to see.
     ///
-    /// `speaks` tells whether the trace's spans may speak for or against a line by more than their times; None where no line is to be
-    /// looked for by times, because what is known of the trace has been found before.
+    /// `speaks` tells whether the trace's spans may speak for or against a line by more than their times.
     pub fn pair(
         &mut self,
         id: &TraceId,
         calls: &[Call<'_>],
-        speaks: Option<&dyn Fn() -> bool>,
+        speaks: &dyn Fn() -> bool,
         is_waiting: &dyn Fn(&TraceId) -> bool,
     ) -> Option<Vec<Option<Paired>>> {
         let mut found = vec![None; calls.len()];
@@ -73,15 +72,14 @@ impl<P> Store<P> {
             let lines: Vec<u64> = of_trace.iter().copied().collect();
             for (place, call) in calls.iter().enumerate() {
                 if calls[..place].iter().all(|before| before.method != call.method) {
-                    let is_found = speaks.is_none();
-                    pair_method(&self.waiting, &lines, calls, call.method, is_found, &mut found)?;
+                    pair_method(&self.waiting, &lines, calls, call.method, &mut found)?;
                 }
             }
         }
         if self.without_trace > 0 || self.holds_lines_of_version_1() {
             for (call, found) in calls.iter().zip(&mut found) {
                 if let (None, Some(server)) = (*found, call.server) {
-                    *found = self.without_trace_id(&server, call.is_bare, speaks?, is_waiting)?;
+                    *found = self.without_trace_id(&server, call.is_bare, speaks, is_waiting)?;
                 }
             }
         }
@@ -154,14 +152,11 @@ impl<P> Store<P> {
 }
 
 /// Pair the calls of one method with the lines of a trace that are of that method; None where it takes a closer look.
-///
-/// `is_found` is whether that look was taken: then each line says whose it is.
 fn pair_method<P>(
     waiting: &Waiting<P>,
     lines: &[u64],
     calls: &[Call<'_>],
     method: &[u8],
-    is_found: bool,
     found: &mut [Option<Paired>],
 ) -> Option<()> {
     // What a span of another request has, of which a late one may be the neighbour, is not this one's.
@@ -182,21 +177,6 @@ fn pair_method<P>(
             found[*place] = Some(Paired { line: *line, by_trace: true });
         }
         return Some(());
-    }
-    if is_found && served.len() == lines.len() {
-        let place_of = |number: &u64| {
-            let id = waiting.at(*number).server?;
-            served.iter().find(|(_, server)| server.id == id).map(|(place, _)| *place)
-        };
-        let places: Option<Vec<usize>> = lines.iter().map(place_of).collect();
-        let is_each_once =
-            |places: &Vec<usize>| places.iter().enumerate().all(|(number, place)| !places[..number].contains(place));
-        if let Some(places) = places.filter(is_each_once) {
-            for (place, line) in places.iter().zip(&lines) {
-                found[*place] = Some(Paired { line: *line, by_trace: true });
-            }
-            return Some(());
-        }
     }
     served.sort_by_key(|(_, server)| server.end);
     lines.sort_by_key(|number| waiting.at(*number).end);

@@ -23,6 +23,8 @@ use crate::trace::Trace;
 const LONGEST: u64 = 86_400_000_000_000;
 const NONE: u8 = 0;
 const SOME: u8 = 1;
+/// In front of what describes requests of which somebody has found what is known: others begin with one of the above.
+const KNOWN: u8 = 2;
 
 /// What is read of spans to know what a request is counted under.
 pub struct Keys {
@@ -180,10 +182,7 @@ impl Description {
         let mut served = found.served.iter().peekable();
         let mut names_channels: Option<bool> = None;
         for (place, call) in found.calls.iter().enumerate() {
-            description.put((!call.is_operation).then(|| found.method(trace, place)));
-            description.put_number(call.above);
-            description.put(call.client.is_some().then_some(&[]));
-            description.put(call.server.is_some().then_some(&[]));
+            description.put_call(trace, found, place);
             if let Some(client) = call.client {
                 description.put_caller(trace.span(client), keys)?;
             }
@@ -201,12 +200,36 @@ impl Description {
             if let Some(one) = served.next_if(|one| one.place == place) {
                 let value = attribute_value(trace.span(call.server?), &keys.status)?;
                 description.put(value.as_deref());
-                description.bytes.push(u8::from(one.is_followed));
-                let group = one.caller.map_or(0, |caller| trace.group(caller).number);
-                description.bytes.extend_from_slice(&group.to_le_bytes());
+                description.put_served(trace, one);
             }
         }
         Some(description)
+    }
+
+    /// Describe the requests of a trace of which that was found to be known.
+    pub fn of_known<G>(trace: &Trace<G>, found: &Found, known: &[u8]) -> Description {
+        let mut description = Description { bytes: Vec::with_capacity(128) };
+        description.bytes.push(KNOWN);
+        for place in 0..found.calls.len() {
+            description.put_call(trace, found, place);
+        }
+        found.served.iter().for_each(|one| description.put_served(trace, one));
+        description.bytes.extend_from_slice(known);
+        description
+    }
+
+    fn put_call<G>(&mut self, trace: &Trace<G>, found: &Found, place: usize) {
+        let call = &found.calls[place];
+        self.put((!call.is_operation).then(|| found.method(trace, place)));
+        self.put_number(call.above);
+        self.put(call.client.is_some().then_some(&[]));
+        self.put(call.server.is_some().then_some(&[]));
+    }
+
+    fn put_served<G>(&mut self, trace: &Trace<G>, one: &Served) {
+        self.bytes.push(u8::from(one.is_followed));
+        let group = one.caller.map_or(0, |caller| trace.group(caller).number);
+        self.bytes.extend_from_slice(&group.to_le_bytes());
     }
 
     fn put_caller(&mut self, span: &[u8], keys: &Keys) -> Option<()> {
