@@ -1,6 +1,5 @@
 """All that an application's SDK sends by default is taken: traces, metrics and logs, over both protocols of OTLP."""
 
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from tests.peers.jaeger import attributes_of
 from tests.peers.waiting import wait_until
 from tests.stack.conftest import Stack
 from tests.stack.engine import ROOT
+from tests.stack.logs import bodies, log_records
 
 APPLICATION = """
 import logging, sys
@@ -83,16 +83,7 @@ def test_its_metrics_are_on_the_collectors_page_inside_the_network(stack: Stack)
 
 @pytest.mark.usefixtures("application")
 def test_its_logs_are_in_the_file_on_the_volume(stack: Stack):
-    read = ("run", "--rm", "--entrypoint", "cat", "volumes", "/application-logs/logs.jsonl")
-    lines = [json.loads(line) for line in stack.compose(*read).splitlines()]
-    bodies = {
-        record["body"]["stringValue"]: attributes_of(resource["resource"])["service.name"]
-        for line in lines
-        for resource in line["resourceLogs"]
-        for scope in resource["scopeLogs"]
-        for record in scope["logRecords"]
-    }
-    assert bodies["sold out"] == "shop"
+    assert {one["body"]["stringValue"]: one["from"]["service.name"] for one in log_records(stack)}["sold out"] == "shop"
 
 
 @pytest.mark.usefixtures("stack")
@@ -114,5 +105,4 @@ def test_the_access_log_goes_to_the_processor_and_not_to_the_applications_file(s
     with page:
         counts = page.read().decode()
     assert "milvus_otel_processor_" in counts
-    read = ("run", "--rm", "--entrypoint", "cat", "volumes", "/application-logs/logs.jsonl")
-    assert "MilvusService" not in stack.compose(*read)
+    assert not any("MilvusService" in body for body in bodies(log_records(stack)))

@@ -18,6 +18,7 @@ from tests.peers.waiting import wait_until
 from tests.stack.conftest import Stack
 from tests.stack.engine import Docker
 from tests.stack.load import SERVICE, Load, failed_request
+from tests.stack.logs import log_records
 
 SHOP = "demo-shop"
 ERROR = 2  # Status.STATUS_CODE_ERROR
@@ -87,11 +88,16 @@ def test_when_up_returns_every_service_is_healthy(stack: Stack):
     }
 
 
-def test_milvus_is_healthy_only_where_a_client_can_connect(stack: Stack):
+def health_check(stack: Stack, service: str) -> list[str]:
+    """What a service is asked with; waiting for the engine to ask takes three intervals."""
     configuration = json.loads(stack.compose("config", "--format", "json"))
-    kind, *check = configuration["services"]["milvus"]["healthcheck"]["test"]
+    kind, *check = configuration["services"][service]["healthcheck"]["test"]
     assert kind == "CMD"
-    check = [argument.replace("$$", "$") for argument in check]
+    return [argument.replace("$$", "$") for argument in check]
+
+
+def test_milvus_is_healthy_only_where_a_client_can_connect(stack: Stack):
+    check = health_check(stack, "milvus")
     stack.compose("exec", "-T", "milvus", *check)
     for port, nothing in (("19530", "1"), ("9091", "2")):
         with pytest.raises(RuntimeError, match=r"refused|connect"):
@@ -102,6 +108,20 @@ def test_the_processors_log_of_a_fresh_start_has_no_warning(stack: Stack):
     lines = stack.compose("logs", "--no-color", "--no-log-prefix", "processor").splitlines()
     assert any("started" in line for line in lines)
     assert [line for line in lines if " info " not in line] == []
+
+
+def doctor(*arguments: str) -> tuple[int, str]:
+    """Run `milvus-otel doctor`; return its exit status, and what it printed."""
+    program = Path(sys.executable).with_name("milvus-otel")
+    done = subprocess.run([program, "doctor", *arguments], capture_output=True, text=True, check=False)
+    assert not done.stderr
+    return done.returncode, done.stdout
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_doctor_finds_nothing_to_look_at_in_a_fresh_stack():
+    status, said = doctor()
+    assert (status, "wrong" in said, "look at  " in said) == (0, False, False), said
 
 
 def test_the_processors_image_has_the_native_store(stack: Stack):
@@ -165,18 +185,29 @@ def test_no_heartbeat_of_milvus_is_kept(stack: Stack, shop: dict[str, Spans]):
         assert set(stack.jaeger.traces(service)) <= set(shop)
 
 
-def doctor(*arguments: str) -> tuple[int, str]:
-    """Run `milvus-otel doctor`; return its exit status, and what it printed."""
-    program = Path(sys.executable).with_name("milvus-otel")
-    done = subprocess.run([program, "doctor", *arguments], capture_output=True, text=True, check=False)
-    assert not done.stderr
-    return done.returncode, done.stdout
+def test_the_logs_of_a_kept_trace_are_found_by_its_id_with_collection_and_severity(
+    stack: Stack, shop: dict[str, Spans]
+):
+    kept, found = set(shop), log_records(stack, "milvus.jsonl")
+    access = [one for one in found if one["from"]["log.source"] == "access_log" and one.get("traceId") in kept]
+    assert {one["about"].get("db.collection.name") for one in access} >= {"products"}
+    assert {one["severityText"] for one in access} == {"OK", "Failed"}
+    assert not any("Unknown" in one["about"].values() for one in access)
+    failed = [one for one in access if one["severityText"] == "Failed"]
+    assert {one["severityNumber"] for one in failed} == {17}
+    own = [one for one in found if one["from"]["log.source"] == "milvus_log"]
+    assert {one["severityText"] for one in own} >= {"INFO", "WARN"}
+    assert any(one.get("traceId") in kept for one in own)
+    assert any("db.collection.name" in one["about"] for one in own)
+    assert all(one["body"]["stringValue"] and not one["body"]["stringValue"].startswith("{") for one in own)
+    # Nobody asked for a sample: those of the other traces are there, too.
+    assert any(one.get("traceId") not in kept for one in found if one["from"]["log.source"] == "access_log")
 
 
 @pytest.mark.usefixtures("shop")
 def test_the_doctor_finds_nothing_wrong_and_its_probe_arrives():
     status, said = doctor("--probe")
-    assert (status, "wrong" in said) == (0, False), said
+    assert (status, "wrong" in said, "look at  " in said) == (0, False, False), said
     for words in (
         "fine  The Collector takes traces at http://127.0.0.1:4318.",
         "fine  The processor answers at http://127.0.0.1:8888.",
@@ -233,7 +264,10 @@ def test_the_collector_hands_everything_over(stack: Stack):
 
 
 def test_traces_survive_a_restart_of_jaeger(stack: Stack, shop: dict[str, Spans]):
-    stack.compose("restart", "jaeger")
+    stack.compose("stop", "jaeger")
+    status, said = doctor()
+    assert (status, "The processor cannot reach jaeger:4317, which it exports spans to: " in said) == (1, True), said
+    stack.compose("start", "jaeger")
     stack.compose("up", "--wait")
     again = stack.jaeger.traces(SHOP)
     lost = {trace_id: span_ids(spans) - span_ids(again.get(trace_id, [])) for trace_id, spans in shop.items()}
@@ -244,7 +278,8 @@ def test_a_processor_stopped_for_30_seconds_under_load_loses_nothing(stack: Stac
     with Load("127.0.0.1:4317", rate=20) as load:
         wait_until(lambda: len(load.accepted) > 40, "some load before")
         stack.compose("stop", "processor")
-        assert "No processor answers at http://127.0.0.1:8888 or http://127.0.0.1:18888." in doctor()[1]
+        status, said = doctor()
+        assert (status, "No processor answers at http://127.0.0.1:8888 or http://127.0.0.1:18888." in said) == (1, True)
         Event().wait(30)
         stack.compose("start", "processor")
         before = len(load.accepted)
@@ -261,14 +296,24 @@ def test_a_processor_stopped_for_30_seconds_under_load_loses_nothing(stack: Stac
         raise
 
 
-def test_the_doctor_tells_a_collector_that_is_down_and_the_silence_that_follows(stack: Stack):
+def alarm() -> str | None:
+    """What the doctor says, if it finds something wrong."""
+    status, said = doctor()
+    return said if status else None
+
+
+def test_a_collector_that_was_stopped_is_told_by_the_doctor_and_healthy_again_when_it_is_back(stack: Stack):
+    check = health_check(stack, "collector-health")
     stack.compose("stop", "collector")
     try:
         assert "No Collector answers at http://127.0.0.1:4318: Connection refused." in doctor()[1]
-        wait_until(lambda: "no span has come to the processor;" in doctor()[1], "a long silence", 60, 3.0)
+        with pytest.raises(RuntimeError, match="http://collector:13133 is not healthy"):
+            stack.compose("exec", "-T", "collector-health", *check)
+        assert "no span has come to the processor;" in wait_until(alarm, "a long silence to be wrong", 60, 3.0)
     finally:
         stack.compose("start", "collector")
-    wait_until(lambda: "Spans arrive at the processor:" in doctor()[1], "the Collector to send again", 60, 3.0)
+    wait_until(lambda: doctor()[0] == 0, "the Collector to send again", 60, 3.0)
+    stack.compose("exec", "-T", "collector-health", *check)
 
 
 def test_the_doctors_probe_finds_that_milvus_does_not_trace(stack: Stack, tmp_path: Path):
