@@ -68,6 +68,12 @@ def test_without_a_source_that_knows_nothing_is_written() -> None:
     assert bench.telemetry.enriched_requests == {"unknown": 1}
 
 
+def test_calls_of_one_trace_of_which_nothing_is_known_tell_each_other_nothing() -> None:
+    trace = trace_of(served(1, "Search"), served(2, "Query", parent=1), span(3, "work", parent=2))
+    assert Bench().enrich(trace) is None
+    assert all(attributes(one) == {} for one in decoded(trace).values())
+
+
 def test_a_request_without_a_collection_is_counted_as_such() -> None:
     bench = Bench()
     bench.log(line("Connect", "Unknown", namespace="Unknown", partitions="Unknown"))

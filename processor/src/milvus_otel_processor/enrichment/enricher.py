@@ -154,7 +154,7 @@ class Enricher:
             if not well:
                 facts[place] = _with_grpc_error(facts[place], trace, request)
         return [
-            (one, self._collection(one) if one.collection is not None else None, origin) if one is not NOTHING else None
+            (one, self._collection(one) if one.collection is not None else None, origin) if one != NOTHING else None
             for one, origin in zip(facts, origins, strict=True)
         ]
 

@@ -51,10 +51,14 @@ Every span that comes in is counted in exactly one of `receiver_refused_spans`, 
 | reason | what happened | what to do |
 | --- | --- | --- |
 | `failed` | enrichment or a policy failed at the trace: a fault of the processor; the log has its traceback | report it |
-| `malformed` | a span inside a valid request is not valid protobuf | look for what sends it |
+| `malformed` | a span inside a valid request is not valid protobuf, and had to be read | look for what sends it |
 | `rejected` | the exporter's peer refused spans for good | its answer is in the log |
 | `retries_exhausted` | the peer was away longer than `retry_on_failure.max_elapsed_time` | raise that, or bring the peer back |
 | `shutdown` | the processor stopped before the peer took them, or was told to drop what waits | |
+
+A span has to be read where a rule or enrichment asks for its attributes, and before it is sent. What is dropped unread is
+[not examined](decisions.md#spans-stay-bytes-and-one-place-knows-how-to-read-them): its decision is `not_sampled` or `dropped`,
+malformed or not.
 
 With a [pipeline for logs](observability.md#logs-sampled-with-their-trace) the same reasons are those of `lost_log_records`
 (`malformed`: a record; `failed`: redaction), and one more:
