@@ -21,14 +21,17 @@ def log_files(stack: Stack) -> list[str]:
 
 def log_records(stack: Stack, file: str = "logs.jsonl") -> Records:
     """The records in a file: `about` has their attributes, and `from` those of their resource."""
-    text = stack.compose("run", "--rm", "--entrypoint", "cat", "volumes", f"/application-logs/{file}")
+    # One that is not there yet has none.
+    text = stack.compose(
+        "run", "--rm", "--entrypoint", "find", "volumes", "/application-logs", "-name", file, "-exec", "cat", "{}", "+"
+    )
     return [
         {
             **record,
             "about": {one["key"]: one["value"].get("stringValue") for one in record.get("attributes", [])},
             "from": {one["key"]: one["value"]["stringValue"] for one in resource["resource"]["attributes"]},
         }
-        for line in text.splitlines()
+        for line in text[: text.rfind("\n") + 1].splitlines()  # the last may be only half written
         for resource in json.loads(line)["resourceLogs"]
         for scope in resource["scopeLogs"]
         for record in scope["logRecords"]
@@ -40,7 +43,8 @@ def bodies(records: Records) -> set[str]:
     return {one["body"].get("stringValue", "") for one in records}
 
 
-def export_logs(channel: grpc.Channel, *records: tuple[bytes, str]) -> None:
+def export_logs(channel: grpc.Channel, *records: tuple[bytes, str], token: str | None = None) -> None:
     """Send a record of each of these traces, with this body."""
+    metadata = [("authorization", f"Bearer {token}")] if token else []
     made = [LogRecord(trace_id=trace_id, body=AnyValue(string_value=body)) for trace_id, body in records]
-    channel.unary_unary(LOGS_METHOD)(logs_request(*made), timeout=10)
+    channel.unary_unary(LOGS_METHOD)(logs_request(*made), timeout=10, metadata=metadata)

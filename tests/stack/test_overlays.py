@@ -213,6 +213,13 @@ def test_sampled_logs_go_where_logs_go_and_the_processor_is_told():
     assert "4319" not in published(stack)
 
 
+@pytest.mark.parametrize("more", [(), ("metrics",), ("tls", "production"), ("external",)], ids="-".join)
+def test_a_collector_that_sampled_logs_come_back_to_outlives_the_processor(more: tuple[str, ...]):
+    services = compose(*more, "logs")["services"]
+    assert "collector" in services["processor"]["depends_on"]
+    assert "processor" not in services["collector"]["depends_on"]
+
+
 def test_jaeger_reads_metrics_where_there_is_a_prometheus():
     assert mounted(compose(), "jaeger")["metrics.yaml"] == "nothing.yaml"
     assert mounted(compose("metrics"), "jaeger")["metrics.yaml"] == "jaeger.metrics.yaml"

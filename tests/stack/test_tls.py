@@ -11,7 +11,8 @@ from tests.peers.jaeger import attributes_of
 from tests.peers.waiting import wait_until
 from tests.stack.certificates import make_certificates
 from tests.stack.conftest import Stack
-from tests.stack.load import SERVICE, export, failed_request
+from tests.stack.load import SERVICE, export, failed_request, heartbeat
+from tests.stack.logs import bodies, export_logs, log_records
 
 ENDPOINT = "localhost:4317"
 TOKEN = secrets.token_hex(32)
@@ -24,10 +25,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def overlays(project: Path) -> Sequence[str]:
-    """TLS; and Milvus runs as the user that it has in the image of 3.0, so that this needs no stack of its own."""
+    """TLS, with sampled logs; and Milvus runs as the user of its image of 3.0, so that this needs no stack of its own."""
     as_3_0 = project / "compose" / "as-3.0.yaml"
     as_3_0.write_text('services: {milvus: {user: "999:999"}}', encoding="utf-8")
-    return ("compose/compose.tls.yaml", "compose/as-3.0.yaml")
+    return ("compose/compose.tls.yaml", "compose/compose.logs.yaml", "compose/as-3.0.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,16 @@ def test_the_right_token_over_tls_brings_a_trace_to_jaeger(stack: Stack, credent
     with grpc.secure_channel(ENDPOINT, credentials) as channel:
         export(channel, failed_request(trace_id), TOKEN)
     wait_until(lambda: trace_id.hex() in stack.jaeger.traces(SERVICE), "the trace in Jaeger", 40, 0.5)
+
+
+def test_logs_go_to_the_processor_and_come_back_over_tls(stack: Stack, credentials: grpc.ChannelCredentials):
+    kept, dropped = secrets.token_bytes(16), secrets.token_bytes(16)
+    with grpc.secure_channel(ENDPOINT, credentials) as channel:
+        export(channel, failed_request(kept), TOKEN)
+        export(channel, heartbeat(dropped), TOKEN)
+        export_logs(channel, (kept, "of a kept trace"), (dropped, "of a dropped one"), token=TOKEN)
+    wait_until(lambda: "of a kept trace" in bodies(log_records(stack)), "the log of the kept trace", 40, 2.0)
+    assert "of a dropped one" not in bodies(log_records(stack))
 
 
 @pytest.mark.usefixtures("stack")
