@@ -104,3 +104,13 @@ def test_without_a_processor_there_is_nothing_to_be_told_and_the_status_says_so(
     assert said.exit_code == 1
     assert "wrong  No processor answers at" in said.output
     assert "not known  No Collector answers" in said.output
+
+
+@pytest.mark.usefixtures("nothing_at_the_usual_places")
+def test_top_says_at_which_places_no_processor_answers() -> None:
+    said = CliRunner().invoke(main, ["top", "--once"])
+    assert said.exit_code == 1
+    assert said.output == (
+        "No processor answers at http://127.0.0.1:8888 or http://127.0.0.1:18888. Start it, or say where its page is "
+        "(service.telemetry.page): --from URL.\n"
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import click
 from rich.text import Text
 
-from milvus_otel_processor.cli.options import USUAL_PAGES, console, format_option, page_options, usual_page
+from milvus_otel_processor.cli.options import NO_PAGE, console, format_option, page_options, usual_page
 from milvus_otel_processor.doctor import neighbours
 from milvus_otel_processor.doctor.finding import Finding
 from milvus_otel_processor.doctor.neighbours import Place
@@ -126,15 +126,15 @@ class _Told(NamedTuple):
 
 def _page(url: str | None, token: str | None) -> tuple[Client | None, _Told]:
     """Return what asks the processor, if one answers, and what it tells."""
+    where = url if url is not None else usual_page()
+    if where is None:
+        return None, _Told([Finding("bad", *NO_PAGE)])
     try:
-        client = Client(url if url is not None else usual_page(), token)
+        client = Client(where, token)
         found = client.get("/doctor")
     except ClientError as error:
-        words, advice = f"The processor was not asked: {error}.", "Say where its page is: --from URL."
-        if url is None and not error.status:
-            words = f"No processor answers at {' or '.join(USUAL_PAGES)}."
-            advice = "Start it, or say where its page is (service.telemetry.page): --from URL."
-        return None, _Told([Finding("bad", words, advice)])
+        words = f"The processor was not asked: {error}."
+        return None, _Told([Finding("bad", words, "Say where its page is: --from URL.")])
     answers = [Finding("good", f"The processor answers at {client.url}.")]
     answers += [Finding(**one) for one in found["findings"]]
     return client, _Told(answers, found.get("exported_spans"))  # an older processor does not tell them

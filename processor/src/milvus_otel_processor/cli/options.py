@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _UNCAPPED_WIDTH = 200
 USUAL_PAGES = ("http://127.0.0.1:8888", "http://127.0.0.1:18888")
 """Where the stack's processor has its page, and where the demo's has."""
+NO_PAGE = (
+    f"No processor answers at {' or '.join(USUAL_PAGES)}.",
+    "Start it, or say where its page is (service.telemetry.page): --from URL.",
+)
+"""What is said, and what to do, where `usual_page` finds none."""
 TOKEN_VARIABLE = "MILVUS_OTEL_PAGE_TOKEN"  # noqa: S105 - a name
 
 config_option = click.option(
@@ -160,8 +165,8 @@ def format_option(*forms: str, text: str) -> Callable[[Callable[..., None]], Cal
     return click.option("--format", "form", type=choice, default=forms[0], show_default=True, help=text)
 
 
-def usual_page() -> str:
-    """Return where a processor's page answers on this host, or where the last one would."""
+def usual_page() -> str | None:
+    """Return where a processor's page answers on this host, if one does."""
     from milvus_otel_processor.doctor.web import NoAnswerError, NotHttpError, ask  # noqa: PLC0415 - most commands ask nobody
 
     for url in USUAL_PAGES:
@@ -170,7 +175,7 @@ def usual_page() -> str:
                 return url
         except (NoAnswerError, NotHttpError):
             continue
-    return USUAL_PAGES[-1]
+    return None
 
 
 def load_for_start_or_exit(
@@ -234,6 +239,7 @@ def load_or_exit(
 
 
 __all__ = [
+    "NO_PAGE",
     "USUAL_PAGES",
     "Recorded",
     "config_options",

@@ -9,7 +9,7 @@ from typing import Literal
 
 import click
 
-from milvus_otel_processor.cli.options import console, format_option, page_options, usual_page
+from milvus_otel_processor.cli.options import NO_PAGE, console, format_option, page_options, usual_page
 from milvus_otel_processor.page.client import Client, ClientError
 from milvus_otel_processor.requests.summary import KEYS, SORTS, USUAL_KEYS
 from milvus_otel_processor.requests.windows import MINUTES
@@ -111,8 +111,12 @@ def command(  # noqa: PLR0917 - click calls it by name
     """
     view = View(int(minutes), by, sort, where, limit)
     out = console()
+    page = url or usual_page()
+    if page is None:
+        click.echo(" ".join(NO_PAGE), err=True)
+        sys.exit(1)
     try:
-        client = Client(url or usual_page(), token)
+        client = Client(page, token)
         if once or form == "json" or not out.is_terminal:
             answer = client.get(view.path)
             if form == "json":
