@@ -1,8 +1,9 @@
 """All faults in turn, under load: at every moment, and across restarts, every span is in one place.
 
-kill -9, SIGTERM, SIGSTOP, SIGHUP, a peer that is away, a connection to it that goes silent, a full disk, a burst of load.
+kill -9, SIGTERM, SIGSTOP, SIGHUP, a peer that is away, or refuses spans for good, a connection to it that goes silent, a full disk,
+a burst of load; and malformed spans all the time.
 
-uv run python -m tests.faults.balance [--faults 60] [--seed 0]
+uv run python -m tests.faults.balance [--faults 60] [--seed 0] [--store native]
 """
 
 import argparse
@@ -19,17 +20,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import get_args
 
+from milvus_otel_processor.spans.stores import StoreKind
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.disk import fill, small_disk
-from tests.faults.load import Load, Requests, Sink, sink
+from tests.faults.load import Broken, Load, Requests, Sink, sink
 from tests.faults.program import Program
 from tests.peers.process import free_port
 from tests.peers.waiting import wait_until
 from tests.support.tcp import CountingProxy, counting_proxy
 
-SPANS, BURST_SPANS = 50, 2000
+SPANS, BURST_SPANS, MALFORMED_SPANS = 50, 2000, 7
 KEPT, DROPPED = "request", "heartbeat"
 UNWANTED = ("not_sampled", "dropped")
 
@@ -48,9 +51,11 @@ class Outcome:
     dropped_arrived: int
     """Spans that a rule drops, and that arrived nevertheless."""
     twice: int
+    refused: int
+    """Spans that the peer refused for good."""
     given_up: int
     lost: dict[str, int]
-    """Counted losses by reason, of the last process."""
+    """Counted losses by reason, of the process that had most of them."""
     waiting: int
     left_on_disk: int
     answers: dict[str, int]
@@ -101,6 +106,8 @@ class Watch:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.looks = 0
         self.unbalanced: list[str] = []
+        self.lost: dict[str, int] = {}
+        """Losses by reason, the most that were seen of each."""
         self._thread.start()
 
     def now(self) -> Metrics | None:
@@ -119,6 +126,8 @@ class Watch:
         while not self._ended.wait(self._pause):
             if (metrics := self.now()) is not None:
                 self.looks += 1
+                for reason, spans in metrics.by("lost_spans_total", "reason").items():
+                    self.lost[reason] = max(spans, self.lost.get(reason, 0))
                 if (problem := metrics.imbalance()) is not None:
                     self.unbalanced.append(problem)
 
@@ -140,6 +149,7 @@ class Trouble:
         self._calm = calm
         self.kept = [self._load(number, KEPT) for number in (1, 2)]
         self.dropped = self._load(3, DROPPED)
+        self.broken = Load(program.endpoint, Broken(SPANS, MALFORMED_SPANS), first=4 << 32, pause=0.1)
         self.bursts: list[Load] = []
         self.happened: Counter[str] = Counter()
         self._faults: dict[str, Callable[[], object]] = {
@@ -148,6 +158,7 @@ class Trouble:
             "freeze": self._freeze,
             "reload": lambda: program.signal(signal.SIGHUP),
             "peer away": self._peer_away,
+            "peer refuses": self._peer_refuses,
             "peer silent": proxy.go_silent,
             "disk full": self._disk_full,
             "burst": self._burst,
@@ -172,11 +183,11 @@ class Trouble:
     @property
     def loads(self) -> list[Load]:
         """Those that send all the time."""
-        return [*self.kept, self.dropped]
+        return [*self.kept, self.dropped, self.broken]
 
     def missing(self) -> int:
         """How many acknowledged spans that are to be kept have not arrived."""
-        missing = sum(self._peer.missing(load.acknowledged, SPANS) for load in self.kept)
+        missing = sum(self._peer.missing(load.acknowledged, SPANS) for load in (*self.kept, self.broken))
         return missing + sum(self._peer.missing(load.acknowledged, BURST_SPANS) for load in self.bursts)
 
     def _load(self, number: int, name: str) -> Load:
@@ -200,23 +211,29 @@ class Trouble:
         self._pause(1, 3)
         self._peer.away.clear()
 
+    def _peer_refuses(self) -> None:
+        self._peer.refuses.set()
+        self._pause(0.5, 1)
+        self._peer.refuses.clear()
+
     def _disk_full(self) -> None:
         filler = fill(self._disk)
         self._pause(0.5, 1.5)
         filler.unlink()
 
     def _burst(self) -> None:
-        more = Load(self._program.endpoint, Requests(BURST_SPANS, text=1000), first=(4 + len(self.bursts)) << 32)
+        more = Load(self._program.endpoint, Requests(BURST_SPANS, text=1000), first=(5 + len(self.bursts)) << 32)
         self.bursts.append(more)
         more.start()
         self._pause(1, 1)
         more.stop()
 
 
-def balance(folder: Path, faults: int, seed: int, *, calm: float = 1.0) -> Outcome:
+def balance(folder: Path, faults: int, seed: int, *, calm: float = 1.0, store: StoreKind = "auto") -> Outcome:
     """Have so many faults happen, with about `calm` seconds between them."""
     port, storage = free_port(), folder / "disk" / "storage"
     settings = {
+        "service__store": store,
         "extensions__file_storage__directory": str(storage),
         "extensions__memory_limiter__limit_mib": "250",
         "service__extensions": "[file_storage, memory_limiter]",
@@ -256,9 +273,10 @@ def _outcome(trouble: Trouble, watch: Watch, peer: Sink, storage: Path) -> Outco
         sum(len(load.acknowledged) * load.spans for load in loads),
         trouble.missing(),
         sum(peer.arrived(number) for number in trouble.dropped.acknowledged),
-        sum(peer.twice(load.acknowledged, SPANS) for load in trouble.kept),
+        sum(peer.twice(load.acknowledged, SPANS) for load in (*trouble.kept, trouble.broken)),
+        peer.refused,
         sum(len(load.given_up) for load in loads),
-        last.by("lost_spans_total", "reason"),
+        watch.lost,
         last.spans("processor_waiting_spans") + last.spans("exporter_queued_spans"),
         sum(file.stat().st_size for file in storage.glob("*-*.binpb")),
         dict(sum((load.refused for load in loads), Counter[str]())),
@@ -269,9 +287,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--store", choices=get_args(StoreKind), default="auto")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(balance(Path(folder), given.faults, given.seed))  # noqa: T201 - a program that prints
+        print(balance(Path(folder), given.faults, given.seed, store=given.store))  # noqa: T201 - a program that prints
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ from grpc_status import rpc_status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.peers.otlp_sink import METHOD
+from tests.support.wire import delimited
 
 _MARK = b"numbered"
+_CUT_ATTRIBUTE = b"\x4a\x7f"
 _ID = re.compile(rb"\n\x10(.{8}).{8}\x12\x08", re.DOTALL)
 """A trace id and what comes before a span id: of its 16 bytes the first 8 are the request's number."""
 _RETRIED = {
@@ -60,6 +62,22 @@ class Requests:
         return self._made.replace(_MARK, number.to_bytes(8, "big"))
 
 
+class Broken:
+    """Such requests, in which `malformed` spans more are no valid protobuf: each in the trace of one that is."""
+
+    def __init__(self, spans: int, malformed: int) -> None:
+        self.spans = spans
+        self._requests = Requests(spans)
+        made = ExportTraceServiceRequest.FromString(self._requests.numbered(0)).resource_spans[0].scope_spans[0].spans
+        cut = [one.SerializeToString() + _CUT_ATTRIBUTE for one in made[:malformed]]
+        inner = b"".join(delimited(2, one) for one in cut)
+        self._more = delimited(1, delimited(2, inner)).replace(bytes(8) + bytes(8), _MARK + bytes(8))
+
+    def numbered(self, number: int) -> bytes:
+        """The request with this number, of 63 bits."""
+        return self._requests.numbered(number) + self._more.replace(_MARK, number.to_bytes(8, "big"))
+
+
 class Sink:
     """An OTLP receiver that counts the spans of each request, and keeps none of them."""
 
@@ -67,15 +85,20 @@ class Sink:
         self.endpoint = ""
         self.away = threading.Event()
         """Set while it refuses everything with UNAVAILABLE."""
+        self.refuses = threading.Event()
+        """Set while it refuses everything for good."""
         self._arrived: Counter[bytes] = Counter()
+        self._refused: Counter[bytes] = Counter()
         self._lock = threading.Lock()
 
     def export(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         if self.away.is_set():
             context.abort(grpc.StatusCode.UNAVAILABLE, "away")
-        found = Counter(_ID.findall(request))
+        found, refuses = Counter(_ID.findall(request)), self.refuses.is_set()
         with self._lock:
-            self._arrived.update(found)
+            (self._refused if refuses else self._arrived).update(found)
+        if refuses:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "not wanted")
         return b""
 
     @property
@@ -89,10 +112,17 @@ class Sink:
         with self._lock:
             return self._arrived[number.to_bytes(8, "big")]
 
-    def missing(self, numbers: set[int], spans: int) -> int:
-        """How many spans of these requests, of so many each, have not arrived."""
+    @property
+    def refused(self) -> int:
+        """How many spans it refused for good."""
         with self._lock:
-            return sum(max(0, spans - self._arrived[number.to_bytes(8, "big")]) for number in numbers)
+            return self._refused.total()
+
+    def missing(self, numbers: set[int], spans: int) -> int:
+        """How many spans of these requests, of so many each, have not arrived, nor were refused for good."""
+        with self._lock:
+            keys = [number.to_bytes(8, "big") for number in numbers]
+            return sum(max(0, spans - self._arrived[key] - self._refused[key]) for key in keys)
 
     def twice(self, numbers: set[int], spans: int) -> int:
         """How many came more than once."""
