@@ -39,6 +39,14 @@ def test_a_processor_that_nothing_comes_to_is_the_first_finding_once_something_s
     first = next(findings(nothing, [], None, 20.0))
     assert first[:2] == ("bad", "The processor runs, and no span has come to it since it started.")
     assert "Collector" in first.advice
+    connected = Telemetry()
+    connected.request_duration.observe(0.001)
+    assert next(findings(connected.snapshot(), [], None, 20.0))[:2] == (
+        "unknown",
+        "No span has come to the processor yet; lines of logs have, so the Collector does export here.",
+    )
+    connected.refused_requests["unauthenticated"] += 1
+    assert next(findings(connected.snapshot(), [], None, 20.0)).state == "bad"
     with shown() as page:
         started = page.get("/doctor").json()["findings"][0]
     assert started["state"] == "unknown"

@@ -1,11 +1,16 @@
 """When `milvus-otel doctor` alarms, and ends with an error: where something is wrong that should work, and not for a guess."""
 
+import ssl
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import main
 from milvus_otel_processor.doctor.inside import findings
+from milvus_otel_processor.doctor.neighbours import Place, collector
 from milvus_otel_processor.doctor.peers import Peer, _host_and_port, unreachable
 from milvus_otel_processor.enrichment.settings import MilvusSettings
 from milvus_otel_processor.telemetry.counters import Telemetry
@@ -14,6 +19,7 @@ from starlette.routing import Route
 
 from tests.peers.process import free_port
 from tests.peers.waiting import wait_until
+from tests.stack.certificates import make_certificates
 from tests.support.harness import ERRORS, drop_roots
 from tests.support.http import served
 from tests.support.page import Shown, rules, shown
@@ -114,3 +120,43 @@ def test_top_says_at_which_places_no_processor_answers() -> None:
         "No processor answers at http://127.0.0.1:8888 or http://127.0.0.1:18888. Start it, or say where its page is "
         "(service.telemetry.page): --from URL.\n"
     )
+
+
+class Unauthorized(BaseHTTPRequestHandler):
+    """A Collector's door that wants a token."""
+
+    def do_POST(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Where it answers over TLS, and the authority of its certificate."""
+    folder = make_certificates(tmp_path / "certificates")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "collector.crt", folder / "collector.key")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Unauthorized) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_port}", folder / "ca.crt"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_collector_whose_authority_nobody_knows_is_told_with_what_to_do(
+    guarded: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, authority = guarded
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    [unknown] = collector(Place(url, True))
+    assert unknown.state == "bad"
+    assert "its certificate is not trusted (unable to get local issuer certificate)" in unknown.words
+    assert "SSL_CERT_FILE" in unknown.words
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    [known] = collector(Place(url, True))
+    assert (known.state, "asks for a token" in known.words) == ("unknown", True), known

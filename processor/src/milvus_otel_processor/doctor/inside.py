@@ -141,6 +141,14 @@ def _arriving(counted: Snapshot, silence: float, traffic: Traffic) -> Iterator[F
             "unknown", "No span has come to the processor yet, which has just started.", "Ask again in a while."
         )
         return
+    if not counted.received_spans and sum(counted.request_duration.counts) > sum(counted.refused_requests.values()):
+        yield Finding(
+            "unknown",
+            "No span has come to the processor yet; lines of logs have, so the Collector does export here.",
+            "Where Milvus traces nothing by itself (sampleFraction 0), the first span comes with a request of an application that "
+            "sends some. `milvus-otel doctor --probe` sends one.",
+        )
+        return
     if not counted.received_spans:
         yield Finding(
             "bad",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 _SECONDS = 5.0
 _LARGEST = 8 << 20
+_AUTHORITY = "the variable SSL_CERT_FILE names the file of an authority to trust"
 
 
 class NoAnswerError(Exception):
@@ -51,6 +53,8 @@ def ask(url: str, body: bytes | None = None) -> Answer:
         raise NoAnswerError("the connection was closed") from None
     except http.client.HTTPException:  # whose message is what came: bytes of another protocol
         raise NotHttpError("it does not speak HTTP; it is a gRPC port, most likely") from None
+    except ssl.SSLCertVerificationError as error:
+        raise NoAnswerError(f"its certificate is not trusted ({error.verify_message}); {_AUTHORITY}") from None
     except OSError as error:
         raise NoAnswerError(error.strerror or str(error)) from None
     finally:
