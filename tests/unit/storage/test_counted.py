@@ -94,3 +94,14 @@ def test_a_folder_that_cannot_be_written_to_costs_no_reader_its_metrics(
     count(repeats, 1)
     made.shown()
     assert "after a crash it counts twice" in caplog.text
+
+
+def test_what_is_noted_is_kept_for_the_segment_that_is_the_newest_then(tmp_path: Path) -> None:
+    made, repeats = log(tmp_path, newest_segment=7)
+    made.newest = lambda: 8  # begun since somebody last looked
+    count(repeats, 1)
+    made.shown()
+    made.forget(oldest_segment=8)
+    assert list(tmp_path.iterdir())
+    made.forget(oldest_segment=9)
+    assert not list(tmp_path.iterdir())

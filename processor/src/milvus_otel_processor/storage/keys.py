@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.telemetry.paced import PacedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ class KeyLog:
         self._paced = PacedLog(_log)
         self.newest_segment = newest_segment
         """The newest segment of requests: what is noted now may be in it, and in those before."""
+        self.newest: Callable[[], int] = lambda: self.newest_segment
+        """Tell it, as it is when something is noted: it may have begun since somebody last looked."""
 
     def put(self, keys: bytes) -> None:
         """Note these, one behind the other."""
@@ -73,7 +75,7 @@ class KeyLog:
             self._files.append(file)
             self._written = 0
         file = self._files[-1]
-        self._needed_for[file] = self.newest_segment
+        self._needed_for[file] = self.newest()
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         try:
             os.write(descriptor, keys)

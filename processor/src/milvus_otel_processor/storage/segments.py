@@ -66,6 +66,11 @@ class SegmentLog:
         self.bytes = sum(segment.size for segment in self._segments)
         """The size of all files."""
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest segment that was begun; 0 before the first."""
+        return self._next - 1
+
     def append(self, message: bytes, now: float = 0.0) -> Place:
         """Append a record; it then survives the end of the process, and once `sync` has returned that of the machine.
 

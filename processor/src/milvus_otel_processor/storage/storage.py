@@ -36,6 +36,8 @@ class Storage:
             self._left = segments[-1].number if segments else 0
             self.sent = SentLog(self._folder.path, self._left)
             self.counted = CountedLog(self._folder.path, self._left)
+            for keys in (self.sent, self.counted):
+                keys.newest = lambda: self.journal.log.newest
         except OSError as error:
             self._folder.close()
             raise StorageError(f"cannot read {error.filename}: {error.strerror}") from None
