@@ -70,12 +70,16 @@ def sort_out(trace: Trace, requests: Sequence[Request], known: Sequence[Known | 
 
 def described(known: Sequence[Known | None]) -> bytes:
     """Return, of what is known of calls, all that what they are counted under depends on."""
-    return repr([one and _told(*one) for one in known]).encode()
+    return "".join(_told(*one) if one is not None else "-" for one in known).encode("utf-8", "surrogatepass")
 
 
-def _told(facts: Facts, collection: Collection | None, _: str) -> tuple[object, ...]:
-    names = (collection.namespace, collection.name) if collection is not None else (facts.namespace, facts.collection)
-    return (*names, facts.error_type, facts.exists is False)
+def _told(facts: Facts, collection: Collection | None, _: str) -> str:
+    namespace, name, error = facts.namespace or "", facts.collection or "", facts.error_type
+    if collection is not None:
+        namespace, name = collection.namespace or "", collection.name or ""
+    # The lengths, so that no text can look like the end of itself.
+    lengths = f"{len(namespace)} {len(name)} {len(error) if error is not None else None}"
+    return f"{lengths} {facts.exists is False} {namespace}{name}{error}"
 
 
 def _served(trace: Trace, request: Request, known: Known | None, *, alone: bool) -> Served:

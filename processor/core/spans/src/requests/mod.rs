@@ -13,7 +13,7 @@ use memchr::memmem::Finder;
 
 use crate::attributes::{attribute_pairs, attribute_value};
 use crate::calls::{Call, Marks, calls, calls_as_they_came};
-use crate::head::{Head, TraceId};
+use crate::head::Head;
 use crate::lines::line::Said;
 use crate::lines::paired::{Call as Paired, Seen};
 use crate::lines::served::SpanId;
