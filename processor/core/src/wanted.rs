@@ -108,8 +108,7 @@ fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
     let (service, roots, operations) = (bytes("service")?, bytes("roots")?, bytes("operations")?);
     let others: Vec<Vec<u8>> =
         marks.getattr("others")?.try_iter()?.map(|text| text?.extract()).collect::<PyResult<_>>()?;
-    let odd = [&others[..], std::slice::from_ref(&operations)].concat();
-    let all = [&odd[..], &[roots.clone(), service.clone()]].concat();
+    let all = [&others[..], &[roots.clone(), service.clone(), operations.clone()]].concat();
     Ok(Plain {
         service: Finder::new(&service).into_owned(),
         parts: bytes("parts")?,
@@ -120,7 +119,6 @@ fn plain(marks: &Bound<'_, PyAny>) -> PyResult<Plain> {
             keys: marks.getattr("operation_keys")?.extract()?,
             value: bytes("operation_value")?,
         },
-        odd: any_of(&odd)?,
         any: any_of(&all)?,
     })
 }

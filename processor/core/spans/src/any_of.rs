@@ -12,6 +12,8 @@ const TOGETHER: usize = 48;
 const LONG: usize = 4;
 
 pub struct AnyOf {
+    /// What is in all of the texts, where they are few: mostly it is not there, and neither is one of them.
+    common: Option<Finder<'static>>,
     finders: Vec<Finder<'static>>,
     together: Vec<Together>,
 }
@@ -43,6 +45,7 @@ impl Together {
 
 impl AnyOf {
     pub fn new<T: AsRef<[u8]>>(texts: &[T]) -> Result<AnyOf, BuildError> {
+        let common = if (2..=FEW).contains(&texts.len()) { common(texts) } else { None };
         let texts = || texts.iter().map(AsRef::as_ref);
         let mut long: Vec<&[u8]> = texts().filter(|text| text.len() >= LONG).collect();
         if long.len() <= FEW {
@@ -50,13 +53,25 @@ impl AnyOf {
         }
         let together = long.chunks(TOGETHER).map(Together::new).collect::<Result<_, _>>()?;
         let alone = texts().filter(|text| long.is_empty() || text.len() < LONG);
-        Ok(AnyOf { finders: alone.map(|text| Finder::new(text).into_owned()).collect(), together })
+        Ok(AnyOf { common, finders: alone.map(|text| Finder::new(text).into_owned()).collect(), together })
     }
 
     pub fn is_in(&self, bytes: &[u8]) -> bool {
+        if self.common.as_ref().is_some_and(|common| common.find(bytes).is_none()) {
+            return false;
+        }
         self.finders.iter().any(|finder| finder.find(bytes).is_some())
             || self.together.iter().any(|together| together.is_in(bytes))
     }
+}
+
+/// Return the longest part that all texts have; None where it is short.
+fn common<T: AsRef<[u8]>>(texts: &[T]) -> Option<Finder<'static>> {
+    let (first, others) = texts.split_first()?;
+    let first = first.as_ref();
+    let is_in_all = |part: &&[u8]| others.iter().all(|other| memchr::memmem::find(other.as_ref(), part).is_some());
+    let found = (LONG..=first.len()).rev().find_map(|size| first.windows(size).find(is_in_all))?;
+    Some(Finder::new(found).into_owned())
 }
 
 #[cfg(test)]
@@ -84,5 +99,16 @@ mod tests {
         }
         assert!(!some.is_in(b"...abcd...") && !some.is_in(b""));
         assert!(AnyOf::new(&texts).unwrap().is_in(b"anything"));
+    }
+
+    #[test]
+    fn few_texts_are_found_by_what_they_have_in_common() {
+        let texts = ["/vectordb/", "/v1/vector/"];
+        let some = AnyOf::new(&texts).unwrap();
+        assert_eq!(some.common.as_ref().map(|common| common.needle()), Some(&b"/vector"[..]));
+        assert!(texts.iter().all(|text| some.is_in(format!("a {text} b").as_bytes())));
+        assert!(!some.is_in(b"a /vector b") && !some.is_in(b"") && !some.is_in(b"/vecto"));
+        let apart = AnyOf::new(&["abcd", "efgh"]).unwrap();
+        assert!(apart.common.is_none() && apart.is_in(b"xefgh"));
     }
 }

@@ -28,9 +28,7 @@ pub struct Marks {
     /// How the names of root spans begin that may be such.
     pub roots: Vec<u8>,
     pub operations: Operations,
-    /// Others and operations in one: most traces with calls hold neither.
-    pub odd: AnyOf,
-    /// All of them, roots too: a trace that holds none is about no call.
+    /// All of them: a trace that holds none is about no call.
     pub any: AnyOf,
 }
 
@@ -115,14 +113,12 @@ pub fn calls_as_they_came<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> O
     if !marks.any.is_in(trace.framed()) {
         return Some(Vec::new());
     }
-    let (heads, is_odd) = (trace.heads_as_they_came()?, marks.odd.is_in(trace.framed()));
-    if may_be_others(trace, marks, heads, is_odd) {
+    let heads = trace.heads_as_they_came()?;
+    if may_be_others(trace, marks, heads) {
         return None;
     }
     let mut found = found(trace, marks, heads)?;
-    if is_odd {
-        add_operations(trace, &marks.operations, own, heads, &mut found)?;
-    }
+    add_operations(trace, &marks.operations, own, heads, &mut found)?;
     if found.is_empty() {
         return Some(Vec::new());
     }
@@ -131,12 +127,12 @@ pub fn calls_as_they_came<G>(trace: &Trace<G>, marks: &Marks, own: &[bool]) -> O
 }
 
 /// Tell whether spans may be calls that are told by nothing that is looked for here.
-fn may_be_others<G>(trace: &Trace<G>, marks: &Marks, heads: &[Head], is_odd: bool) -> bool {
+fn may_be_others<G>(trace: &Trace<G>, marks: &Marks, heads: &[Head]) -> bool {
     let is_other_root = |(place, head): (usize, &Head)| {
         let span = trace.span(place);
         head.is_root(span) && head.name.of(span).starts_with(&marks.roots)
     };
-    heads.iter().enumerate().any(is_other_root) || (is_odd && marks.others.is_in(trace.framed()))
+    heads.iter().enumerate().any(is_other_root) || marks.others.is_in(trace.framed())
 }
 
 /// Return the spans of calls; None where it takes a closer look to tell.
@@ -168,12 +164,12 @@ fn add_operations<'a, G>(
     found: &mut Vec<Found<'a>>,
 ) -> Option<()> {
     let calls = found.len();
-    for place in trace.holders(&operations.mark) {
-        let is_call = found[..calls].iter().any(|one| one.place == place);
-        if is_call || own[trace.group_place(place)] {
+    for place in 0..trace.len() {
+        let span = trace.span(place);
+        let is_call = || found[..calls].iter().any(|one| one.place == place);
+        if own[trace.group_place(place)] || operations.mark.find(span).is_none() || is_call() {
             continue;
         }
-        let span = trace.span(place);
         for key in &operations.keys {
             let Some(value) = attribute_value(span, key)? else { continue };
             let [STRING_VALUE, length, text @ ..] = &value[..] else { return None };
