@@ -126,6 +126,8 @@ class Unauthorized(BaseHTTPRequestHandler):
     """A Collector's door that wants a token."""
 
     def do_POST(self) -> None:
+        # Else the peer may find the connection closed while it still writes.
+        self.rfile.read(int(self.headers["content-length"]))
         self.send_response(401)
         self.end_headers()
 
