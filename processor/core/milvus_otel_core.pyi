@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from milvus_otel_processor.enrichment.access_log.line import Line
+from milvus_otel_processor.enrichment.enricher import Known
 from milvus_otel_processor.requests.native_recorder import RequestKeys, Telling
 from milvus_otel_processor.requests.series import SeriesTable
 from milvus_otel_processor.spans.calls import Call
@@ -121,10 +122,11 @@ class Requests:
         lines: Lines | None,
         counts: Counts,
         ask: Callable[[Trace, bool], list[int | str] | None],
+        describe: Callable[[Sequence[Known | None]], bytes],
         apart: Counter[str],
         series: SeriesTable,
     ) -> None: ...
-    def see(self, trace: Trace, kept: bool, known: bytes | None) -> None: ...
+    def see(self, trace: Trace, kept: bool, known: Sequence[Known | None] | None) -> None: ...
     def write_times(self, trace: Trace) -> bool: ...
     def is_repeated(self, trace_id: bytes, span_id: bytes) -> bool: ...
     def note(self, counted: bytes) -> None: ...

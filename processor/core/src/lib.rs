@@ -21,7 +21,7 @@ mod wanted;
 use pyo3::prelude::*;
 
 /// The number of the contract between the two, `CONTRACT` in `milvus_otel_processor.spans.contract`: they are raised together.
-const CONTRACT: u32 = 21;
+const CONTRACT: u32 = 22;
 
 // Python gives objects memory that is aligned to 16 bytes; what wants more of its fields, such as a `Finder`, has to be boxed.
 const _: () = assert!(align_of::<store::Store>() <= 16 && align_of::<trace::Trace>() <= 16);

@@ -11,21 +11,24 @@ use super::{Known, Outcome, Requests};
 use crate::hooks::Made;
 
 impl Requests {
-    /// Return what the calls of a trace are counted under, of which nothing is known yet but what the access log says.
+    /// Return what the calls of a trace are counted under by what the access log says.
     ///
-    /// Their lines are claimed. An error is what is to be done where that is not plain.
+    /// `by_times` is whether lines may be looked for by their times, which they are once. Their lines are claimed. An error is what is to be done where that is not plain.
     pub(super) fn answers_by_lines(
         &self,
         py: Python<'_>,
         trace: &Spanned<Made>,
         found: &Found,
+        by_times: bool,
     ) -> Result<Vec<(Answer, bool)>, Outcome> {
         let asked = found.asked(trace);
         let mut lines = self.lines.as_ref().map(|lines| (lines.get().store(py), lines.get().asks(py)));
         let mut paired = vec![None; asked.len()];
         if let Some((store, is_waiting)) = &mut lines {
             let speaks = || self.speaks(trace);
-            paired = store.pair(&trace.id, &asked, &speaks, is_waiting).ok_or(Outcome::Open(None))?;
+            paired = store
+                .pair(&trace.id, &asked, by_times.then_some(&speaks as &dyn Fn() -> bool), is_waiting)
+                .ok_or(Outcome::Open(None))?;
         }
         let mut said = vec![None; asked.len()];
         if let Some((store, _)) = &lines {

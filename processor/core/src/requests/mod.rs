@@ -59,8 +59,8 @@ pub struct Looked {
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     kept: bool,
-    /// What was found to be known of its calls, if somebody has looked, as `described` in `requests/calls.py` writes it.
-    known: Option<&'a [u8]>,
+    /// What was found to be known of its calls, if somebody has looked.
+    known: Option<&'a Bound<'a, PyAny>>,
 }
 
 /// Counts requests. No function of Python's is called while it is locked.
@@ -79,6 +79,8 @@ pub struct Requests {
     counts: Py<Counts>,
     /// Counts the requests of a trace the long way, and tells what they were counted under.
     ask: Py<PyAny>,
+    /// Writes down all of what was found to be known of calls that what they are counted under depends on.
+    describe: Py<PyAny>,
     apart: Py<PyDict>,
     series: Py<PyAny>,
     known: Mutex<Known>,
@@ -166,13 +168,12 @@ impl Requests {
         if looked.found.calls.is_empty() {
             return Ok(Outcome::Counted);
         }
-        let answers = match of.known {
-            Some(known) => {
-                let Description { bytes: key } = Description::of_known(trace, &looked.found, known);
-                self.answers(py, trace, &looked.found, key)
-            }
-            None => self.answers_by_lines(py, trace, &looked.found),
-        };
+        let mut answers = self.answers_by_lines(py, trace, &looked.found, of.known.is_none());
+        if let (Err(Outcome::Open(None)), Some(known)) = (&answers, of.known) {
+            let known: Vec<u8> = self.describe.bind(py).call1((known,))?.extract()?;
+            let Description { bytes: key } = Description::of_known(trace, &looked.found, &known);
+            answers = self.answers(py, trace, &looked.found, key);
+        }
         match answers {
             Ok(answers) => {
                 self.put(py, trace, &looked, &answers, of.kept)?;
@@ -265,7 +266,7 @@ const KIND_IMPLAUSIBLE: usize = 2;
 impl Requests {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
-    #[pyo3(signature = (*, marks, steps, out, keys, telling, is_first, kinds, lines, counts, ask, apart, series))]
+    #[pyo3(signature = (*, marks, steps, out, keys, telling, is_first, kinds, lines, counts, ask, describe, apart, series))]
     fn new(
         marks: &Bound<'_, PyAny>,
         steps: &Bound<'_, PyAny>,
@@ -277,6 +278,7 @@ impl Requests {
         lines: Option<Py<Lines>>,
         counts: Py<Counts>,
         ask: Py<PyAny>,
+        describe: Py<PyAny>,
         apart: Py<PyDict>,
         series: Py<PyAny>,
     ) -> PyResult<Self> {
@@ -294,6 +296,7 @@ impl Requests {
             lines,
             counts,
             ask,
+            describe,
             apart,
             series,
             known: Mutex::default(),
@@ -327,7 +330,7 @@ impl Requests {
     ///
     /// `known` is what was found to be known of them, if somebody has looked.
     #[pyo3(signature = (trace, kept, known))]
-    fn see(&self, py: Python<'_>, trace: Py<Trace>, kept: bool, known: Option<&[u8]>) -> PyResult<()> {
+    fn see(&self, py: Python<'_>, trace: Py<Trace>, kept: bool, known: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         contained(|| {
             let looked = trace.borrow_mut(py).looked.take();
             let outcome = self.try_to(py, &trace.borrow(py).taken, looked, Asked { kept, known });

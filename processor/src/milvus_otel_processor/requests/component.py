@@ -8,7 +8,6 @@ from milvus_otel_processor.enrichment import rest
 from milvus_otel_processor.enrichment.attributes import Selection
 from milvus_otel_processor.enrichment.requests import SERVICE
 from milvus_otel_processor.requests.attributes import encoded
-from milvus_otel_processor.requests.calls import described
 from milvus_otel_processor.requests.natively import make_native_recorder
 from milvus_otel_processor.requests.recorder import Recorder
 from milvus_otel_processor.spans.stores import NATIVE, chosen
@@ -96,7 +95,7 @@ class Requests:
         if self._native is None or (looked is not None and looked.trace is trace):
             self._recorder.see(trace, kept=kept)
         else:
-            self._native.see(trace, kept, described(last[2]) if last is not None and last[0] is trace else None)
+            self._native.see(trace, kept, last[2] if last is not None and last[0] is trace else None)
 
     @property
     def repeats(self) -> Repeats:

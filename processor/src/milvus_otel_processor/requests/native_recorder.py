@@ -17,6 +17,7 @@ from milvus_otel_processor.enrichment.pairing.agreement import EXCEPTION
 from milvus_otel_processor.enrichment.requests import CALLS
 from milvus_otel_processor.enrichment.sources import channel, client
 from milvus_otel_processor.requests.attributes import NAMES
+from milvus_otel_processor.requests.calls import described
 from milvus_otel_processor.requests.hints import ATTRIBUTE as HINT
 from milvus_otel_processor.requests.hints import HINTS, OTHER, QUERY, SEARCH, WRITES
 from milvus_otel_processor.requests.hints import KINDS as KINDS_OF_OPERATIONS
@@ -103,6 +104,7 @@ def native_recorder(
         lines=lines.native if lines is not None else None,
         counts=counts.native,
         ask=ask,
+        describe=described,
         apart=apart,
         series=counts.series,
     )

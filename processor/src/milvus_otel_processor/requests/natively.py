@@ -9,9 +9,10 @@ from milvus_otel_processor.spans.stores import NATIVE, chosen
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from milvus_otel_processor.enrichment.component import Enrichment
+    from milvus_otel_processor.enrichment.enricher import Known
     from milvus_otel_processor.requests.counts import Counts
     from milvus_otel_processor.requests.recorder import Recorder
     from milvus_otel_processor.spans.contract import Trace
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 class NativeRecorder(Repeats, Protocol):
     """Counts requests in Rust, where they are plain to see, and asks a recorder in Python about those of a new kind."""
 
-    def see(self, trace: Trace, kept: bool, known: bytes | None, /) -> None:
+    def see(self, trace: Trace, kept: bool, known: Sequence[Known | None] | None, /) -> None:
         """Count the requests of a trace that was decided, or in a span that came later.
 
-        `known` is what was found to be known of them, as `calls.described` writes it; None where nobody has looked.
+        `known` is what was found to be known of them; None where nobody has looked.
         """
 
     def write_times(self, trace: Trace, /) -> bool:

@@ -49,12 +49,13 @@ pub struct Paired {
 impl<P> Store<P> {
     /// Return the line of each of the calls of a trace, if it has one; None where that is not plain to see.
     ///
-    /// `speaks` tells whether the trace's spans may speak for or against a line by more than their times.
+    /// `speaks` tells whether the trace's spans may speak for or against a line by more than their times; None where no line is to be
+    /// looked for by times.
     pub fn pair(
         &mut self,
         id: &TraceId,
         calls: &[Call<'_>],
-        speaks: &dyn Fn() -> bool,
+        speaks: Option<&dyn Fn() -> bool>,
         is_waiting: &dyn Fn(&TraceId) -> bool,
     ) -> Option<Vec<Option<Paired>>> {
         let mut found = vec![None; calls.len()];
@@ -79,7 +80,7 @@ impl<P> Store<P> {
         if self.without_trace > 0 || self.holds_lines_of_version_1() {
             for (call, found) in calls.iter().zip(&mut found) {
                 if let (None, Some(server)) = (*found, call.server) {
-                    *found = self.without_trace_id(&server, call.is_bare, speaks, is_waiting)?;
+                    *found = self.without_trace_id(&server, call.is_bare, speaks?, is_waiting)?;
                 }
             }
         }
