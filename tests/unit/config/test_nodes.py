@@ -53,6 +53,8 @@ def test_yaml_means_what_it_means_to_the_collector(text: str, value: object) -> 
         ("a: 1\nb: &x [1, *x]", 2, "the anchor &x contains itself"),
         ("a: {<<: 5}", 1, "<< merges a mapping"),
         ("a: 1\nb: !thing 2", 2, "unknown tag !thing"),
+        ('a: 1\nb: "x\\ud83d"', 2, "half a character"),
+        ('a: 1\n"\\ude00": 2', 2, "half a character"),
         ("a: 0x" + "f" * 9999, 1, "has the tag !!int"),
         ("a: !!int x", 1, "what has the tag !!int is not a valid int"),
         ("[a, b]: 1", 1, "a key must be plain text"),
@@ -111,3 +113,10 @@ def test_values_keep_the_line_they_came_from() -> None:
     assert str(below.entries["c"].key_place) == "c.yaml:3"
     assert isinstance(below.entries["c"].node, Scalar)
     assert str(below.entries["c"].node.place) == "c.yaml:4"
+
+
+def test_a_character_in_two_halves_as_json_writes_it_is_one() -> None:
+    assert plain(read_yaml('{"a": "\\ud83d\\ude00", "\\ud83d\\ude00": "é"}', "x")) == {
+        "a": "\U0001f600",
+        "\U0001f600": "é",
+    }

@@ -175,10 +175,19 @@ class _Reader:
         if isinstance(raw, SequenceNode):
             return Sequence(tuple(self.node(item) for item in raw.value), place)
         assert isinstance(raw, ScalarNode)
-        return Scalar(self.scalar(raw), place, spelled=str(raw.value))
+        return Scalar(self.scalar(raw), place, spelled=self.text(raw))
+
+    def text(self, raw: Any) -> str:
+        """Return a text in which two halves of a character, which JSON writes as two escapes, are that character."""
+        text = str(raw.value)
+        try:
+            return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            half = "an escape from \\ud800 to \\udfff is half a character, and its other half is not beside it"
+            raise self.fail(raw, f"{half}; write the character itself") from None
 
     def scalar(self, raw: Any) -> str | float | bool | None:
-        text = str(raw.value)
+        text = self.text(raw)
         kind = str(raw.tag).removeprefix(_TAG)
         try:
             match kind:
@@ -208,7 +217,7 @@ class _Reader:
                     for name, entry in mapping.entries.items():
                         merged.setdefault(name, entry)
                 continue
-            name = str(key.value)
+            name = self.text(key)
             if name in own:
                 raise self.fail(key, f'key "{name}" is there twice, first at {own[name].key_place}; remove one')
             key_place, node = self.place(key.start_mark), self.node(value)
