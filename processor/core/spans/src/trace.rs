@@ -175,21 +175,19 @@ impl<G> Trace<G> {
         if self.changed.contains(&(place as u32)) { self.whole(place) } else { self.span(place).into() }
     }
 
-    fn heads(&self) -> impl Iterator<Item = Option<(Head, Cow<'_, [u8]>)>> + '_ {
-        (0..self.len()).map(|place| {
-            let span = self.span_of_head(place);
-            Some((Head::read(&span)?, span))
-        })
+    /// The heads of all spans, each with the span that it is of, as they are with what was appended; None where one is not valid.
+    fn heads(&self) -> Option<impl Iterator<Item = Option<(Head, Cow<'_, [u8]>)>> + '_> {
+        let heads = self.heads_as_they_came()?;
+        Some((0..self.len()).map(move |place| match self.span_of_head(place) {
+            Cow::Borrowed(span) => Some((heads[place], span.into())),
+            changed => Some((Head::read(&changed)?, changed)),
+        }))
     }
 
     /// The places of spans without a parent; None where a head is not valid.
     pub fn roots(&self) -> Option<Vec<usize>> {
-        if self.changed.is_empty() {
-            let heads = self.heads_as_they_came()?;
-            return Some((0..self.len()).filter(|place| heads[*place].is_root(self.span(*place))).collect());
-        }
         let mut roots = Vec::new();
-        for (place, head) in self.heads().enumerate() {
+        for (place, head) in self.heads()?.enumerate() {
             let (head, span) = head?;
             if head.is_root(&span) {
                 roots.push(place);
@@ -203,7 +201,7 @@ impl<G> Trace<G> {
     /// In a trace without a root the one span whose parent did not come counts as such: Milvus makes such traces where a client
     /// sent a `client_request_id`.
     pub fn is_complete(&self) -> Option<bool> {
-        let heads: Vec<(Head, Cow<'_, [u8]>)> = self.heads().collect::<Option<_>>()?;
+        let heads: Vec<(Head, Cow<'_, [u8]>)> = self.heads()?.collect::<Option<_>>()?;
         let ids: HashSet<&[u8], RandomState> = heads.iter().map(|(head, span)| head.span_id.of(span)).collect();
         let parents = || heads.iter().map(|(head, span)| head.parent_span_id.of(span));
         let has_root = parents().any(is_no_parent);
@@ -230,7 +228,7 @@ impl<G> Trace<G> {
         if is_named && self.changed.is_empty() {
             return Some(self.facts.statuses & bits != 0);
         }
-        Some(self.heads().flatten().any(|(head, _)| codes.contains(&head.status.into())))
+        Some(self.heads()?.flatten().any(|(head, _)| codes.contains(&head.status.into())))
     }
 
     /// Whether these bytes may occur in a span: false is a sure no.

@@ -13,7 +13,8 @@ use crate::hooks::Made;
 impl Requests {
     /// Return what the calls of a trace are counted under by what the access log says.
     ///
-    /// `by_times` is whether lines may be looked for by their times, which they are once. Their lines are claimed. An error is what is to be done where that is not plain.
+    /// `by_times` is whether lines may be looked for by their times, which they are once. Their lines are claimed. An error is what is
+    /// to be done where that is not plain.
     pub(super) fn answers_by_lines(
         &self,
         py: Python<'_>,

@@ -82,7 +82,7 @@ pub fn look<G>(trace: &Trace<G>, marks: &Marks, own: &[bool], as_it_came: bool) 
     }
     let heads = trace.heads_as_they_came()?;
     let (mut methods, mut served) = (Vec::with_capacity(calls.len()), Vec::with_capacity(calls.len()));
-    let mut below = vec![0_usize; if calls.len() > 1 { calls.len() } else { 0 }];
+    let mut below = vec![0_usize; calls.len()];
     calls.iter().filter_map(|call| call.above).for_each(|above| below[above] += 1);
     let mut not_served = 0;
     for (place, call) in calls.iter().enumerate() {
@@ -90,7 +90,7 @@ pub fn look<G>(trace: &Trace<G>, marks: &Marks, own: &[bool], as_it_came: bool) 
         let head = &heads[of];
         methods.push(if call.is_operation { 0..0 } else { method(trace, of, head)? });
         if call.server.is_none() {
-            not_served += usize::from(!call.is_operation || below.get(place).is_none_or(|count| *count == 0));
+            not_served += usize::from(!call.is_operation || below[place] == 0);
             continue;
         }
         let operation = call.above.filter(|above| below[*above] == 1).and_then(|above| calls[above].client);
