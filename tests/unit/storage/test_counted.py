@@ -10,6 +10,7 @@ from milvus_otel_processor.storage import counted
 from milvus_otel_processor.storage.counted import CountedLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SPAN = b"span id!"
@@ -19,8 +20,8 @@ def trace(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def log(folder: Path, *, newest_segment: int = 1) -> tuple[CountedLog, Repeated]:
-    made, repeats = CountedLog(folder, newest_segment), Repeated()
+def log(folder: Path, *, newest: Callable[[], int] = lambda: 1) -> tuple[CountedLog, Repeated]:
+    made, repeats = CountedLog(folder, newest), Repeated()
     made.follow(repeats)
     return made, repeats
 
@@ -41,11 +42,11 @@ def test_what_was_shown_is_known_to_the_next_process_and_what_was_not_shown_is_n
 
 
 def test_it_is_known_to_each_process_until_the_requests_are_gone_from_the_disk(tmp_path: Path) -> None:
-    first, repeats = log(tmp_path, newest_segment=7)
+    first, repeats = log(tmp_path, newest=lambda: 7)
     count(repeats, 1)
     first.shown()
     for _ in range(2):
-        later, repeats = log(tmp_path, newest_segment=7)
+        later, repeats = log(tmp_path, newest=lambda: 7)
         assert count(repeats, 1) == [True]
     later.forget(oldest_segment=7)
     assert list(tmp_path.iterdir())
@@ -79,7 +80,7 @@ def test_of_more_than_memory_is_meant_for_the_newest_are_known(tmp_path: Path, m
 
 
 def test_without_anybody_that_counts_nothing_is_noted(tmp_path: Path) -> None:
-    made = CountedLog(tmp_path, 1)
+    made = CountedLog(tmp_path, lambda: 1)
     made.gather()
     made.shown()
     made.forget_recovered()
@@ -97,8 +98,9 @@ def test_a_folder_that_cannot_be_written_to_costs_no_reader_its_metrics(
 
 
 def test_what_is_noted_is_kept_for_the_segment_that_is_the_newest_then(tmp_path: Path) -> None:
-    made, repeats = log(tmp_path, newest_segment=7)
-    made.newest = lambda: 8  # begun since somebody last looked
+    newest = 7
+    made, repeats = log(tmp_path, newest=lambda: newest)
+    newest = 8  # begun since somebody last looked
     count(repeats, 1)
     made.shown()
     made.forget(oldest_segment=8)

@@ -21,8 +21,8 @@ def trace(*numbers: int) -> ReferenceTrace:
 
 
 def test_what_went_out_is_taken_out_of_the_requests_that_are_taken_in_again(tmp_path: Path) -> None:
-    SentLog(tmp_path, 1).add([trace(1, 2), trace(3)])
-    sent = SentLog(tmp_path, 1).recovered()
+    SentLog(tmp_path, lambda: 1).add([trace(1, 2), trace(3)])
+    sent = SentLog(tmp_path, lambda: 1).recovered()
     request, out = sent.taken_out_of(encoded(*[span(number) for number in (1, 4, 3, 5)]))
     assert [Span.FromString(found).trace_id[-1] for found in spans_of(request)] == [4, 5]
     assert out == 2
@@ -32,9 +32,9 @@ def test_what_went_out_is_taken_out_of_the_requests_that_are_taken_in_again(tmp_
 
 def test_a_span_is_found_behind_bytes_that_look_like_the_beginning_of_one(tmp_path: Path) -> None:
     found = span(1)
-    SentLog(tmp_path, 1).add([ReferenceTrace(bytes(16), [GROUP], [found.SerializeToString()])])
+    SentLog(tmp_path, lambda: 1).add([ReferenceTrace(bytes(16), [GROUP], [found.SerializeToString()])])
     before = span(4, attributes={"text": "\n\x10" * 5 + "\n\x10\n"})
-    request, out = SentLog(tmp_path, 1).recovered().taken_out_of(encoded(before, found))
+    request, out = SentLog(tmp_path, lambda: 1).recovered().taken_out_of(encoded(before, found))
     assert [Span.FromString(one).trace_id[-1] for one in spans_of(request)] == [4]
     assert out == 1
 
@@ -44,10 +44,10 @@ def test_the_newest_are_remembered_where_more_were_sent_than_memory_is_meant_for
 ) -> None:
     monkeypatch.setattr("milvus_otel_processor.storage.keys._FILE_BYTES", 24)
     monkeypatch.setattr("milvus_otel_processor.storage.sent._MOST_RECOVERED", 2)
-    log = SentLog(tmp_path, 1)
+    log = SentLog(tmp_path, lambda: 1)
     for number in (1, 2, 3):
         log.add([trace(number)])
-    sent = SentLog(tmp_path, 1).recovered()
+    sent = SentLog(tmp_path, lambda: 1).recovered()
     request, out = sent.taken_out_of(encoded(*[span(number) for number in (1, 2, 3)]))
     assert [Span.FromString(one).trace_id[-1] for one in spans_of(request)] == [1]
     assert out == 2
@@ -74,19 +74,20 @@ def test_attributes_that_were_added_do_not_make_it_another_span_but_name_kind_an
 
 
 def test_it_is_forgotten_with_the_requests_that_it_is_about(tmp_path: Path) -> None:
-    log = SentLog(tmp_path, 7)
+    newest = 7
+    log = SentLog(tmp_path, lambda: newest)
     log.add([trace(1)])
     log.forget(oldest_segment=7)
-    assert len(SentLog(tmp_path, 7).recovered()) == 1
+    assert len(SentLog(tmp_path, lambda: 7).recovered()) == 1
     log.forget(oldest_segment=8)
     assert list(tmp_path.iterdir()) == []
-    log.newest_segment = 9
+    newest = 9
     log.add([trace(2)])
-    assert len(SentLog(tmp_path, 9).recovered()) == 1
+    assert len(SentLog(tmp_path, lambda: 9).recovered()) == 1
 
 
 def test_a_mark_that_was_cut_is_no_mark(tmp_path: Path) -> None:
-    SentLog(tmp_path, 1).add([trace(1), trace(2)])
+    SentLog(tmp_path, lambda: 1).add([trace(1), trace(2)])
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-1])
-    assert len(SentLog(tmp_path, 1).recovered()) == 1
+    assert len(SentLog(tmp_path, lambda: 1).recovered()) == 1

@@ -175,7 +175,8 @@ class _Reader:
         if isinstance(raw, SequenceNode):
             return Sequence(tuple(self.node(item) for item in raw.value), place)
         assert isinstance(raw, ScalarNode)
-        return Scalar(self.scalar(raw), place, spelled=self.text(raw))
+        text = self.text(raw)
+        return Scalar(self.scalar(raw, text), place, spelled=text)
 
     def text(self, raw: Any) -> str:
         """Return a text in which two halves of a character, which JSON writes as two escapes, are that character."""
@@ -186,8 +187,7 @@ class _Reader:
             half = "an escape from \\ud800 to \\udfff is half a character, and its other half is not beside it"
             raise self.fail(raw, f"{half}; write the character itself") from None
 
-    def scalar(self, raw: Any) -> str | float | bool | None:
-        text = self.text(raw)
+    def scalar(self, raw: Any, text: str) -> str | float | bool | None:
         kind = str(raw.tag).removeprefix(_TAG)
         try:
             match kind:

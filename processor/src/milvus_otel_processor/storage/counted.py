@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.storage.keys import KEY_BYTES, KeyLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from milvus_otel_processor.requests.repeated import Repeats
@@ -24,9 +25,9 @@ class CountedLog(KeyLog):
     A new process counts from 0. So what a reader was shown may not count again; what nobody was shown has to.
     """
 
-    def __init__(self, folder: Path, newest_segment: int) -> None:
+    def __init__(self, folder: Path, newest: Callable[[], int]) -> None:
         super().__init__(
-            folder, "counted", newest_segment, missing="what was counted cannot be noted, after a crash it counts twice"
+            folder, "counted", newest, missing="what was counted cannot be noted, after a crash it counts twice"
         )
         self._repeats: Repeats | None = None
         self._pending: list[bytes] = []

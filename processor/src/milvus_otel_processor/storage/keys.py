@@ -23,22 +23,19 @@ _FILE_BYTES = 1 << 20
 class KeyLog:
     """Keys of `KEY_BYTES` bytes, in files whose names begin with `name`.
 
-    Nothing but what comes twice depends on it being whole. So it is not synced, and where it cannot be written the processor goes
+    `newest` tells the newest segment of requests, as it is when something is noted: that may be in it, and in those before. Nothing
+    but what comes twice depends on it being whole. So it is not synced, and where it cannot be written the processor goes
     on, and says in the log what `missing` says. Safe to be called from any thread.
     """
 
-    def __init__(self, folder: Path, name: str, newest_segment: int, *, missing: str) -> None:
-        self._folder, self._name, self._missing = folder, name, missing
+    def __init__(self, folder: Path, name: str, newest: Callable[[], int], *, missing: str) -> None:
+        self._folder, self._name, self._newest, self._missing = folder, name, newest, missing
         self._lock = Lock()
         self._files = sorted(folder.glob(f"{name}-*{_SUFFIX}"))
-        self._needed_for: dict[Path, int] = dict.fromkeys(self._files, newest_segment)
+        self._needed_for: dict[Path, int] = dict.fromkeys(self._files, newest())
         self._next = int(self._files[-1].stem.rpartition("-")[2]) + 1 if self._files else 1
         self._written = _FILE_BYTES
         self._paced = PacedLog(_log)
-        self.newest_segment = newest_segment
-        """The newest segment of requests: what is noted now may be in it, and in those before."""
-        self.newest: Callable[[], int] = lambda: self.newest_segment
-        """Tell it, as it is when something is noted: it may have begun since somebody last looked."""
 
     def put(self, keys: bytes) -> None:
         """Note these, one behind the other."""
@@ -75,7 +72,7 @@ class KeyLog:
             self._files.append(file)
             self._written = 0
         file = self._files[-1]
-        self._needed_for[file] = self.newest()
+        self._needed_for[file] = self._newest()
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         try:
             os.write(descriptor, keys)

@@ -10,7 +10,7 @@ from milvus_otel_processor.spans.span import span_key
 from milvus_otel_processor.storage.keys import KEY_BYTES, KeyLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from milvus_otel_processor.spans.contract import Trace
@@ -25,10 +25,8 @@ _TRACE_IDS = re.compile(rb"\n\x10(?=(.{16}))", re.DOTALL)
 class SentLog(KeyLog):
     """The keys of spans that are sent, lost and counted, or written down as kept. A span that is missing here goes out twice."""
 
-    def __init__(self, folder: Path, newest_segment: int) -> None:
-        super().__init__(
-            folder, "sent", newest_segment, missing="what was sent cannot be noted, after a crash it comes twice"
-        )
+    def __init__(self, folder: Path, newest: Callable[[], int]) -> None:
+        super().__init__(folder, "sent", newest, missing="what was sent cannot be noted, after a crash it comes twice")
 
     def add(self, traces: Iterable[Trace]) -> None:
         """Note that all spans of these traces are out."""

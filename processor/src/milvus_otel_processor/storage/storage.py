@@ -32,12 +32,9 @@ class Storage:
             self.journal = Journal(
                 self._folder.path, fsync=settings.fsync, has_room=self._has_room_for_request, clock=clock
             )
-            segments = self.journal.log.segments()
-            self._left = segments[-1].number if segments else 0
-            self.sent = SentLog(self._folder.path, self._left)
-            self.counted = CountedLog(self._folder.path, self._left)
-            for keys in (self.sent, self.counted):
-                keys.newest = lambda: self.journal.log.newest
+            self._left = self._newest()
+            self.sent = SentLog(self._folder.path, self._newest)
+            self.counted = CountedLog(self._folder.path, self._newest)
         except OSError as error:
             self._folder.close()
             raise StorageError(f"cannot read {error.filename}: {error.strerror}") from None
@@ -45,12 +42,12 @@ class Storage:
     def forget(self, decided_until: float, position: Callable[[], int], is_out: Callable[[int], bool]) -> None:
         """Remove what is not needed any longer: see `Journal.forget`."""
         self.journal.forget(decided_until, position, is_out)
+        newest = self._newest()  # first, for one that begins meanwhile is not gone
         segments = self.journal.log.segments()
-        for keys in (self.sent, self.counted):
-            if segments:
-                keys.newest_segment = segments[-1].number
-            keys.forget(segments[0].number if segments else keys.newest_segment + 1)
-        if self._left and (not segments or segments[0].number > self._left):
+        oldest = segments[0].number if segments else newest + 1
+        self.sent.forget(oldest)
+        self.counted.forget(oldest)
+        if self._left and oldest > self._left:
             self._left = 0
             self.counted.forget_recovered()
 
@@ -69,6 +66,9 @@ class Storage:
         self.journal.log.close()
         self.outbox.log.close()
         self._folder.close()
+
+    def _newest(self) -> int:
+        return self.journal.log.newest
 
     def _has_room(self, size: int) -> bool:
         return self.bytes + size <= self.limit
