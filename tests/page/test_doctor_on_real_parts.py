@@ -16,9 +16,14 @@ from tests.support.harness import ERRORS, sampling
 from tests.support.processor import Configuration, exporter_settings, receiver_settings, running_processor
 
 SOON = {"OTEL_BSP_SCHEDULE_DELAY": "200"}
+ASKED: dict[str, object] = {
+    "name": "asked",
+    "type": "span_name",
+    "span_name": {"names": ["milvus.proto.milvus.MilvusService/GetVersion"]},
+}
 
 
-def test_a_probe_is_followed_hop_by_hop(tmp_path: Path) -> None:
+def test_a_probe_is_followed_hop_by_hop_and_no_other_question_of_the_doctor_is_a_trace(tmp_path: Path) -> None:
     if find_spec("milvus") is None:
         missing("the wheel of Milvus is not installed: it has no build for this platform")
     grpc, http = free_port(), free_port()
@@ -26,7 +31,7 @@ def test_a_probe_is_followed_hop_by_hop(tmp_path: Path) -> None:
         configuration = Configuration(
             receiver_settings(),
             exporter_settings(traces.endpoint),
-            sampling(ERRORS, decision_wait=4.0),
+            sampling(ERRORS, ASKED, decision_wait=4.0),
             page=PageSettings(endpoint="127.0.0.1:0"),
         )
         with running_processor(configuration) as running:
@@ -41,9 +46,12 @@ def test_a_probe_is_followed_hop_by_hop(tmp_path: Path) -> None:
                 arguments = (
                     *("--from", running.service.page_url, "--milvus", server.uri.removeprefix("http://")),
                     *("--collector", f"http://127.0.0.1:{http}", "--jaeger", traces.query.url),
-                    *("--milvus-management", "http://127.0.0.1:9", "--probe", "--timeout", "60"),
+                    *("--milvus-management", "http://127.0.0.1:9"),
                 )
-                said = CliRunner(env={"OTEL_EXPORTER_OTLP_ENDPOINT": None}).invoke(main, ["doctor", *arguments])
+                runner = CliRunner(env={"OTEL_EXPORTER_OTLP_ENDPOINT": None})
+                assert "Milvus v2.3.5" in runner.invoke(main, ["doctor", *arguments]).output
+                said = runner.invoke(main, ["doctor", *arguments, "--probe", "--timeout", "60"])
+        kept = {trace_id for service in traces.query.services() for trace_id in traces.query.traces(service)}
     for words in (
         "Milvus v2.3.5",
         "The Collector takes traces at",
@@ -55,3 +63,4 @@ def test_a_probe_is_followed_hop_by_hop(tmp_path: Path) -> None:
         "Probe: Jaeger has the trace.",
     ):
         assert words in said.output, said.output
+    assert len(kept) == 1

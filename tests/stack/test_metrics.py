@@ -220,4 +220,6 @@ def test_all_parts_end_by_themselves_and_no_log_record_is_lost_that_waits_for_it
     assert set(codes.values()) == {0}, codes
     assert "of a trace that nobody has seen" in bodies(log_records(stack))
     said = stack.compose("logs", "--no-color", "--no-log-prefix", "processor").splitlines()
-    assert [line for line in said if " info " not in line] == []
+    # Milvus ends before the processor, which may want to read its catalogue meanwhile.
+    without_milvus = " warn  the catalogue cannot be read, "
+    assert [line for line in said if " info " not in line and without_milvus not in line] == []

@@ -28,9 +28,9 @@ TRACE_ID = b"milvus-otel-proc"
 """The trace id of the processor's own calls, so that their lines in the access log can be told from others."""
 
 DEFAULT_NAMESPACE = "default"
-_TRACEPARENT = (
-    f"00-{TRACE_ID.hex()}-{TRACE_ID[:8].hex()}-00"  # flags 00: the caller does not sample, so Milvus does not
-)
+TRACEPARENT = f"00-{TRACE_ID.hex()}-{TRACE_ID[:8].hex()}-00"
+"""What they are sent with. Flags 00: the caller does not sample, so Milvus does not."""
+
 _GENERATED = f"{__name__}.pymilvus"
 """The package under which the generated modules of pymilvus are imported."""
 _NOT_FOUND = frozenset((4, 100))  # CollectionNotExists of Milvus until 2.2, ErrCollectionNotFound since
@@ -67,7 +67,7 @@ class Reader:
         self._denied: set[str] = set()
         self._channel = _channel(connection)
         self._stub = stub(self._channel)
-        self._metadata = [("traceparent", _TRACEPARENT)]
+        self._metadata = [("traceparent", TRACEPARENT)]
         if connection.authorization:
             self._metadata.append(("authorization", b64encode(connection.authorization.encode()).decode()))
 
