@@ -233,5 +233,5 @@ def test_killed_at_random_moments_no_request_counts_twice(processors: Processors
             lambda: not processor.scrape().by("milvus_otel_processor_waiting_spans", ""), "all decisions", DEADLINE
         )
         shown += processor.scrape().requests[UNKEPT]
-    # What was under way at a kill may have been counted and is sent again; that is little, where what is on disk is as much again.
-    assert 0 < shown <= len(load.acknowledged) * load.spans * 1.1 + (kills + 1) * load.spans
+    # The last request may have been under way, taken and not acknowledged, when the load stopped.
+    assert 0 < shown <= (len(load.acknowledged) + 1) * load.spans

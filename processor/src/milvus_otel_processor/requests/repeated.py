@@ -20,13 +20,15 @@ class Repeats(Protocol):
         """Tell whether this span was seen before; from now on it was. One without an id of its own was not."""
 
     def note(self, counted: bytes, /) -> None:
-        """Know the spans with these keys as seen, instead of those of the last call, and note from now on which are new.
+        """Know the spans with these keys as seen, instead of those of the last call, and note from now on which others come.
+
+        One that is sent again is noted again: it is in another request on disk.
 
         May be called from any thread.
         """
 
     def noted(self) -> bytes:
-        """Return the keys of those that were new since the last call; likewise."""
+        """Return the keys of those that came since the last call; likewise."""
 
 
 class Repeated:
@@ -41,14 +43,16 @@ class Repeated:
     def is_repeated(self, trace_id: bytes, span_id: bytes) -> bool:
         """See `Repeats`."""
         key = trace_id + span_id
-        if key in self._seen or key in self._seen_before or key in self._counted:
-            return bool(span_id)
-        if len(self._seen) >= _SPANS_REMEMBERED:
-            self._seen_before, self._seen = self._seen, set()
-        self._seen.add(key)
+        came_before = key in self._seen or key in self._seen_before
+        if not came_before:
+            if len(self._seen) >= _SPANS_REMEMBERED:
+                self._seen_before, self._seen = self._seen, set()
+            self._seen.add(key)
+            if key in self._counted:
+                return True  # it is noted, with the request that it was recovered from
         if self._noted is not None and len(key) == _KEY:
             self._noted.append(key)
-        return False
+        return came_before and bool(span_id)
 
     def note(self, counted: bytes) -> None:
         """See `Repeats`."""

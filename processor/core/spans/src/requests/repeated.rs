@@ -29,18 +29,21 @@ impl Repeated {
     /// Tell whether this span came before; from now on it has. One without an id of its own is none that has.
     pub fn is_repeated(&mut self, trace: &TraceId, span: &[u8]) -> bool {
         let key = self.hasher.hash_one((trace, span));
-        if self.now.contains(&key) || self.before.contains(&key) || self.counted.contains(&key) {
-            return !span.is_empty();
+        let came_before = self.now.contains(&key) || self.before.contains(&key);
+        if !came_before {
+            if self.now.len() >= SPANS_REMEMBERED {
+                self.before = std::mem::take(&mut self.now);
+            }
+            self.now.insert(key);
+            if self.counted.contains(&key) {
+                return true; // it is noted, with the request that it was recovered from
+            }
         }
-        if self.now.len() >= SPANS_REMEMBERED {
-            self.before = std::mem::take(&mut self.now);
-        }
-        self.now.insert(key);
         if let Some(noted) = self.noted.as_mut().filter(|_| span.len() == SPAN_ID) {
             noted.extend_from_slice(trace);
             noted.extend_from_slice(span);
         }
-        false
+        came_before && !span.is_empty()
     }
 
     /// Know these as counted by an earlier process, instead of those of the last call, and note from now on which come.
@@ -90,7 +93,8 @@ mod tests {
         assert_eq!(repeated.take_noted(), b"4444444444444444spanspan");
         assert!(repeated.take_noted().is_empty());
         repeated.note(b"");
-        assert!(!repeated.is_repeated(b"2222222222222222", b"spanspan"));
-        assert_eq!(repeated.take_noted(), b"2222222222222222spanspan");
+        assert!(repeated.is_repeated(b"2222222222222222", b"spanspan"), "it came to this process too");
+        assert_eq!(repeated.take_noted(), b"2222222222222222spanspan", "sent again, it is in another request on disk");
+        assert!(!repeated.is_repeated(b"3333333333333334", b"spanspan"));
     }
 }
