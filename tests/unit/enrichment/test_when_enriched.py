@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from milvus_otel_processor.enrichment.attributes import ATTRIBUTES
-from milvus_otel_processor.sampling.policies.attributes import may_be_enriched
+from milvus_otel_processor.enrichment.attributes import ATTRIBUTES, TIMES
+from milvus_otel_processor.sampling.hints.reads import Reads, reads_of
 from milvus_otel_processor.spans.groups import join_traces
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -74,5 +74,6 @@ def test_a_shadow_rule_sees_what_another_would(shadowed: dict[str, object]) -> N
 
 
 def test_whatever_enrichment_writes_counts_as_such() -> None:
-    assert all(may_be_enriched(attribute.name) for attribute in ATTRIBUTES)
-    assert not may_be_enriched("service.name")
+    assert {reads_of(attribute.name) for attribute in TIMES} == {Reads.TIMES}
+    assert {reads_of(attribute.name) for attribute in ATTRIBUTES if attribute not in TIMES} == {Reads.FACTS}
+    assert reads_of("service.name") is Reads.NOTHING

@@ -99,8 +99,8 @@ class CountingRules(Rules):
     ) -> None:
         super().__init__(settings, clock, evaluation_errors)
         self.beside = CountingRules(tried, clock, Counter()) if tried is not None else None
-        self.reads_enrichment |= self.beside is not None and self.beside.reads_enrichment
-        self.reads_times |= self.beside is not None and self.beside.reads_times
+        if self.beside is not None:
+            self.reads = max(self.reads, self.beside.reads)
         self.traces = 0
         self.votes: Counter[str] = Counter()
         self.only: Counter[str] = Counter()

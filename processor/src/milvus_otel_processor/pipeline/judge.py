@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.spans.schema import DecodeError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Judge:
 
     def _judge(self, trace: Trace) -> Judgement:
         # Where no rule can tell the difference, what is not kept need not be seen.
-        common, left = self._stages.before_decision(trace, rules_read=self._rules.reads_enrichment)
+        common, left = self._stages.before_decision(trace, rules_read=self._rules.reads > Reads.NOTHING)
         verdict = self._rules.decide(trace)
         if verdict.decision is Decision.SAMPLED:
             self._stages.after_decision(trace, left, common)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from milvus_otel_processor.pipeline.triggers import BY_ROOT, DUE, SHUTDOWN
 from milvus_otel_processor.pipeline.wishes import Wishes
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.spans.contract import Taken
 from milvus_otel_processor.spans.fnv import fnv1a
 from milvus_otel_processor.telemetry.counters import Refused
@@ -173,7 +174,7 @@ class Pipeline:
         if taken.unwanted or taken.dropped:
             self._decider.unwanted(taken, now)
             self._decider.show([*((NOT_SAMPLED, trace) for trace in taken.shown), *taken.shown_dropped], DUE)
-            if self._rules.reads_enrichment:
+            if self._rules.reads > Reads.NOTHING:
                 self._stages.unwanted(taken.unwanted_calls)
         return taken
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.hints.wanted import together
 from milvus_otel_processor.spans.wanted import Drops
 
@@ -31,7 +32,7 @@ class Wishes:
         """Return what makes a trace wanted, the same object as long as nobody changes their mind; None where all are."""
         if self._by_rules is None:
             return None
-        by_stages = self._stages.wants(rules_read=self._rules.reads_enrichment)
+        by_stages = self._stages.wants(rules_read=self._rules.reads > Reads.NOTHING)
         if by_stages != self._by_stages:
             self._by_stages = by_stages
             self._wanted = self._together(by_stages) if by_stages is not None else None

@@ -10,6 +10,7 @@ from milvus_otel_processor.replay.late_spans import LateSpanWatch
 from milvus_otel_processor.replay.tallies import Kept, Kind, Tally
 from milvus_otel_processor.replay.watch import WatchedRules
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies.milvus_spans import COLLECTION
 from milvus_otel_processor.spans.schema import DecodeError
 
@@ -57,7 +58,7 @@ class CountedRules(WatchedRules):
     def replace(self, settings: TailSamplingSettings | None) -> None:
         """Go by other settings from now on."""
         super().replace(settings)
-        self.reads_enrichment = True  # so that what is not kept is known by its collection, too
+        self.reads = max(self.reads, Reads.FACTS)  # so that what is not kept is known by its collection, too
 
     def put(self, trace: Trace) -> None:
         """See spans that are kept, late ones too."""

@@ -8,6 +8,7 @@ from milvus_otel_processor.pipeline.triggers import DUE
 from milvus_otel_processor.replay.decoded import decode
 from milvus_otel_processor.replay.explained import COMPLETE, ROOT, TIME, Explained, Trigger, not_by_the_store
 from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Verdict
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.spans.groups import GroupRegistry, join_traces
 from milvus_otel_processor.spans.span import trace_id_and_root_name
@@ -74,7 +75,7 @@ class ExplainedRules(WatchedRules):
         super().replace(settings)
         self._settings = settings
         self.asks_roots = False
-        self.reads_enrichment = self.reads_times = True  # what is known of the trace is part of the explanation
+        self.reads = Reads.TIMES  # what is known of the trace is part of the explanation
 
     def before(self, request: bytes) -> None:
         """Note when spans of the wanted trace arrive."""

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from milvus_otel_processor.sampling.decision import Decision, Verdict
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.sampler import Sampler
 from milvus_otel_processor.spans.schema import DecodeError
 
@@ -50,10 +51,8 @@ class Rules:
         """Whether that takes the resource of the root span as well."""
         self.samples_early = sampler is not None and sampler.samples_early
         """Whether a trace can be sampled for good before all of it has arrived."""
-        self.reads_enrichment = sampler is None or sampler.reads_enrichment
-        """Whether a verdict may depend on attributes that enrichment writes, or is to keep the trace in any case."""
-        self.reads_times = sampler is None or sampler.reads_times
-        """Whether, of these, it may depend on those that say where the time of a request went."""
+        self.reads = sampler.reads if sampler is not None else Reads.TIMES
+        """What a verdict may depend on of what enrichment writes: on all of it, where every trace is kept."""
 
     def count_votes(self, counts: bool) -> None:
         """Have policies asked how they vote on traces that one before them has sampled, or not; those with a memory always are."""

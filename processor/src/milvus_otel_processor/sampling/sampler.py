@@ -13,6 +13,7 @@ from milvus_otel_processor.sampling.decision import NOT_SAMPLED, Decision, Verdi
 from milvus_otel_processor.sampling.explanation import Explanation, PolicyExplanation, TraceExplanation
 from milvus_otel_processor.sampling.hints.drops import sure_drops
 from milvus_otel_processor.sampling.hints.prefilter import Candidate, Prefilter
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.hints.wanted import wanted_by
 from milvus_otel_processor.sampling.policies import SYSTEM_CLOCK, EvaluationError
 from milvus_otel_processor.sampling.policies.base import labelled
@@ -89,12 +90,8 @@ class Sampler:
         """Whether a trace can be sampled for good before all of it has arrived: see `sampled_early`."""
         self._shadows = _rules([policy for policy in settings.policies if policy.mode == SHADOW], clock)
         self.has_shadows = bool(self._shadows)
-        self.reads_enrichment = any(rule.evaluator.reads_enrichment for rule in (*rules, *self._shadows))
-        """Whether a decision may depend on attributes that enrichment writes."""
-        self.reads_times = any(
-            rule.evaluator.reads_enrichment and rule.evaluator.reads_times for rule in (*rules, *self._shadows)
-        )
-        """Whether, of these, it may depend on those that say where the time of a request went."""
+        self.reads = max((rule.evaluator.reads for rule in (*rules, *self._shadows)), default=Reads.NOTHING)
+        """What a decision may depend on of what enrichment writes."""
         self.evaluation_errors: Counter[str] = Counter() if evaluation_errors is None else evaluation_errors
         """How often each policy had no answer, by its name; counted into the argument where there is one."""
         self.further_votes: Counter[str] = Counter() if further_votes is None else further_votes

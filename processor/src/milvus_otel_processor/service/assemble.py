@@ -18,6 +18,7 @@ from milvus_otel_processor.pipeline.stages import Stages
 from milvus_otel_processor.redaction.redaction import Redaction
 from milvus_otel_processor.redaction.settings import RedactionSettings
 from milvus_otel_processor.requests.component import ROOT_MARK, SPAN_MARKS, Requests
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.rules import Rules
 from milvus_otel_processor.service.rule_collections import RuleCollections
 from milvus_otel_processor.spans import stores
@@ -129,7 +130,7 @@ def assemble(
         requests = Requests(counts, enrichment, telemetry, clock.monotonic, store_kind)
         place = [stage for _, stage in made].index(enrichment)
         if counts_requests:
-            requests.count_in(store, is_first=place == 0, times_read=lambda: rules.reads_times)
+            requests.count_in(store, is_first=place == 0, times_read=lambda: rules.reads is Reads.TIMES)
         made.insert(place + 1, (True, requests))
     stages = _around_sampling(made, telemetry, clock)
     pipeline = connect(

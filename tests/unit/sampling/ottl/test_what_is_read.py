@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.ottl.reads import span_attributes
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK
 from milvus_otel_processor.sampling.policies.ottl_condition import OttlCondition, OttlConditionSettings
@@ -29,21 +30,18 @@ def test_the_keys_are_those_that_stand_in_the_text(condition: str, context: str,
 
 
 @pytest.mark.parametrize(
-    ("conditions", "enrichment", "times"),
+    ("conditions", "reads"),
     [
-        (['name == "a"', 'attributes["http.route"] != nil'], False, False),
-        (['attributes["db.collection.name"] == "a"'], True, False),
-        (['attributes["a"] == "b"', 'attributes["milvus.time.wait_ms"] > 200'], True, True),
-        (["Len(attributes) > 3"], True, True),
+        (['name == "a"', 'attributes["http.route"] != nil'], Reads.NOTHING),
+        (['attributes["db.collection.name"] == "a"'], Reads.FACTS),
+        (['attributes["a"] == "b"', 'attributes["milvus.time.wait_ms"] > 200'], Reads.TIMES),
+        (["Len(attributes) > 3"], Reads.TIMES),
     ],
 )
-def test_a_policy_says_whether_it_reads_what_enrichment_writes(
-    conditions: list[str], enrichment: bool, times: bool
-) -> None:
-    found = _evaluator(*conditions)
-    assert (found.reads_enrichment, found.reads_times) == (enrichment, times)
+def test_a_policy_says_what_it_reads_of_what_enrichment_writes(conditions: list[str], reads: Reads) -> None:
+    assert _evaluator(*conditions).reads is reads
 
 
 def test_a_condition_about_events_reads_nothing_of_its_span_by_the_same_words() -> None:
     found = _evaluator('attributes["milvus.time.wait_ms"] > 200', context="spanevent")
-    assert not found.reads_enrichment
+    assert found.reads is Reads.NOTHING

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies import Clock as Clocks
 from milvus_otel_processor.sampling.policies.dynamic import Dynamic, DynamicSettings
 from milvus_otel_processor.sampling.thresholds import NEVER, of_probability
@@ -123,8 +124,8 @@ def test_names_of_spans_and_of_roots_can_be_keys() -> None:
 
 
 def test_enrichment_is_waited_for_where_a_key_is_of_it() -> None:
-    assert Policy(keys=["http.route", "db.collection.name"]).evaluator.reads_enrichment
-    assert not Policy(keys=["http.route", "root.name"]).evaluator.reads_enrichment
+    assert Policy(keys=["http.route", "db.collection.name"]).evaluator.reads is Reads.FACTS
+    assert Policy(keys=["http.route", "root.name"]).evaluator.reads is Reads.NOTHING
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.reads import Reads
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.support.policies import evaluator, samples
@@ -90,8 +91,8 @@ def test_a_span_that_ends_before_it_begins_took_no_time_and_an_empty_trace_has_n
 
 
 def test_only_where_it_asks_for_collections_it_waits_for_enrichment() -> None:
-    assert not evaluator("milvus_latency", {"threshold_ms": 1, "operations": ["search"]}).reads_enrichment
-    assert evaluator("milvus_latency", {"threshold_ms": 1, "collections": ["a"]}).reads_enrichment
+    assert evaluator("milvus_latency", {"threshold_ms": 1, "operations": ["search"]}).reads is Reads.NOTHING
+    assert evaluator("milvus_latency", {"threshold_ms": 1, "collections": ["a"]}).reads is Reads.FACTS
 
 
 def test_the_reason_names_the_longest_request_that_counts() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from milvus_otel_processor.sampling.hints.reads import Reads
+
 from tests.support.policies import evaluator, samples
 from tests.support.spans import span, trace_of
 
@@ -41,4 +43,4 @@ def test_the_rows_of_another_database_do_not_count() -> None:
 def test_it_can_be_sampled_early_and_reads_no_enrichment() -> None:
     found = evaluator("milvus_result")
     assert found.lasting
-    assert not found.reads_enrichment
+    assert found.reads is Reads.NOTHING

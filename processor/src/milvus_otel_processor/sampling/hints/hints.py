@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from milvus_otel_processor.sampling.hints.reads import Reads
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,10 +19,8 @@ class Hints(Protocol):
 
     stateful: bool = False
     """Whether an answer depends on earlier ones, so that leaving out a question changes what comes after."""
-    reads_enrichment: bool = True
-    """Whether the answer may depend on attributes that enrichment writes; that it may make a span an ERROR is left out here."""
-    reads_times: bool = True
-    """Whether, of these, it may depend on those that say where the time of a request went."""
+    reads: Reads = Reads.TIMES
+    """What the answer may depend on of what enrichment writes."""
     lasting: bool = False
     """Whether a trace that it samples now it would sample still with more spans, whatever they are: it can then do so early."""
     wanted: Wanted | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class AlwaysSample(Evaluator):
     """Samples every trace."""
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
     lasting = True
 
     def evaluate(self, trace: Trace) -> Decision:  # noqa: ARG002

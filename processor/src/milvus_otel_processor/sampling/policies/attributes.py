@@ -9,6 +9,7 @@ from milvus_otel_processor.remembering import remember
 from milvus_otel_processor.sampling.decision import answers
 from milvus_otel_processor.sampling.explanation import listed, service, span_words, type_words, value_words
 from milvus_otel_processor.sampling.hints.needles import TELLING, Needles
+from milvus_otel_processor.sampling.hints.reads import reads_of
 from milvus_otel_processor.sampling.policies.base import Evaluator
 from milvus_otel_processor.spans.schema import AnyValueView, DecodeError
 from milvus_otel_processor.spans.wanted import Wanted, WantedValue
@@ -24,20 +25,6 @@ if TYPE_CHECKING:
 _ANSWERS_REMEMBERED = 4096
 _COMBINATIONS_REMEMBERED = 1024
 _LONGEST_REMEMBERED = 8192  # bytes of the resources and scopes of one combination
-
-
-_ENRICHED = ("db.", "milvus.", "error.", "enduser.")
-_TIMES = "milvus.time."
-
-
-def may_be_enriched(key: str) -> bool:
-    """Tell whether enrichment may write an attribute with this key."""
-    return key.startswith(_ENRICHED)
-
-
-def may_be_a_time(key: str) -> bool:
-    """Tell whether that may be one of those that say where the time of a request went."""
-    return key.startswith(_TIMES)
 
 
 class Attribute:
@@ -108,7 +95,7 @@ class AttributeEvaluator(Evaluator):
 
     def __init__(self, key: str, *, invert_match: bool, sets: tuple[frozenset[bytes], ...] | None = None) -> None:
         self._attribute = Attribute(key, self.matches_resource, self.matches_span)
-        self.reads_enrichment, self.reads_times = may_be_enriched(key), may_be_a_time(key)
+        self.reads = reads_of(key)
         self.lasting = not invert_match
         self._found, self._not_found = answers(invert_match=invert_match)
         by_key = frozenset((self._attribute.key,))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, m
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import Explanation
 from milvus_otel_processor.sampling.hints.hints import Hints
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.thresholds import ALWAYS, UNKNOWN
 from milvus_otel_processor.settings import Settings
 
@@ -112,8 +113,7 @@ class AllOf(Evaluator):
     def __init__(self, evaluators: list[Evaluator]) -> None:
         self._evaluators = evaluators
         self.stateful = any(evaluator.stateful for evaluator in evaluators)
-        self.reads_enrichment = any(evaluator.reads_enrichment for evaluator in evaluators)
-        self.reads_times = any(evaluator.reads_enrichment and evaluator.reads_times for evaluator in evaluators)
+        self.reads = max((evaluator.reads for evaluator in evaluators), default=Reads.NOTHING)
         # Behind one that does not sample, none is asked: what those in front of one with a memory need, its memory needs too.
         asked_first = next((place for place, one in enumerate(evaluators) if one.stateful), len(evaluators))
         telling = evaluators[: asked_first + 1]

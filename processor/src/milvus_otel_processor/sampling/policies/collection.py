@@ -9,6 +9,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision, answers
 from milvus_otel_processor.sampling.explanation import listed
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedCollection, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import matcher
@@ -70,7 +71,7 @@ class Collection(Evaluator):
     `milvus` processor writes them. A request whose database is not known is in none.
     """
 
-    reads_times = False
+    reads = Reads.FACTS
 
     def __init__(self, settings: CollectionSettings) -> None:
         self._named = Named(settings.names, settings.database)

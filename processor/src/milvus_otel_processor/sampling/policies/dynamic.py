@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.reads import reads_of
 from milvus_otel_processor.sampling.policies import remarks
-from milvus_otel_processor.sampling.policies.attributes import may_be_a_time, may_be_enriched
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedAttribute, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.key_budget import KeyBudget
 from milvus_otel_processor.sampling.policies.probabilistic import randomness
@@ -70,8 +70,7 @@ class Dynamic(Evaluator):
 
     def __init__(self, settings: DynamicSettings, clock: Clock) -> None:
         self._values = [_reader(key) for key in settings.keys]
-        self.reads_enrichment = any(map(may_be_enriched, settings.keys))
-        self.reads_times = any(map(may_be_a_time, settings.keys))
+        self.reads = max(map(reads_of, settings.keys))
         self._salt = settings.hash_salt
         self._budget = KeyBudget(
             per_second=settings.traces_per_second,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.spans.wanted import Wanted
@@ -35,7 +36,7 @@ class Latency(Evaluator):
     within the bounds, so that its answer depends on the order of the spans; this one reads the whole trace first.
     """
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
     always_answers = True
 
     def __init__(self, settings: LatencySettings) -> None:

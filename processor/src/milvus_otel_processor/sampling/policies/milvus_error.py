@@ -8,6 +8,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import listed
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.milvus_spans import ERROR_TYPE, STATUS_CODE, milvus_spans
@@ -38,7 +39,7 @@ class MilvusError(Evaluator):
     `milvus` processor writes them from the access log and this project's client from the answer.
     """
 
-    reads_times = False
+    reads = Reads.FACTS
 
     def __init__(self, settings: MilvusErrorSettings) -> None:
         self._codes = frozenset(b"%d" % code for code in settings.codes)

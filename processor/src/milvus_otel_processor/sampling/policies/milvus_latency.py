@@ -11,6 +11,7 @@ from milvus_otel_processor.enrichment.requests import DB_SYSTEM, SERVICE, find_r
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount
 from milvus_otel_processor.sampling.hints.needles import Needles
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, AskedCollection, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.collection import Named, remarks_on_names
@@ -67,14 +68,13 @@ class MilvusLatency(Evaluator):
     as long as its own span: the caller's where there is one, else Milvus'.
     """
 
-    reads_times = False
-
     def __init__(self, settings: MilvusLatencySettings) -> None:
         self._more_than = settings.threshold_ms
         self._at_most = settings.upper_threshold_ms or None
         self._operations = frozenset(map(_plain, settings.operations))
         self._named = Named(settings.collections, settings.database)
-        self.reads_enrichment = bool(settings.collections) or settings.database is not None
+        asks_names = bool(settings.collections) or settings.database is not None
+        self.reads = Reads.FACTS if asks_names else Reads.NOTHING
         # No request takes longer than its whole trace, and most traces are short.
         self.wanted = Wanted(durations=(((self._more_than + 1) * _NANOSECONDS_PER_MS, None),))
         self.needles = Needles((frozenset({SERVICE, DB_SYSTEM, *rest.PATHS, rest.PROXY}),))

@@ -9,6 +9,7 @@ from pydantic import Field
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import listed
 from milvus_otel_processor.sampling.hints.needles import Needles
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.milvus_spans import COLLECTION, milvus_spans
 from milvus_otel_processor.settings import Settings
@@ -37,7 +38,7 @@ class MilvusResult(Evaluator):
     queries and gets that succeeded. Neither Milvus' own spans nor its access log say how many rows an answer has.
     """
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
     lasting = True
     needles = Needles((frozenset({ROWS}),))
 

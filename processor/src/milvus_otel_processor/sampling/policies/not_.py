@@ -42,7 +42,7 @@ class Not(Evaluator):
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self.stateful = evaluator.stateful
-        self.reads_enrichment, self.reads_times = evaluator.reads_enrichment, evaluator.reads_times
+        self.reads = evaluator.reads
         self.unless = evaluator.wanted if evaluator.always_answers else None
 
     def evaluate(self, trace: Trace) -> Decision:

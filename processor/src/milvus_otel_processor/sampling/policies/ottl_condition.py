@@ -9,11 +9,11 @@ from pydantic import Field, field_validator, model_validator
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount, span_words
 from milvus_otel_processor.sampling.hints.needles import Needles
+from milvus_otel_processor.sampling.hints.reads import Reads, reads_of
 from milvus_otel_processor.sampling.hints.wanted import any_of
 from milvus_otel_processor.sampling.ottl.context import EventContext, SpanContext
 from milvus_otel_processor.sampling.ottl.errors import ErrorMode, OttlError
 from milvus_otel_processor.sampling.policies import remarks
-from milvus_otel_processor.sampling.policies.attributes import may_be_a_time, may_be_enriched
 from milvus_otel_processor.sampling.policies.base import (
     SYSTEM_CLOCK,
     AskedAttribute,
@@ -85,9 +85,8 @@ class OttlCondition(Evaluator):
         self._asks_events = bool(self._spanevent)
         found = [conditions.needle for conditions in (self._span, self._spanevent) if conditions]
         self.wanted = any_of(conditions.wanted for conditions in (self._span, self._spanevent) if conditions)
-        keys = list(settings.span_attributes())
-        self.reads_enrichment = any(key is None or may_be_enriched(key) for _, key in keys)
-        self.reads_times = any(key is None or may_be_a_time(key) for _, key in keys)
+        keys = [key for _, key in settings.span_attributes()]
+        self.reads = max((reads_of(key) if key is not None else Reads.TIMES for key in keys), default=Reads.NOTHING)
         if None not in found:
             self.needles = Needles((frozenset[bytes]().union(*filter(None, found)),))
 

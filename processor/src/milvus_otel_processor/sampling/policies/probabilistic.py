@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.thresholds import NEVER, of_probability
 from milvus_otel_processor.settings import Settings
@@ -46,7 +47,7 @@ class Probabilistic(Evaluator):
     64-bit number (tailsamplingprocessor/internal/sampling/probabilistic.go, v0.158).
     """
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
     lasting = True
 
     def __init__(self, settings: ProbabilisticSettings) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.token_bucket import TokenBucket
@@ -35,7 +36,7 @@ class RateLimitingSettings(Settings):
 class RateLimiting(Evaluator):
     """Samples traces while a bucket has a token for each of their spans."""
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
 
     stateful = True
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 from milvus_otel_processor.spans.wanted import Wanted
@@ -29,7 +30,7 @@ class SpanCountSettings(Settings):
 class SpanCount(Evaluator):
     """Samples traces by the number of their spans."""
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
 
     def __init__(self, settings: SpanCountSettings) -> None:
         self.lasting = settings.max_spans == 0

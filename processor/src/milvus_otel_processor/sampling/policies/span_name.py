@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from milvus_otel_processor.sampling.decision import Decision, answers
 from milvus_otel_processor.sampling.explanation import listed
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.sampling.policies.matching import check_expressions, matcher
@@ -53,7 +54,7 @@ class SpanNameSettings(Settings):
 class SpanName(Evaluator):
     """Samples traces in which the name of a span, or of a root span alone, matches."""
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
 
     def __init__(self, settings: SpanNameSettings) -> None:
         self.lasting = not settings.invert_match

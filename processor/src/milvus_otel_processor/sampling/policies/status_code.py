@@ -8,6 +8,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import span_words
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
@@ -32,7 +33,7 @@ class StatusCodeSettings(Settings):
 class StatusCode(Evaluator):
     """Samples traces in which a span has one of the statuses."""
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
     always_answers = True
 
     def __init__(self, settings: StatusCodeSettings) -> None:

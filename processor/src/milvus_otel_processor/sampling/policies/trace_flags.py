@@ -8,6 +8,7 @@ from pydantic import Field
 
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import span_words
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
 
@@ -21,7 +22,7 @@ _SAMPLED = 0x01
 class TraceFlags(Evaluator):
     """Samples traces in which the flags of a span have the bit `sampled`."""
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
     lasting = True
 
     def evaluate(self, trace: Trace) -> Decision:

@@ -9,6 +9,7 @@ from pydantic import Field
 from milvus_otel_processor.sampling import tracestate
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.hints.needles import Needles
+from milvus_otel_processor.sampling.hints.reads import Reads
 from milvus_otel_processor.sampling.policies import remarks
 from milvus_otel_processor.sampling.policies.base import SYSTEM_CLOCK, Clock, Evaluator, PolicySettings
 from milvus_otel_processor.settings import Settings
@@ -31,7 +32,7 @@ class TraceStateSettings(Settings):
 class TraceState(Evaluator):
     """Samples traces in which the trace state of a span has one of the values under the key."""
 
-    reads_enrichment = False
+    reads = Reads.NOTHING
     lasting = True
 
     def __init__(self, settings: TraceStateSettings) -> None:
