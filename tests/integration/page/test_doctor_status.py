@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
 from click.testing import CliRunner, Result
@@ -49,7 +49,7 @@ def test_what_the_processor_exports_to_is_asked_for_a_connection(address: str) -
 
 
 def test_a_name_that_nobody_knows_and_a_milvus_without_a_port_are_told() -> None:
-    assert unreachable("no-such-host.invalid:4317") is not None
+    assert unreachable(["no-such-host.invalid:4317"]) != [None]
     assert _host_and_port("https://milvus.example.com/") == ("milvus.example.com", 19530)
     assert _host_and_port("http://[::1]") == ("::1", 19530)
     assert _host_and_port("[::1]:4317") == ("::1", 4317)
@@ -58,11 +58,23 @@ def test_a_name_that_nobody_knows_and_a_milvus_without_a_port_are_told() -> None
 def test_behind_a_proxy_a_connection_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert unreachable(address) == "Connection refused"
+    assert unreachable([address]) == ["Connection refused"]
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    assert unreachable(address) == "Connection refused"
+    assert unreachable([address]) == ["Connection refused"]
     monkeypatch.setenv("no_proxy", "")
-    assert unreachable(address) is None
+    assert unreachable([address]) == [None]
+
+
+def test_all_parts_are_asked_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Barrier(3)
+
+    def silent(place: tuple[str, int], timeout: float) -> None:
+        together.wait(timeout=60)
+        raise TimeoutError(f"{place[0]} timed out")
+
+    monkeypatch.setattr("socket.create_connection", silent)
+    said = unreachable(["a:1", "b:2", "c:3"], seconds=60)
+    assert said == ["a timed out", "b timed out", "c timed out"]
 
 
 def wrong(page: Shown) -> list[str]:
