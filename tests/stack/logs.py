@@ -1,6 +1,8 @@
 """The logs that the stack keeps on its volume, and an application's that are sent to it."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -10,6 +12,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from tests.stack.conftest import Stack
 from tests.support.log_records import LOGS_METHOD, logs_request
 
+PAGE = Path(__file__).parents[2] / "docs" / "observability.md"
 Records = list[dict[str, Any]]
 
 
@@ -36,6 +39,15 @@ def log_records(stack: Stack, file: str = "logs.jsonl") -> Records:
         for scope in resource["scopeLogs"]
         for record in scope["logRecords"]
     ]
+
+
+def shown(stack: Stack, trace_id: str) -> str:
+    """What the command of docs/observability.md shows of a trace."""
+    (command,) = re.findall(
+        r"^docker compose (run .* logs) [0-9a-f]{32} (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    before, behind = map(str.split, command)
+    return stack.compose(*before, trace_id, *behind)
 
 
 def bodies(records: Records) -> set[str]:

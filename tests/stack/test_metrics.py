@@ -19,7 +19,7 @@ from tests.peers.waiting import wait_until
 from tests.stack.conftest import Stack
 from tests.stack.engine import ROOT
 from tests.stack.load import export, failed_request, heartbeat
-from tests.stack.logs import bodies, export_logs, log_files, log_records
+from tests.stack.logs import bodies, export_logs, log_files, log_records, shown
 
 PROMETHEUS = Prometheus("http://127.0.0.1:9090")
 SCRAPED_TWICE = 90.0
@@ -190,6 +190,7 @@ def test_of_the_logs_those_of_kept_traces_are_there_and_no_others(stack: Stack):
     wait_until(lambda: "of a kept trace" in bodies(log_records(stack)), "the log of the kept trace", 40, 2.0)
     found = log_records(stack)
     assert "of a dropped one" not in bodies(found)
+    assert "of a kept trace\n" in shown(stack, kept.hex())
     by_trace = {one["traceId"] for one in found if one.get("traceId")}
     assert len(by_trace) > 5
     assert {trace_id for trace_id in by_trace if not stack.jaeger.trace(trace_id)} == set()

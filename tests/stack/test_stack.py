@@ -18,7 +18,7 @@ from tests.peers.waiting import wait_until
 from tests.stack.conftest import Stack
 from tests.stack.engine import Docker
 from tests.stack.load import SERVICE, Load, failed_request
-from tests.stack.logs import log_records
+from tests.stack.logs import log_records, shown
 
 SHOP = "demo-shop"
 ERROR = 2  # Status.STATUS_CODE_ERROR
@@ -202,6 +202,14 @@ def test_the_logs_of_a_kept_trace_are_found_by_its_id_with_collection_and_severi
     assert all(one["body"]["stringValue"] and not one["body"]["stringValue"].startswith("{") for one in own)
     # Nobody asked for a sample: those of the other traces are there, too.
     assert any(one.get("traceId") not in kept for one in found if one["from"]["log.source"] == "access_log")
+
+
+def test_the_logs_of_one_trace_are_shown_as_the_docs_say(stack: Stack, shop: dict[str, Spans]):
+    said = shown(stack, min(_failed(shop)))
+    assert " Failed milvus access_log  2" in said
+    assert "\n    " in said  # its attributes
+    assert "db.collection.name=" in said
+    assert len({line.partition(" ")[0][:10] for line in said.splitlines() if not line.startswith(" ")}) <= 2  # days
 
 
 @pytest.mark.usefixtures("shop")

@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "replay": "Run recorded traffic through the rules and say what they keep.",
     "explain": "Say why a trace is kept, or is not.",
     "top": "Show all requests: how many, how long, how many failed, where the time went.",
+    "logs": "Show the log records of a trace.",
     "capture": "Record what comes in, to replay it.",
     "doctor": "Find out why traces are missing, or not joined.",
     "config": "Print the built-in configuration.",

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from milvus_otel_processor.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -52,7 +54,7 @@ class Problem:
         path = "" if self.place.source == f"--set {self.path}" else self.path
         text = ": ".join(part for part in (place, path, self.message) if part)
         # keys and values are the user's: a line break in one must not make two lines of a message
-        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+        return printable(text)
 
 
 class ConfigError(Exception):

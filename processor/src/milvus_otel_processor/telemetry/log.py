@@ -13,6 +13,8 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
+from milvus_otel_processor.printable import as_value, printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -33,7 +35,7 @@ class KeyValueFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        message = _plain(" ".join(_cut(record.getMessage()).split()))
+        message = printable(" ".join(_cut(record.getMessage()).split()))
         fields = "".join(f" {key}={_value(value)}" for key, value in _values(record).items())
         return f"{_moment(record)} {_level(record):<5} {message}{fields}"
 
@@ -67,9 +69,7 @@ def _values(record: logging.LogRecord) -> Mapping[str, object]:
 def _value(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         value = ",".join(str(item) for item in value)
-    text = _cut(str(value))
-    plain = text.isprintable() and text and not any(character in text for character in ' "=')
-    return text if plain else _plain(json.dumps(text, ensure_ascii=False))
+    return as_value(_cut(str(value)))
 
 
 def _json_value(value: object) -> Any:
@@ -84,15 +84,6 @@ def _cut(text: str) -> str:
     if len(text) <= _LONGEST_TEXT:
         return text
     return f"{text[:_LONGEST_TEXT]}… ({len(text) - _LONGEST_TEXT} characters more)"
-
-
-def _plain(text: str) -> str:
-    """Return the text with what would move a terminal's cursor, or hide a part, written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 class UnblockingHandler(logging.Handler):

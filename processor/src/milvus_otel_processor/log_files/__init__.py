@@ -1,0 +1,1 @@
+"""The log records of a trace, found in the files in which a Collector keeps logs."""
