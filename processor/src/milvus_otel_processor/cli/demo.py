@@ -9,9 +9,9 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import click
-from rich.console import Console
 
 from milvus_otel_processor.demo.errors import DemoError
+from milvus_otel_processor.terminal import Terminal
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -48,7 +48,7 @@ def command(export: str | None, *, serve: bool) -> None:
         click.echo(f"{error}; the demo needs more packages: pip install 'milvus-otel-processor[demo]'", err=True)
         sys.exit(1)
     try:
-        run_demo(Console(), export=export, serve=serve)
+        run_demo(Terminal(), export=export, serve=serve)
     except DemoError as error:
         click.echo(f"milvus-otel demo: {error}", err=True)
         sys.exit(1)

@@ -69,9 +69,9 @@ access_log_option = click.option(
 
 def console() -> Console:
     """Return where tables for people go: as wide as the terminal, or wide enough where it is a file or a pipe."""
-    from rich.console import Console  # noqa: PLC0415 - see above
+    from milvus_otel_processor.terminal import Terminal  # noqa: PLC0415 - see above
 
-    found = Console(highlight=False, markup=False)
+    found = Terminal(highlight=False, markup=False)
     if not found.is_terminal:
         found.width = _UNCAPPED_WIDTH
     return found

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from milvus_otel_processor.demo.tree import in_tree_order
+from milvus_otel_processor.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ def summary(trace: list[KeptSpan]) -> Text:
         f"{len(trace)} spans",
         *([f"kept by {policy}"] if policy else []),
     ]
-    return Text.assemble((short_name(root.name), "bold"), f" ({', '.join(facts)})")
+    return Text.assemble((printable(short_name(root.name)), "bold"), f" ({', '.join(facts)})")
 
 
 def waterfall(trace: list[KeptSpan], console: Console, most: int | None = None) -> Table:
@@ -102,11 +103,11 @@ def waterfall(trace: list[KeptSpan], console: Console, most: int | None = None) 
     for span, depth in lines:
         colour = _COLOURS[services.index(span.service) % len(_COLOURS)]
         table.add_row(
-            Text(span.service, style=colour),
+            Text(printable(span.service), style=colour),
             Text(_indented(span, depth)),
             Text(bar(span.start - start, span.end - start, end - start, bar_columns, block), style=colour),
             duration(span.end - span.start),
-            str(span.attributes.get("db.collection.name", "")),
+            Text(printable(str(span.attributes.get("db.collection.name", "")))),
             style="red" if span.is_error else None,
         )
     if len(lines) < len(trace):
@@ -116,7 +117,7 @@ def waterfall(trace: list[KeptSpan], console: Console, most: int | None = None) 
 
 
 def _indented(span: KeptSpan, depth: int) -> str:
-    return " " * depth + short_name(span.name) + (" (error)" if span.is_error else "")
+    return " " * depth + printable(short_name(span.name)) + (" (error)" if span.is_error else "")
 
 
 def bar(start: int, end: int, whole: int, columns: int, block: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.demo.tree import in_tree_order
 from milvus_otel_processor.pipeline.triggers import SHUTDOWN
+from milvus_otel_processor.printable import printable
 from milvus_otel_processor.replay.explained import COMPLETE, FIRST, LIMIT, ROOT, TIME, Explained, Trigger
 from milvus_otel_processor.replay.kept_span import KeptSpan
 from milvus_otel_processor.sampling.decision import Decision, Verdict
@@ -140,7 +141,7 @@ def show(trace_id: str, found: Explained, console: Console) -> None:
     by = f" by {verdict.policy}" if verdict.policy else ""
     console.print(Text(f"trace {trace_id}: {verdict.decision.value.replace('_', ' ')}{by}", style="bold"))
     for line in _facts(found):
-        console.print(Text(line, style="dim"))
+        console.print(Text(printable(line), style="dim"))
     console.print()
     for one in found.explanation.policies:
         shadow = " (shadow)" if one.mode else ""
@@ -183,6 +184,6 @@ def _show(name: str, type_: str, explanation: Explanation, console: Console, *, 
     decision = explanation.decision.value if explanation.decision is not None else None
     head = "  " * depth + name + (f" ({type_})" if type_ and type_ != name else "")
     words = (decision or _NOT_ASKED).replace("_", " ")
-    console.print(Text.assemble(head, " ", (words, _STYLES[decision] or ""), f": {explanation.reason}"))
+    console.print(Text.assemble(head, " ", (words, _STYLES[decision] or ""), f": {printable(explanation.reason)}"))
     for below, answer in explanation.inside:
         _show(below, "", answer, console, depth=depth + 1)

@@ -6,6 +6,8 @@ import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from milvus_otel_processor.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -13,6 +15,8 @@ _SPANS = "resourceSpans"
 _OTHER_SIGNALS = {"resourceMetrics": "metrics", "resourceLogs": "logs", "resourceProfiles": "profiles"}
 _OLD_SCOPES, _OLD_SCOPE = "instrumentationLibrarySpans", "instrumentationLibrary"
 """What OTLP called `scopeSpans` and `scope` before 0.15 (April 2022)."""
+_SHOWN = 100
+"""Characters of a file's own words that a message repeats."""
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -60,7 +64,7 @@ def from_json(text: bytes) -> Converted:
         if isinstance(document, dict) and document.keys() == {key}:
             raise OtherSignalError(signal)
     if not isinstance(document, dict) or not document.keys() <= {_SPANS}:
-        held = ", ".join(document) if isinstance(document, dict) else type(document).__name__
+        held = printable(", ".join(document)[:_SHOWN]) if isinstance(document, dict) else type(document).__name__
         raise FormatError(f"holds {held}, expected only {_SPANS}")
     try:
         is_old = _modernize(document)

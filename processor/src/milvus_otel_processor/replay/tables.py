@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from milvus_otel_processor.printable import printable
 from milvus_otel_processor.replay.tallies import BY
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount
@@ -94,7 +95,7 @@ def _difference(word: str, difference: Difference) -> Table:
                 break
             what = key if key is not None else "(none)"
             first = f"by {by}" if not index else ""
-            table.add_row(first, what, f"{tally.traces:,}", f"{tally.spans:,}", "\n".join(tally.examples))
+            table.add_row(first, printable(what), f"{tally.traces:,}", f"{tally.spans:,}", "\n".join(tally.examples))
     return table
 
 
@@ -162,7 +163,9 @@ def _unmatched(report: Report) -> Table:
     groups = report.unmatched()
     for kind, tally in groups[:_GROUPS_SHOWN]:
         names = ", ".join(kind.collections) or DASH
-        table.add_row(kind.root, names, f"{tally.traces:,}", f"{tally.spans:,}", tally.examples[0])
+        table.add_row(
+            printable(kind.root), printable(names), f"{tally.traces:,}", f"{tally.spans:,}", tally.examples[0]
+        )
     rest = groups[_GROUPS_SHOWN:]
     if rest:
         traces, spans = (sum(amounts) for amounts in zip(*((one.traces, one.spans) for _, one in rest), strict=True))
