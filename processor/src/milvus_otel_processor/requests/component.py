@@ -8,7 +8,7 @@ from milvus_otel_processor.enrichment import rest
 from milvus_otel_processor.enrichment.attributes import Selection
 from milvus_otel_processor.enrichment.requests import SERVICE
 from milvus_otel_processor.requests.attributes import encoded
-from milvus_otel_processor.requests.natively import make_native_recorder
+from milvus_otel_processor.requests.natively import counts_natively
 from milvus_otel_processor.requests.recorder import Recorder
 from milvus_otel_processor.spans.stores import NATIVE, chosen
 from milvus_otel_processor.spans.wanted import Wanted
@@ -76,8 +76,11 @@ class Requests:
         `is_first` is whether no stage stands in front of enrichment; `times_read` tells whether rules may read where the time went.
         """
         self._counts_all, self._times_read = True, times_read
-        native = make_native_recorder(
-            self._store_kind,
+        if not counts_natively(self._store_kind, self._enrichment):
+            return
+        from milvus_otel_processor.requests.native_recorder import native_recorder  # noqa: PLC0415 - it may not be installed
+
+        native = native_recorder(
             self._recorder,
             self.counts,
             self._enrichment,
@@ -85,7 +88,7 @@ class Requests:
             wants=self._wants_attribute,
             is_first=is_first,
         )
-        if native is not None and store.count_with(native):
+        if store.count_with(native):
             self._native = native
             self._recorder.repeats = native
 

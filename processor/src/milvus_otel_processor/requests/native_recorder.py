@@ -84,7 +84,11 @@ def native_recorder(
     wants: Callable[[str], bool],
     is_first: bool,
 ) -> milvus_otel_core.Requests:
-    """Return what counts natively, and asks this recorder, which it does not keep alive."""
+    """Return what counts natively, and asks this recorder, which it does not keep alive.
+
+    `wants` tells which attributes are written on kept spans, `is_first` whether no stage in front of enrichment may append
+    anything.
+    """
     see, lines, catalogue = WeakMethod(recorder.see), enrichment.lines, enrichment.catalogue
     assert isinstance(counts, NativeCounts)
     assert lines is None or isinstance(lines, NativeLineStore)

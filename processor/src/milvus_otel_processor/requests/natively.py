@@ -8,13 +8,10 @@ from milvus_otel_processor.requests.repeated import Repeats
 from milvus_otel_processor.spans.stores import NATIVE, chosen
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.enrichment.enricher import Known
-    from milvus_otel_processor.requests.counts import Counts
-    from milvus_otel_processor.requests.recorder import Recorder
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.stores import StoreKind
 
@@ -32,23 +29,9 @@ class NativeRecorder(Repeats, Protocol):
         """Write on the span of each request where its time went, and return True; or do nothing, where that is not plain to see."""
 
 
-def make_native_recorder(
-    kind: StoreKind,
-    recorder: Recorder,
-    counts: Counts,
-    enrichment: Enrichment,
-    apart: Counter[str],
-    *,
-    wants: Callable[[str], bool],
-    is_first: bool,
-) -> NativeRecorder | None:
-    """Return what counts beside such a store as the recorder does; None where that is the recorder alone.
+def counts_natively(kind: StoreKind, enrichment: Enrichment) -> bool:
+    """Tell whether requests are counted in Rust beside such a store.
 
-    Only what is told by sources that it knows can be told from one request to the next. `wants` tells which attributes are written
-    on kept spans, `is_first` whether no stage in front of enrichment may append anything.
+    Only what is told by sources that it knows can be told from one request to the next.
     """
-    if chosen(kind) != NATIVE or enrichment.enricher.wants is None:
-        return None
-    from milvus_otel_processor.requests.native_recorder import native_recorder  # noqa: PLC0415 - it may not be installed
-
-    return native_recorder(recorder, counts, enrichment, apart, wants=wants, is_first=is_first)
+    return chosen(kind) == NATIVE and enrichment.enricher.wants is not None
