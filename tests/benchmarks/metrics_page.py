@@ -15,7 +15,6 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.requests.component import make_counts
-from milvus_otel_processor.requests.families import request_metrics
 from milvus_otel_processor.requests.record import STAGES, Record, Series
 from milvus_otel_processor.requests.settings import RequestsSettings
 from milvus_otel_processor.service.garbage import tune_garbage_collection
@@ -27,6 +26,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tests.support import stores
 from tests.support.exposition import written
+from tests.support.request_records import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def counted(arguments: argparse.Namespace) -> Source:
             times = tuple(int(random.lognormvariate(14, 2)) + 1 for _ in STAGES)
             kept = random.random() < arguments.kept
             counts.add(Record(number, sum(times), times, kept, random.randbytes(16), time.time_ns()))
-    return request_metrics(counts)
+    return source_of(counts)
 
 
 def taken(make: Callable[[], bytes]) -> tuple[bytes, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from milvus_otel_processor.requests.families import request_metrics
 from milvus_otel_processor.requests.record import STAGES, Series
 from milvus_otel_processor.web.metrics import metrics_routes
 
@@ -13,7 +12,7 @@ from tests.peers.collector import collector
 from tests.peers.waiting import wait_until
 from tests.support.http import served
 from tests.support.metrics_sink import grpc_sink
-from tests.support.request_records import Made, counted
+from tests.support.request_records import Made, counted, source_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +32,7 @@ def test_a_collector_reads_all_of_a_large_page(tmp_path: Path) -> None:
         Made(Series("default", f"c{n}", "Search", "", "shop"), 0.02, (0.002,) * len(STAGES), True, TRACE, time_ns())
         for n in range(300)
     ]
-    source = request_metrics(counted(*records, *records))
+    source = source_of(counted(*records, *records))
     with served(metrics_routes(source)) as url, grpc_sink() as (sink, endpoint):
         target = url.removeprefix("http://")
         configuration = f"""

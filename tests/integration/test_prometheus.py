@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from time import monotonic
 
 import pytest
-from milvus_otel_processor.requests.families import request_metrics
 from milvus_otel_processor.requests.record import STAGES, Series
 from milvus_otel_processor.telemetry.counters import Telemetry
 from milvus_otel_processor.telemetry.family import Source
@@ -17,7 +16,7 @@ from milvus_otel_processor.web.metrics import metrics_routes
 from tests.peers.prometheus import Prometheus, prometheus
 from tests.peers.waiting import wait_until
 from tests.support.http import served
-from tests.support.request_records import Made, counted
+from tests.support.request_records import Made, counted, source_of
 
 BOUNDS = (0.01, 0.1, 1.0)
 TRACE = bytes(range(16))
@@ -33,7 +32,7 @@ def all_metrics() -> Source:
     telemetry.certificates["receiver"] = 1.0
     series = Series("default", "products", "Search", "100", "shop")
     records = [Made(series, one, (0.01,) * len(STAGES), True, TRACE, time.time_ns()) for one in (0.05, 0.5, 2.0)]
-    requests = request_metrics(counted(*records, bounds=BOUNDS, exponential=True))
+    requests = source_of(counted(*records, bounds=BOUNDS, exponential=True))
     return together(own_metrics(telemetry.snapshot), process_metrics(), requests)
 
 

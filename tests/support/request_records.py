@@ -6,16 +6,19 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from milvus_otel_processor.requests.component import make_counts
+from milvus_otel_processor.requests.families import Counted, request_metrics
 from milvus_otel_processor.requests.record import STAGES, Record, Series
 from milvus_otel_processor.requests.settings import RequestsSettings
+from milvus_otel_processor.requests.span_metrics import span_metrics
 from milvus_otel_processor.requests.windows import LIMIT, Windows
 
 from tests.support import stores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from milvus_otel_processor.requests.counts import Counts
+    from milvus_otel_processor.telemetry.family import Family, Source
 
 NONE = (0.0,) * len(STAGES)
 _NANOSECONDS = 1e9
@@ -54,6 +57,18 @@ class Observed(Windows):
 
     def observe(self, record: Made) -> None:
         self.counts.add(record.of(self.counts))
+
+
+def source_of(counts: Counts, server: str | None = None) -> Source:
+    """The metrics of what is counted there; for Jaeger as well, under the service `server`."""
+
+    def read(exponential: bool) -> Iterator[Family]:
+        now = Counted.up_to_now(counts)
+        yield from request_metrics(now, exponential=exponential)
+        if server is not None:
+            yield from span_metrics(now, server)
+
+    return read
 
 
 def counted(

@@ -105,6 +105,27 @@ def test_a_record_without_time_severity_body_and_source_is_shown_with_what_it_ha
     ]
 
 
+def test_a_last_line_without_its_end_is_read_if_it_is_whole_and_ids_may_have_capital_letters(tmp_path: Path) -> None:
+    written = line(at(0, "whole", trace=0xAB)).rstrip()
+    (tmp_path / "logs.jsonl").write_bytes(
+        written.replace(trace_id(0xAB).hex().encode(), trace_id(0xAB).hex().upper().encode())
+    )
+    assert "whole" in logs(trace_id(0xAB).hex(), tmp_path).stdout
+
+
+def test_empty_values_and_half_a_character_are_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "logs.jsonl"
+    one: dict[str, Any] = {"traceId": TRACE, "body": None, "attributes": [{"key": "a"}, {"value": None}]}
+    half: dict[str, Any] = {"traceId": TRACE, "body": {"stringValue": "half \ud83d \x9b2J"}}
+    file.write_text(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [one, half]}]}]}) + "\n")
+    assert logs(TRACE, file).stdout.splitlines()[2:] == [
+        "------------------------ -      -  half \\ud83d \\x9b2J",
+    ]
+    said = logs(TRACE, file, "--format", "json").stdout
+    assert '"half \\ud83d \\u009b2J"' in said
+    assert json.loads(said)["records"][1]["body"] == half["body"]["stringValue"]
+
+
 def test_a_compressed_file_is_read_and_a_last_line_that_is_being_written_is_not(tmp_path: Path) -> None:
     (tmp_path / "logs.jsonl.gz").write_bytes(gzip.compress(line(at(0, "old"))))
     (tmp_path / "logs.jsonl").write_bytes(line(at(1, "new")) + line(at(2, "half"))[:-9])
@@ -116,11 +137,12 @@ def test_a_compressed_file_is_read_and_a_last_line_that_is_being_written_is_not(
     [
         (b"", "no log record of the trace {trace} in {file}"),
         (line(at(0, "of another", trace=8)), "no log record of the trace {trace} in {file}"),
-        (b"\x00\x00\x01\x00", "{file}: does not begin with a brace; {expected}"),
+        (b"\x00\x00\x00\x02ab", "{file}: message 1 at byte 0: not JSON; {expected}"),
+        (b"no JSON", "{file}: message 1 at byte 0 would have 1852776522 bytes: {expected_by_replay}"),
         (b'{}\n{"b": TRACE}\n', "{file}:2: no request of logs in OTLP's JSON: Expecting {nine}; {expected}"),
         (b'{"resourceLogs": "TRACE"}\n', "{file}:1: no request of logs in OTLP's JSON: {no_get}; {expected}"),
     ],
-    ids=["empty", "of another trace", "not JSON", "broken line", "of another shape"],
+    ids=["empty", "of another trace", "not JSON", "text", "broken line", "of another shape"],
 )
 def test_what_has_no_such_record_and_what_is_no_file_of_logs_is_told(
     tmp_path: Path, content: bytes, expected: str
@@ -133,6 +155,7 @@ def test_what_has_no_such_record_and_what_is_no_file_of_logs_is_told(
         "trace": TRACE,
         "expected": "expected what the Collector's file exporter writes with format json",
         "nine": "',' delimiter: line 1 column 8 (char 7)",
+        "expected_by_replay": "expected what the Collector's file exporter writes with format proto or json",
         "no_get": "'str' object has no attribute 'get'",
     }
     assert (said.exit_code, said.stdout, said.stderr) == (1, "", expected.format(**known) + "\n")

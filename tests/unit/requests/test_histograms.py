@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from milvus_otel_processor.requests.exponential import MOST_BUCKETS, ExponentialCounts
-from milvus_otel_processor.requests.families import DURATION, STAGE_DURATION, request_metrics
+from milvus_otel_processor.requests.families import DURATION, STAGE_DURATION
 from milvus_otel_processor.requests.record import Series
 from milvus_otel_processor.telemetry.family import Buckets, Exponential
 from opentelemetry.sdk.metrics import MeterProvider
@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.logarithm
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
-from tests.support.request_records import Made, counted, times
+from tests.support.request_records import Made, counted, source_of, times
 
 SERIES = Series("default", "products", "Search", "", "app")
 
@@ -61,7 +61,7 @@ def test_what_was_read_does_not_change_any_more() -> None:
 @pytest.mark.parametrize("exponential", [False, True], ids=["explicit", "exponential"])
 def test_readers_get_both_metrics(*, exponential: bool) -> None:
     counts = counted(record(1.0, wait=0.9), exponential=True)
-    requests, stages = request_metrics(counts)(exponential)
+    requests, stages = source_of(counts)(exponential)
     assert (requests.name, stages.name) == (DURATION, STAGE_DURATION)
     assert requests.points[0].attributes == {
         "db.namespace": "default",

@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from milvus_otel_processor.requests.families import request_metrics
 from milvus_otel_processor.requests.record import Series
-from milvus_otel_processor.requests.span_metrics import span_metrics
 from milvus_otel_processor.telemetry.family import Family, Point, Source
-from milvus_otel_processor.telemetry.own import together
 from milvus_otel_processor.web.metrics import metrics_routes
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.support.http import ask, served
-from tests.support.request_records import Made, counted, times
+from tests.support.request_records import Made, counted, source_of, times
 
 BOUNDS = (0.01, 0.1, 1.0)
 TRACE = bytes(range(16))
@@ -27,11 +24,7 @@ def record(series: Series, seconds: float, *, kept: bool = False, **stages: floa
 
 
 def source(*records: Made, server: str | None = None) -> Source:
-    counts = counted(*records, bounds=BOUNDS)
-    sources = [request_metrics(counts)]
-    if server is not None:
-        sources.append(span_metrics(counts, server))
-    return together(*sources)
+    return source_of(counted(*records, bounds=BOUNDS), server)
 
 
 def page(found: Source, accept: str = "text/plain") -> str:

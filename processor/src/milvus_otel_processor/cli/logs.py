@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from milvus_otel_processor.cli.options import format_option
+from milvus_otel_processor.printable import as_json
 
 if TYPE_CHECKING:
     from milvus_otel_processor.log_files.reading import LogRecord
@@ -40,7 +40,7 @@ def command(*, trace_id: str, paths: tuple[Path, ...], form: Literal["text", "js
     from milvus_otel_processor.log_files.shown import document, lines  # noqa: PLC0415 - where there is something to show
 
     if form == "json":
-        click.echo(json.dumps(document(trace_id.lower(), found), indent=2, ensure_ascii=False))
+        click.echo(as_json(document(trace_id.lower(), found)))
         return
     for record in found:
         for line in lines(record):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -13,6 +12,7 @@ import click
 
 from milvus_otel_processor.cli.options import console, format_option, load_and_warn, recorded_options, warn_of
 from milvus_otel_processor.cli.progress import progress
+from milvus_otel_processor.printable import as_json
 from milvus_otel_processor.replay.compare import Comparison, Limit, Side, read_limit
 from milvus_otel_processor.replay.counted import CountedRules
 from milvus_otel_processor.replay.kept_traces import KeptTraces
@@ -163,7 +163,7 @@ def _show(report: Report, comparison: Comparison | None, form: str) -> None:
         document: dict[str, Any] = report.document()
         if comparison is not None:
             document["against"] = comparison.document()
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(as_json(document))
         return
     print_report(report, console())
     if comparison is not None:

@@ -13,6 +13,7 @@ from milvus_otel_processor.config import ConfigError
 from milvus_otel_processor.expectations.check import Result, check
 from milvus_otel_processor.expectations.junit import junit_xml
 from milvus_otel_processor.expectations.model import read_expectations
+from milvus_otel_processor.printable import printable
 
 if TYPE_CHECKING:
     from milvus_otel_processor.expectations.model import ExpectationFile
@@ -79,9 +80,11 @@ def _results(
     for expectation in file.expectations:
         result = check(expectation, config, file.path.parent)
         mark = "not as expected: " if result.difference else "ok: "
-        click.echo(click.style(mark, fg="red" if result.difference else "green") + f"{result.place}: {result.name}")
+        click.echo(
+            click.style(mark, fg="red" if result.difference else "green") + f"{result.place}: {printable(result.name)}"
+        )
         for line in result.difference:
-            click.echo(f"    {line}")
+            click.echo(f"    {printable(line)}")
         results.append(result)
     return results
 

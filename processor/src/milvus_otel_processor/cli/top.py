@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from time import sleep
 from typing import Literal
@@ -11,6 +10,7 @@ import click
 
 from milvus_otel_processor.cli.options import NO_PAGE, console, format_option, page_options, usual_page
 from milvus_otel_processor.page.client import Client, ClientError
+from milvus_otel_processor.printable import as_json
 from milvus_otel_processor.requests.summary import KEYS, SORTS, USUAL_KEYS
 from milvus_otel_processor.requests.windows import MINUTES
 from milvus_otel_processor.top.keyboard import keyboard
@@ -120,7 +120,7 @@ def command(  # noqa: PLR0917 - click calls it by name
         if once or form == "json" or not out.is_terminal:
             answer = client.get(view.path)
             if form == "json":
-                click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+                click.echo(as_json(answer))
             else:
                 out.print(screen(answer, view, out.width))
             return

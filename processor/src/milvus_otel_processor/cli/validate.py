@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from time import time
@@ -12,6 +11,7 @@ import click
 
 from milvus_otel_processor.cli.options import config_options, format_option
 from milvus_otel_processor.config import ConfigError, Problem, load_config
+from milvus_otel_processor.printable import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def _as_json(found: list[tuple[str, Problem]]) -> str:
         for severity, problem in found
     ]
     document = {"valid": all(severity != _ERROR for severity, _ in found), "problems": problems}
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return as_json(document)
 
 
 def _as_annotation(severity: str, problem: Problem) -> str:

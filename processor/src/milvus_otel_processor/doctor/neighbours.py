@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from milvus_otel_processor import printable
 from milvus_otel_processor.doctor.finding import Finding
 from milvus_otel_processor.doctor.web import NoAnswerError, NotHttpError, ask
 from milvus_otel_processor.enrichment.catalogue.milvus import TRACEPARENT
@@ -285,4 +285,4 @@ def _missing(part: str, address: str, error: Exception, place: Place, option: st
 
 def as_json(findings: list[Finding]) -> str:
     """Return them as a JSON document."""
-    return json.dumps({"findings": [one.as_dict() for one in findings]}, indent=2, ensure_ascii=False)
+    return printable.as_json({"findings": [one.as_dict() for one in findings]})

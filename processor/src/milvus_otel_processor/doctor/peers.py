@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile(r"^(https?|dns)://+")
 _MILVUS_PORT = 19530
-_PROXIES = frozenset(("grpc", "http", "https", "all"))
+_PROXIES = frozenset(("grpc", "http", "https"))
+"""Of those that the environment may name, the ones by which gRPC connects."""
 _SECONDS = 2.0
 """For a connection; names are looked up in the same time, or the answer is that nobody says where it is."""
 

@@ -6,7 +6,7 @@ import json
 import lzma
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from milvus_otel_processor.replay.recording import inflated
+from milvus_otel_processor.replay.recording import RecordingError, UnfinishedError, inflated, messages
 from milvus_otel_processor.replay.zstd import ZstdError
 
 if TYPE_CHECKING:
@@ -56,28 +56,31 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
 def records_of(trace_id: str, file: Path) -> Iterator[LogRecord]:
     """Yield the records of the trace with this hexadecimal id, in the order of the file. Raises LogFileError.
 
-    A line is a request, which may hold thousands of records: most lines are passed over unread. A last line that is still being
-    written counts for nothing.
+    A line is a request, which may hold thousands of records: most lines are passed over unread. What is still being written at the
+    end counts for nothing.
     """
     wanted = trace_id.lower()
-    mark = wanted.encode()
+    marks = wanted.encode(), wanted.upper().encode()
     try:
         with file.open("rb") as opened:
             content = inflated(opened)
-            start = content.peek(1).lstrip()[:1]
-            if start and start != b"{":
-                raise LogFileError(f"{file}: does not begin with a brace; {_EXPECTED}")
-            for number, line in enumerate(content, start=1):
-                if mark in line and line.endswith(b"\n"):
-                    yield from _in_line(line, wanted, f"{file}:{number}")
+            for data, place in messages(content, file):
+                if not data.startswith((b"{", b" ", b"\t")):
+                    raise LogFileError(f"{place}: not JSON; {_EXPECTED}")
+                if any(mark in data for mark in marks):
+                    yield from _in_request(data, wanted, place)
+    except RecordingError as error:
+        raise LogFileError(str(error)) from None
+    except UnfinishedError:
+        return  # it is still being written
     except (OSError, EOFError, ZstdError, lzma.LZMAError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise LogFileError(f"{file}: cannot be read: {reason}") from None
 
 
-def _in_line(line: bytes, wanted: str, place: str) -> Iterator[LogRecord]:
+def _in_request(data: bytes, wanted: str, place: str) -> Iterator[LogRecord]:
     try:
-        for of_resource in json.loads(line).get("resourceLogs", ()):
+        for of_resource in _document(data).get("resourceLogs", ()):
             resource = _attributes(of_resource.get("resource", {}))
             for of_scope in of_resource.get("scopeLogs", ()):
                 for record in of_scope.get("logRecords", ()):
@@ -87,12 +90,23 @@ def _in_line(line: bytes, wanted: str, place: str) -> Iterator[LogRecord]:
         raise LogFileError(f"{place}: no request of logs in OTLP's JSON: {error}; {_EXPECTED}") from None
 
 
+def _document(data: bytes) -> dict[str, Any]:
+    """Return the request; without anything in it where it is a last line that is cut short."""
+    try:
+        document: dict[str, Any] = json.loads(data)
+    except ValueError:
+        if data.endswith(b"\n"):
+            raise
+        return {}
+    return document
+
+
 def _record(record: dict[str, Any], resource: Mapping[str, Any]) -> LogRecord:
     return LogRecord(
         int(record.get("timeUnixNano", 0)) or int(record.get("observedTimeUnixNano", 0)),
         record.get("severityText") or _severity(record.get("severityNumber", 0)),
         record.get("spanId", ""),
-        _value(record.get("body", {})),
+        _value(record.get("body") or {}),
         _attributes(record),
         resource,
     )
@@ -104,7 +118,7 @@ def _severity(number: int) -> str:
 
 
 def _attributes(item: dict[str, Any]) -> dict[str, Any]:
-    return {one.get("key", ""): _value(one.get("value", {})) for one in item.get("attributes", ())}
+    return {one.get("key", ""): _value(one.get("value") or {}) for one in item.get("attributes", ())}
 
 
 def _value(value: dict[str, Any]) -> Any:
@@ -115,6 +129,6 @@ def _value(value: dict[str, Any]) -> Any:
         if kind == "arrayValue":
             return [_value(one) for one in held.get("values", ())]
         if kind == "kvlistValue":
-            return {one.get("key", ""): _value(one.get("value", {})) for one in held.get("values", ())}
+            return {one.get("key", ""): _value(one.get("value") or {}) for one in held.get("values", ())}
         return held
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from milvus_otel_processor.pipeline.triggers import BY_ROOT, DUE, SHUTDOWN
 from milvus_otel_processor.pipeline.wishes import Wishes
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
     from milvus_otel_processor.spans.contract import Store, StoreSettings
     from milvus_otel_processor.telemetry.counters import Snapshot, Telemetry
+
+T = TypeVar("T")
 
 _BASIS = fnv1a(b"looked at")  # another hash than that of rules, which would choose the same traces
 _HASHES = 1 << 64
@@ -145,10 +147,10 @@ class Pipeline:
         with self._lock:
             self._store.show(_BASIS, *(min(int(share * _HASHES), _HASHES - 1) for share in (unwanted, early)))
 
-    def undisturbed(self, act: Callable[[], object]) -> None:
-        """Call `act` while nothing is taken in or decided."""
+    def undisturbed(self, act: Callable[[], T]) -> T:
+        """Call `act` while nothing is taken in or decided, and return what it returns."""
         with self._lock:
-            act()
+            return act()
 
     def _turn(self) -> bool:
         with self._lock:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from milvus_otel_processor.demo.tree import in_tree_order
 from milvus_otel_processor.pipeline.triggers import SHUTDOWN
-from milvus_otel_processor.printable import printable
+from milvus_otel_processor.printable import as_json, printable
 from milvus_otel_processor.replay.explained import COMPLETE, FIRST, LIMIT, ROOT, TIME, Explained, Trigger
 from milvus_otel_processor.replay.kept_span import KeptSpan
 from milvus_otel_processor.sampling.decision import Decision, Verdict
@@ -64,7 +63,7 @@ def document(trace_id: str, found: Explained) -> dict[str, Any]:
 
 def to_json(trace_id: str, found: Explained) -> str:
     """Return it as a JSON document."""
-    return json.dumps(document(trace_id, found), indent=2, ensure_ascii=False)
+    return as_json(document(trace_id, found))
 
 
 def in_order(policies: Sequence[PolicyExplanation]) -> list[PolicyExplanation]:

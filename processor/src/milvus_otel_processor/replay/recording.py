@@ -45,7 +45,7 @@ class Message(NamedTuple):
     """Whether it holds lines of the access log, and no spans."""
 
 
-class _CutShortError(Exception):
+class UnfinishedError(Exception):
     """A file ends within a message; the message says what there is of it."""
 
 
@@ -60,13 +60,11 @@ def read(path: Path, left_out: LeftOut | None = None) -> Iterator[Message]:
     left_out = left_out if left_out is not None else LeftOut()
     try:
         with path.open("rb") as file:
-            content = inflated(file)
-            is_json = content.peek(1).lstrip()[:1] == b"{"
-            for data, place in _lines(content, path) if is_json else _sized(content, path):
+            for data, place in messages(inflated(file), path):
                 message = _message(data, place, path, left_out)
                 if message is not None:
                     yield message
-    except _CutShortError as error:
+    except UnfinishedError as error:
         left_out.cut_short[str(path)] = str(error)
     except EOFError:
         left_out.cut_short[str(path)] = "the compressed file ends in the middle"
@@ -87,6 +85,12 @@ def inflated(file: BufferedReader) -> BufferedReader:
     return file
 
 
+def messages(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
+    """Yield each message of a file, and where it stands, see `read`. Raises RecordingError and UnfinishedError."""
+    is_json = content.peek(1).lstrip()[:1] == b"{"
+    return _lines(content, path) if is_json else _sized(content, path)
+
+
 def _lines(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
     for number, line in enumerate(content, start=1):
         if not line.isspace():
@@ -100,12 +104,12 @@ def _sized(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
         which = f"message {number} at byte {offset}"
         size = int.from_bytes(head, "big")
         if len(head) < _SIZE_BYTES:
-            raise _CutShortError(f"{which} is cut short")
+            raise UnfinishedError(f"{which} is cut short")
         if size > _LARGEST_MESSAGE:
             raise RecordingError(f"{path}: {which} would have {size} bytes: {_EXPECTED}")
         data = content.read(size)
         if len(data) < size:
-            raise _CutShortError(f"{which} is cut short: it has {len(data)} of {size} bytes")
+            raise UnfinishedError(f"{which} is cut short: it has {len(data)} of {size} bytes")
         yield _decompressed(data, f"{path}: {which}"), f"{path}: {which}"
         offset += _SIZE_BYTES + size
 
@@ -135,7 +139,7 @@ def _message(data: bytes, place: str, path: Path, left_out: LeftOut) -> Message 
     except CutShortError as error:
         if data.endswith(b"\n"):  # more lines follow, or this one was written to its end
             raise RecordingError(f"{place}: not an ExportTraceServiceRequest: {error}; {_EXPECTED}") from None
-        raise _CutShortError(f"line {place.rpartition(':')[2]} is cut short") from None
+        raise UnfinishedError(f"line {place.rpartition(':')[2]} is cut short") from None
     except (FormatError, DecodeError) as error:
         raise RecordingError(f"{place}: not an ExportTraceServiceRequest: {error}; {_EXPECTED}") from None
     if not is_of_traces:

@@ -10,9 +10,9 @@ from milvus_otel_processor.telemetry.family import COUNTER, HISTOGRAM, Buckets, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from milvus_otel_processor.requests.counts import Counts, Distribution
+    from milvus_otel_processor.requests.counts import Distribution
+    from milvus_otel_processor.requests.families import Counted
     from milvus_otel_processor.requests.record import Series
-    from milvus_otel_processor.telemetry.family import Source
 
 _ATTRIBUTES = ("service.name", "span.name", "span.kind", "status.code")
 _SERVER, _CLIENT = "SPAN_KIND_SERVER", "SPAN_KIND_CLIENT"
@@ -32,32 +32,28 @@ class _Span(NamedTuple):
     status: str
 
 
-def span_metrics(counts: Counts, server: str) -> Source:
-    """Return the source of what is counted here, for Jaeger.
+def span_metrics(counted: Counted, server: str) -> Iterator[Family]:
+    """Yield what is counted, for Jaeger.
 
     Requests of all callers are shown under the service `server`, by the name of Milvus' span. Those of callers whose name is known
     are shown as well under that, by what milvus-otel-client calls its spans: `search products`.
     """
-
-    def read(_: bool) -> Iterator[Family]:
-        spans = _spans(counts.requests(), counts.bounds, server)
-        points = [(dict(zip(_ATTRIBUTES, span, strict=True)), one) for span, one in spans.items()]
-        yield Family(
-            "traces.span.metrics.calls",
-            COUNTER,
-            "",
-            "All requests, as Jaeger's Monitor page reads them.",
-            [Point(attributes, one.total) for attributes, one in points],
-        )
-        yield Family(
-            "traces.span.metrics.duration",
-            HISTOGRAM,
-            "ms",
-            "How long they took, as Jaeger's Monitor page reads it.",
-            [Point(attributes, one) for attributes, one in points],
-        )
-
-    return read
+    spans = _spans(counted.requests, counted.bounds, server)
+    points = [(dict(zip(_ATTRIBUTES, span, strict=True)), one) for span, one in spans.items()]
+    yield Family(
+        "traces.span.metrics.calls",
+        COUNTER,
+        "",
+        "All requests, as Jaeger's Monitor page reads them.",
+        [Point(attributes, one.total) for attributes, one in points],
+    )
+    yield Family(
+        "traces.span.metrics.duration",
+        HISTOGRAM,
+        "ms",
+        "How long they took, as Jaeger's Monitor page reads it.",
+        [Point(attributes, one) for attributes, one in points],
+    )
 
 
 def _spans(requests: Mapping[Series, Distribution], bounds: tuple[float, ...], server: str) -> Mapping[_Span, Buckets]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 from milvus_otel_processor.exporter.exporter import OtlpExporter
 from milvus_otel_processor.extensions.bearer_token import BearerToken
-from milvus_otel_processor.requests.families import request_metrics
+from milvus_otel_processor.requests.families import Counted, request_metrics
 from milvus_otel_processor.requests.span_metrics import span_metrics
 from milvus_otel_processor.service.assemble import Processors, redacts
 from milvus_otel_processor.service.credentials import roles
@@ -19,7 +20,7 @@ from milvus_otel_processor.telemetry.own import PACKAGE
 from milvus_otel_processor.telemetry.push import Push, PushError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from milvus_otel_processor.components import LogsPipeline
     from milvus_otel_processor.exporter.settings import ExporterSettings
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.stores import StoreKind
     from milvus_otel_processor.storage.settings import FileStorageSettings
     from milvus_otel_processor.telemetry.counters import Telemetry
-    from milvus_otel_processor.telemetry.family import Source
+    from milvus_otel_processor.telemetry.family import Family, Source
     from milvus_otel_processor.telemetry.settings import MetricsSettings
 
 
@@ -149,15 +150,24 @@ def make_pushes(config: Configuration, source: Source, telemetry: Telemetry, clo
         raise StartError(f"service.telemetry.metrics.readers: {error}") from None
 
 
-def requests_source(config: Configuration, assembled: Assembled) -> list[Source]:
-    """Return the source of the metrics of all requests, if they are counted, and count them as its readers want them."""
+def requests_source(config: Configuration, assembled: Assembled, storage: Storage | None) -> list[Source]:
+    """Return the source of the metrics of all requests, if they are counted, and count them as its readers want them.
+
+    With a storage it is noted there, before anybody is shown it, what was counted up to then.
+    """
     requests = assembled.requests
     if requests is None:
         return []
-    counts = requests.counts
+    counts, jaeger, undisturbed = requests.counts, config.metrics.span_metrics, assembled.pipeline.undisturbed
     counts.count_exponentially(config.metrics.exponential)
-    found = [request_metrics(counts)]
-    jaeger = config.metrics.span_metrics
-    if jaeger is not None:
-        found.append(span_metrics(counts, jaeger.service_name))
-    return found
+    if storage is not None:
+        storage.counted.follow(requests.repeats)
+
+    def read(exponential: bool) -> Iterator[Family]:
+        up_to_now = partial(Counted.up_to_now, counts)
+        counted = undisturbed(up_to_now) if storage is None else storage.counted.shown(up_to_now, undisturbed)
+        yield from request_metrics(counted, exponential=exponential)
+        if jaeger is not None:
+            yield from span_metrics(counted, jaeger.service_name)
+
+    return [read]

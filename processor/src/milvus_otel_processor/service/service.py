@@ -35,7 +35,7 @@ from milvus_otel_processor.service.making import (
 )
 from milvus_otel_processor.spans.stores import StoreError
 from milvus_otel_processor.telemetry.counters import Telemetry
-from milvus_otel_processor.telemetry.own import own_metrics, process_metrics, telling, together
+from milvus_otel_processor.telemetry.own import own_metrics, process_metrics, together
 from milvus_otel_processor.web.health import health_routes
 from milvus_otel_processor.web.metrics import metrics_routes
 from milvus_otel_processor.web.server import HttpServer
@@ -135,13 +135,9 @@ class Service:
         self._ticker = Thread(target=self._tick, name="decisions", daemon=True)
 
     def _make_metrics_source(self, config: Configuration, storage: Storage | None) -> Source:
-        source = together(
-            own_metrics(self._pipeline.snapshot), process_metrics(), *requests_source(config, self._assembled)
+        return together(
+            own_metrics(self._pipeline.snapshot), process_metrics(), *requests_source(config, self._assembled, storage)
         )
-        if storage is None or self._assembled.requests is None:
-            return source
-        storage.counted.follow(self._assembled.requests.repeats)
-        return telling(source, storage.counted.shown)
 
     def _make_page(self, config: Configuration, source: Path | None, clock: Callable[[], float]) -> Page | None:
         if config.page is None or self._witness is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from threading import Lock
@@ -35,17 +36,25 @@ class KeyLog:
         self._needed_for: dict[Path, int] = dict.fromkeys(self._files, newest())
         self._next = int(self._files[-1].stem.rpartition("-")[2]) + 1 if self._files else 1
         self._written = _FILE_BYTES
+        self._size = sum(file.stat().st_size for file in self._files)
         self._paced = PacedLog(_log)
 
-    def put(self, keys: bytes) -> None:
-        """Note these, one behind the other."""
+    @property
+    def size(self) -> int:
+        """How much is on disk; bytes."""
+        return self._size
+
+    def put(self, keys: bytes) -> bool:
+        """Note these, one behind the other; tell whether that could be done."""
         if not keys:
-            return
+            return True
         with self._lock:
             try:
                 self._append(keys)
             except OSError as error:
                 self._paced.tell(logging.WARNING, f"{self._missing}: %s", error)
+                return False
+        return True
 
     def parts(self) -> Iterator[bytes]:
         """Yield what an earlier process noted, the newest part first; to be called before anything is put."""
@@ -60,6 +69,7 @@ class KeyLog:
         """Remove what is about segments of requests before this one alone."""
         with self._lock:
             for file in [file for file in self._files if self._needed_for[file] < oldest_segment]:
+                self._size -= file.stat().st_size if file.exists() else 0
                 file.unlink(missing_ok=True)
                 self._files.remove(file)
                 del self._needed_for[file]
@@ -75,7 +85,12 @@ class KeyLog:
         self._needed_for[file] = self._newest()
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         try:
-            os.write(descriptor, keys)
+            size = os.fstat(descriptor).st_size
+            written = os.write(descriptor, keys)
+            if written < len(keys):
+                os.ftruncate(descriptor, size)  # a part of a key would make all keys behind it others
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
         self._written += len(keys)
+        self._size += len(keys)

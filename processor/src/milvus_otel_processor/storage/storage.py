@@ -32,7 +32,7 @@ class Storage:
             self.journal = Journal(
                 self._folder.path, fsync=settings.fsync, has_room=self._has_room_for_request, clock=clock
             )
-            self._left = self._newest()
+            self._left, self._recovered_is_gone = self._newest(), False
             self.sent = SentLog(self._folder.path, self._newest)
             self.counted = CountedLog(self._folder.path, self._newest)
         except OSError as error:
@@ -42,19 +42,22 @@ class Storage:
     def forget(self, decided_until: float, position: Callable[[], int], is_out: Callable[[int], bool]) -> None:
         """Remove what is not needed any longer: see `Journal.forget`."""
         self.journal.forget(decided_until, position, is_out)
+        self._forget_keys()
+
+    def _forget_keys(self) -> None:
         newest = self._newest()  # first, for one that begins meanwhile is not gone
         segments = self.journal.log.segments()
         oldest = segments[0].number if segments else newest + 1
         self.sent.forget(oldest)
         self.counted.forget(oldest)
-        if self._left and oldest > self._left:
-            self._left = 0
+        if not self._recovered_is_gone and oldest > self._left:
+            self._recovered_is_gone = True
             self.counted.forget_recovered()
 
     @property
     def bytes(self) -> int:
         """How much is on disk."""
-        return self.journal.log.bytes + self.outbox.log.bytes
+        return self.journal.log.bytes + self.outbox.log.bytes + self.sent.size + self.counted.size
 
     @property
     def damaged_bytes(self) -> int:
@@ -63,6 +66,7 @@ class Storage:
 
     def close(self) -> None:
         """Let another process have the folder."""
+        self._forget_keys()
         self.journal.log.close()
         self.outbox.log.close()
         self._folder.close()

@@ -71,13 +71,3 @@ def together(*sources: Source) -> Source:
             yield from source(exponential)
 
     return read
-
-
-def telling(source: Source, read_out: Callable[[], None]) -> Source:
-    """Return the same source, which calls `read_out` when somebody has read all of it, and is about to show it."""
-
-    def read(exponential: bool) -> Iterator[Family]:
-        yield from source(exponential)
-        read_out()
-
-    return read
