@@ -1,6 +1,7 @@
 """The commands that ask a running processor: explain, capture."""
 
 import json
+import socket
 from pathlib import Path
 from threading import Thread
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import main
 from milvus_otel_processor.extensions.bearer_token import BearerTokenSettings
+from milvus_otel_processor.page.capture_files import CaptureFiles
 from pydantic import SecretStr
 
 from tests.page.traffic import send_lines
@@ -151,6 +153,62 @@ def test_capture_can_listen_by_itself(tmp_path: Path) -> None:
 
 def test_capture_says_what_is_wrong(tmp_path: Path) -> None:
     assert run("capture", "--out", tmp_path / "x").exit_code == 2
-    assert run("capture", "--out", tmp_path / "no" / "x", "--listen", "127.0.0.1:0").exit_code == 1
-    taken = run("capture", "--out", tmp_path / "x", "--listen", "300.0.0.1:1", "--seconds", 1)
-    assert (taken.exit_code, "--listen 300.0.0.1:1: cannot be listened on" in taken.output) == (1, True)
+    nowhere = run("capture", "--out", tmp_path / "no" / "x", "--listen", "127.0.0.1:0")
+    assert (nowhere.exit_code, nowhere.output) == (1, f"{tmp_path}/no/x: No such file or directory\n")
+    (tmp_path / "x.access.log").mkdir()
+    folder = run("capture", "--out", tmp_path / "x", "--listen", "127.0.0.1:0")
+    assert (folder.exit_code, folder.output) == (1, f"{tmp_path}/x.access.log: Is a directory\n")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["x.access.log"]
+
+
+@pytest.mark.parametrize("source", ["a dead address", "a taken port", "a processor that refuses", "nothing new"])
+def test_a_capture_that_records_nothing_leaves_what_was_there_and_says_one_thing(tmp_path: Path, source: str) -> None:
+    out, lines = tmp_path / "traces.binpb", tmp_path / "traces.binpb.access.log"
+    with shown(token=BearerTokenSettings(token=SecretStr("right"))) as page, socket.create_server(("", 0)) as taken:
+        arguments, expected = {
+            "a dead address": (("--from", f"http://127.0.0.1:{free_port()}"), "no answer: Connection refused"),
+            "a taken port": (("--listen", f"127.0.0.1:{taken.getsockname()[1]}"), "expected a free host:port"),
+            "a processor that refuses": (("--from", page.url), "a token is wanted"),
+            "nothing new": (("--listen", "127.0.0.1:0", "--seconds", "0"), "no span came in"),
+        }[source]
+        for old in (None, b"a recording"):
+            if old is not None:
+                out.write_bytes(old)
+                lines.write_bytes(b"its lines")
+            done = run("capture", "--out", out, *arguments)
+            said = [line for line in done.output.splitlines() if not line.startswith("listening at")]
+            assert (done.exit_code, len(said)) == (1, 1), done.output
+            assert expected in said[0]
+            assert out.exists() is lines.exists() is (old is not None)
+    assert (out.read_bytes(), lines.read_bytes()) == (b"a recording", b"its lines")
+
+
+def test_lines_of_one_capture_never_lie_beside_spans_of_another(tmp_path: Path) -> None:
+    out, lines = tmp_path / "traces.binpb", tmp_path / "traces.binpb.access.log"
+    for written, expected in (((b"old", b"old"), (b"old", b"old")), ((b"spans", b""), (b"spans", None))):
+        with CaptureFiles(out, lines) as files:
+            for write, content in zip((files.write_spans, files.write_lines), written, strict=True):
+                if content:
+                    write(content)
+        assert (out.read_bytes(), lines.read_bytes() if lines.exists() else None) == expected
+    with CaptureFiles(out, lines) as files:
+        files.write_lines(b"lines alone")
+    assert (out.read_bytes(), lines.exists()) == (b"spans", False)
+    with CaptureFiles(out, lines) as files:
+        files.write_lines(b"first, ")
+        files.write_spans(b"s")
+        files.write_lines(b"then")
+    files.write_spans(b"too late")
+    assert (out.read_bytes(), lines.read_bytes()) == (b"s", b"first, then")
+    with CaptureFiles(Path("/dev/null"), tmp_path / "x") as files:  # what is no file of a disk is written and stays
+        files.write_spans(b"s")
+    assert Path("/dev/null").exists()
+
+
+def test_lines_are_held_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("milvus_otel_processor.page.capture_files._MOST_HELD", 10)
+    with CaptureFiles(tmp_path / "out", tmp_path / "lines") as files:
+        files.write_lines(b"x" * 10)
+        assert not (tmp_path / "lines").read_bytes()
+        files.write_lines(b"y")
+        assert (tmp_path / "lines").read_bytes() == b"x" * 10 + b"y"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
 from milvus_otel_processor.cli.options import page_options
+from milvus_otel_processor.page.capture_files import CaptureFiles
 
 if TYPE_CHECKING:
     from milvus_otel_processor.page.client import Client
 
 _LINES = ".access.log"
+_LINES_AFTER_SECONDS = 3.0
+"""For which lines are still taken when the spans have ended, be it by their size: they come a moment after them."""
 
 
 @click.command("capture")
@@ -37,8 +41,8 @@ def command(  # noqa: PLR0917 - click calls it by name
     r"""Record what comes in: spans into FILE, lines of Milvus' access log into FILE.access.log.
 
     From a running processor, by its page's address, or by listening where a Collector can send to. It ends after --seconds, with
-    --mib, or with Ctrl-C; what was recorded until then stays. FILE is what the file exporter writes with `format: proto`,
-    for `milvus-otel replay`.
+    --mib, or with Ctrl-C; what was recorded until then stays. What was in the files before is replaced when the first spans
+    come in. FILE is what the file exporter writes with `format: proto`, for `milvus-otel replay`.
 
     \b
     Examples:
@@ -49,72 +53,59 @@ def command(  # noqa: PLR0917 - click calls it by name
     if (url is None) == (listen is None):
         raise click.UsageError("expected one of --from, with the address of a running processor, and --listen")
     lines = out.with_name(out.name + _LINES)
-    size = int(mib * (1 << 20))
+    files = CaptureFiles(out, lines)
     try:
-        with _Opened(out) as spans, _Opened(lines) as log:
-            if url is not None:
-                _ask(url, token, f"?seconds={seconds:g}&mib={mib:g}&past={str(past).lower()}", spans, log)
-            else:
-                _listen(listen or "", seconds, size, spans, log)
+        if url is not None:
+            _ask(url, token, f"?seconds={seconds:g}&mib={mib:g}&past={str(past).lower()}", files)
+        else:
+            _listen(listen or "", seconds, int(mib * (1 << 20)), files)
     except OSError as error:
         click.echo(f"{error.filename or out}: {error.strerror}", err=True)
         sys.exit(1)
-    if not lines.stat().st_size:
-        lines.unlink()
-    if not out.stat().st_size:
+    if not files.span_bytes:
         click.echo(f"{out}: no span came in", err=True)
         sys.exit(1)
-    also = f", and {lines.stat().st_size:,} bytes of lines in {lines}" if lines.exists() else ""
-    click.echo(f"{out}: {out.stat().st_size:,} bytes of spans{also}")
+    also = f", and {files.line_bytes:,} bytes of lines in {lines}" if files.line_bytes else ""
+    click.echo(f"{out}: {files.span_bytes:,} bytes of spans{also}")
 
 
-class _Opened:
-    """A file to be written; Ctrl-C leaves what is in it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> IO[bytes]:
-        self._file = self._path.open("wb")
-        return self._file
-
-    def __exit__(self, *_: object) -> bool:
-        self._file.close()
-        return isinstance(sys.exc_info()[1], KeyboardInterrupt)
-
-
-def _ask(url: str, token: str | None, query: str, spans: IO[bytes], log: IO[bytes]) -> None:
+def _ask(url: str, token: str | None, query: str, files: CaptureFiles) -> None:
     from milvus_otel_processor.page.client import Client, ClientError  # noqa: PLC0415 - listening needs neither
 
     try:
         client = Client(url, token)
-        beside = Thread(target=_stream_lines, args=[client, f"/capture/access-log{query}", log], daemon=True)
-        beside.start()
-        client.stream(f"/capture/traces{query}", spans)
-        beside.join()
+        with client.stream(f"/capture/traces{query}") as parts, files, suppress(KeyboardInterrupt):
+            beside = Thread(target=_take_lines, args=[client, f"/capture/access-log{query}", files], daemon=True)
+            beside.start()
+            for part in parts:
+                files.write_spans(part)
+            beside.join(_LINES_AFTER_SECONDS)
     except ClientError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 
 
-def _stream_lines(client: Client, path: str, log: IO[bytes]) -> None:
+def _take_lines(client: Client, path: str, files: CaptureFiles) -> None:
     from milvus_otel_processor.page.client import ClientError  # noqa: PLC0415
 
     try:
-        client.stream(path, log)
+        with client.stream(path) as parts:
+            for part in parts:
+                files.write_lines(part)
     except ClientError as error:
         click.echo(f"lines of the access log: {error}", err=True)
-    except (OSError, ValueError):
-        return  # the file was closed: the capture has ended
+    except OSError as error:
+        click.echo(f"lines of the access log cannot be written: {error.strerror}", err=True)
 
 
-def _listen(endpoint: str, seconds: float, size: int, spans: IO[bytes], log: IO[bytes]) -> None:
+def _listen(endpoint: str, seconds: float, size: int, files: CaptureFiles) -> None:
     from milvus_otel_processor.page.listener import Listener, ListenError  # noqa: PLC0415 - it brings gRPC
 
     try:
-        with Listener(endpoint, spans, log, size) as listener:
-            click.echo(f"listening at {listener.endpoint}, for {seconds:g} s at the most; Ctrl-C ends it", err=True)
-            listener.wait(seconds)
+        listener = Listener(endpoint, files, size)
     except ListenError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+    with files, listener, suppress(KeyboardInterrupt):
+        click.echo(f"listening at {listener.endpoint}, for {seconds:g} s at the most; Ctrl-C ends it", err=True)
+        listener.wait(seconds)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _SECONDS = 30.0
 _PART = 64 * 1024
@@ -50,21 +52,17 @@ class Client:
         finally:
             connection.close()
 
-    def stream(self, path: str, out: IO[bytes]) -> int:
-        """Write what comes to `out`, as it comes, and return how many bytes it was. Raises ClientError, and OSError of `out`."""
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[bytes]]:
+        """Ask, and give what comes as it comes, once there is an answer. Raises ClientError, also while it comes."""
         connection = self._connect()
-        size = 0
         try:
             answer = self._answer(connection, "POST", path)
             if connection.sock is not None:
                 connection.sock.settimeout(None)  # it may take its time: the other side ends it
-            while part := self._part(answer):
-                out.write(part)
-                out.flush()
-                size += len(part)
+            yield iter(partial(self._part, answer), b"")
         finally:
             connection.close()
-        return size
 
     def _part(self, answer: http.client.HTTPResponse) -> bytes:
         try:
