@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["every_store"]
 
 DEADLINE = 120.0
+_AT_ONCE = 25
+"""Requests of the load, sent one after the other, that may be decided between a reading and a kill."""
 POLICIES = (
     "[{name: failed, type: status_code, status_code: {status_codes: [ERROR]}}, "
     "{name: quiet, type: drop, drop: {drop_sub_policy: [{name: root, type: span_name, "
@@ -155,14 +157,15 @@ def until_killed(processors: Processors, *, shown: bool) -> Counter[str]:
     """Have a processor take all kinds of requests; return what it showed to a reader of metrics before it was killed."""
     decided = sum(CAME.values()) - CAME[WAITING]
     with processors.running(wait=300) as processor:
-        first = processors.requests(UNKEPT)
-        processor.take(*processors.requests(SENT), *first)
+        first, (waiting, *others) = processors.requests(UNKEPT), processors.requests(WAITING, parent=1 << 60)
+        # The one that waits keeps its request on disk, and the others in it, however long all that comes now takes.
+        processor.take(*processors.requests(SENT), *first, waiting)
         wait_until(lambda: processor.seen() == CAME[SENT] + CAME[UNKEPT], "the first decisions", DEADLINE, 0.05)
         wait_until(lambda: processors.noted_as_sent() == CAME[SENT], "what was kept to be out", DEADLINE, 0.05)
         processors.peer.away.set()
         late = processors.requests(LATE, trace=first[0].trace_id, parent=1)
         processor.take(*late, *processors.requests(UNSENT), *processors.requests(EARLY))
-        processor.take(*processors.requests(WAITING, parent=1 << 60))
+        processor.take(*others)
         wait_until(lambda: processor.seen() == decided, "all decisions", DEADLINE, 0.05)
         found = processor.scrape().requests if shown else Counter[str]()
     processors.peer.away.clear()
@@ -233,5 +236,7 @@ def test_killed_at_random_moments_no_request_counts_twice(processors: Processors
             lambda: not processor.scrape().by("milvus_otel_processor_waiting_spans", ""), "all decisions", DEADLINE
         )
         shown += processor.scrape().requests[UNKEPT]
-    # The last request may have been under way, taken and not acknowledged, when the load stopped.
-    assert 0 < shown <= (len(load.acknowledged) + 1) * load.spans
+    sent = len(load.acknowledged) * load.spans
+    # The last request may have been under way, taken and not acknowledged, when the load stopped. What is missing was counted and
+    # sent, or written down as kept, after the last reading before a kill: a fifth of what came within a part of a second.
+    assert sent - kills * load.spans * _AT_ONCE <= shown <= sent + load.spans

@@ -220,6 +220,7 @@ def test_all_parts_end_by_themselves_and_no_log_record_is_lost_that_waits_for_it
     assert codes.pop("collector-health") in {0, 143}  # `sleep`, below Docker's init
     assert set(codes.values()) == {0}, codes
     assert "of a trace that nobody has seen" in bodies(log_records(stack))
+    assert "of a dropped one" not in bodies(log_records(stack))  # nor later than the kept ones
     said = stack.compose("logs", "--no-color", "--no-log-prefix", "processor").splitlines()
     # Milvus ends before the processor, which may want to read its catalogue meanwhile.
     without_milvus = " warn  the catalogue cannot be read, "

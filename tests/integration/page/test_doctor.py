@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from milvus_otel_processor import config
 from milvus_otel_processor.cli import main
 from milvus_otel_processor.doctor import neighbours
 from milvus_otel_processor.doctor.finding import Finding
@@ -102,6 +103,18 @@ def test_rules_of_which_none_decided_anything_are_to_be_looked_at_and_not_wrong(
         page.send(*(encoded(span(number, 1)) for number in range(1, 25)))
         assert found(page, "warn") == ["Of 24 traces these policies decided none yet: errors, slow."]
         assert found(page, "bad") == []
+
+
+def test_rules_that_are_broken_are_told_with_the_place_where_they_are() -> None:
+    places = [config.Place("sampling.yaml", line) for line in (8, 9)]
+    problems = [config.Problem(place, "policies[0].type", "is not known") for place in places]
+    with shown(rules(ALL)) as page:
+        page.running.service.reloaded(problems)
+        words = next(one for one in found(page, "bad") if "rules is broken" in one)
+        assert words.endswith("stay in force: sampling.yaml:8: policies[0].type: is not known (and 1 more, in its log)")
+        assert any("sampling.yaml:8: policies[0].type: is not known" in one for one in page.get("/now").json()["wrong"])
+        page.running.service.reloaded()
+        assert not any("broken" in one for one in found(page, "bad"))
 
 
 def test_what_is_lost_and_refused_is_found() -> None:

@@ -4,11 +4,12 @@ import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 from click.testing import CliRunner, Result
 from milvus_otel_processor.cli import main
+from milvus_otel_processor.doctor.finding import Finding
 from milvus_otel_processor.doctor.inside import findings
 from milvus_otel_processor.doctor.neighbours import Place, collector
 from milvus_otel_processor.doctor.peers import Peer, _host_and_port, unreachable
@@ -79,6 +80,26 @@ def test_all_parts_are_asked_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -
 
 def wrong(page: Shown) -> list[str]:
     return [one["words"] for one in page.get("/doctor").json()["findings"] if one["state"] == "bad"]
+
+
+def test_while_the_doctor_waits_for_others_everything_else_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, over = Event(), Event()
+    in_time = []
+
+    def away(_: object) -> dict[Peer, Finding]:
+        asked.set()
+        in_time.append(over.wait(60))
+        return {}
+
+    monkeypatch.setattr("milvus_otel_processor.doctor.inside.away", away)
+    with shown(rules(ALL)) as page:
+        doctor = Thread(target=page.get, args=["/doctor"])
+        doctor.start()
+        assert asked.wait(60)
+        assert page.get("/rules").status == 200
+        over.set()
+        doctor.join()
+    assert in_time == [True]
 
 
 def test_a_milvus_that_the_configuration_names_and_that_is_away_is_wrong(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ class Watched(ConfigFolder):
         self.write("config.yaml", CONFIG)
         self.write("sampling.yaml", SAMPLING)
         self.replaced: list[TailSamplingSettings] = []
+        self.told: list[list[str]] = []
+        """What was wrong at each reload."""
         files = WatchedFiles()
         load = partial(load_config, path / "config.yaml", environ={}, on_read=files.note)
         self.files = files
@@ -37,6 +39,7 @@ class Watched(ConfigFolder):
             files,
             load,
             self.replaced.append,
+            lambda problems: self.told.append([str(problem) for problem in problems]),
             replace_headers=lambda headers: self.headers.append(dict(headers)),
             renew=lambda: self.renewed.pop() if self.renewed else [],
         )
@@ -138,6 +141,9 @@ def test_a_broken_file_changes_nothing_and_is_named_with_its_line(
         f"not reloaded, the rules stay as they are: {watched.path}/sampling.yaml:8: "
         "processors.tail_sampling.policies[1].latency.treshold_ms: "
     )
+    watched.write("sampling.yaml", SAMPLING)
+    watched.looks()
+    assert watched.told == [[message.partition("as they are: ")[2]], []]
 
 
 @pytest.mark.parametrize("content", [b"", b"policies: [", b"\xff\xfe\x00", b"policies: []"])

@@ -67,7 +67,7 @@ def command(path: Path | None, overrides: tuple[str, ...]) -> None:
         service = Service(loaded.config, source=path)
         take_over_stderr(service.telemetry.handshake_failed)
         if broken is not None:
-            service.reloaded(0)  # before anybody can ask for its health
+            service.reloaded(broken.problems)  # before anybody can ask for its health
         service.start()
     except StartError as error:
         logger.error("cannot start: %s", error)  # noqa: TRY400 - the message says it, a traceback would not help a user

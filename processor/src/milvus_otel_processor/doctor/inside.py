@@ -280,7 +280,13 @@ def _rules(counted: Snapshot, rules: TailSamplingSettings | None) -> Iterator[Fi
             "why a trace that one of them should have decided was not: `milvus-otel explain TRACE_ID --from …`.",
         )
     if not counted.last_reload_successful:
-        yield Finding("bad", "The last change of the rules is broken.", "`milvus-otel validate` says where.")
+        first, *more = counted.reload_problems or ("its log says where",)
+        others = f" (and {len(more)} more, in its log)" if more else ""
+        yield Finding(
+            "bad",
+            f"The last change of the rules is broken, those before stay in force: {first}{others}",
+            "Mend the file: a change takes effect within two seconds.",
+        )
     for policy, missing in counted.missing_collections.items():
         if missing:
             yield Finding(

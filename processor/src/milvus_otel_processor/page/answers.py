@@ -196,6 +196,8 @@ class Endpoint(NamedTuple):
     method: str
     path: str
     answer: Callable[[Answers, Asked], dict[str, Any]]
+    waits: bool = False
+    """Whether it may take seconds in which it waits for other programs."""
 
 
 ENDPOINTS = (
@@ -210,6 +212,6 @@ ENDPOINTS = (
     Endpoint("POST", "/try", Answers.attempt),
     Endpoint("GET", "/try", Answers.trial),
     Endpoint("POST", "/apply", Answers.apply),
-    Endpoint("GET", "/doctor", Answers.doctor),
+    Endpoint("GET", "/doctor", Answers.doctor, waits=True),
 )
 """All that answers with JSON; `capture` and the files of the page are in `page.api`."""

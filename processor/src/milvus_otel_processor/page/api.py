@@ -1,4 +1,4 @@
-"""The routes of the page and its API: each request is looked at by the guard, answered by one thread, and bounded in size."""
+"""The routes of the page and its API: each request is looked at by the guard, answered by a thread, and bounded in size."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class Api:
         self._answers = answers
         self._guard = guard
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page")
+        self._slow = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page-slow")
+        """For what waits for other programs."""
         self._waiting = 0
         self._fresh: dict[str, tuple[float, bytes]] = {}
 
@@ -82,7 +84,8 @@ class Api:
         self._waiting += 1
         try:
             asked = Asked(request.path_params, request.query_params, await _body(request))
-            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._told, endpoint, asked)
+            thread = self._slow if endpoint.waits else self._thread
+            answer = await asyncio.get_running_loop().run_in_executor(thread, self._told, endpoint, asked)
         except ApiError as error:
             return _json(error.status, _error(str(error)))
         finally:

@@ -84,7 +84,8 @@ def wrong(inside: Inside, counted: Snapshot, points: list[Point]) -> Iterator[st
 
 def _wrong_with_rules(counted: Snapshot) -> Iterator[str]:
     if not counted.last_reload_successful:
-        yield "The last change of the rules is broken, those before stay in force: `milvus-otel validate` says why."
+        first = next(iter(counted.reload_problems), "the log says where")
+        yield f"The last change of the rules is broken, those before stay in force: {first}"
     for policy, missing in counted.missing_collections.items():
         if missing:
             yield f"Policy {policy} asks for {missing} collection(s) that Milvus does not have."

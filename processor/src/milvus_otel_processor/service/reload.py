@@ -11,11 +11,11 @@ from milvus_otel_processor.config import ConfigError
 from milvus_otel_processor.config.files import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from threading import Event
 
-    from milvus_otel_processor.config import Config, LoadedConfig
+    from milvus_otel_processor.config import Config, LoadedConfig, Problem
     from milvus_otel_processor.sampling.settings import TailSamplingSettings
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Reloader:
         files: WatchedFiles,
         load: Callable[[], LoadedConfig],
         replace_rules: Callable[[TailSamplingSettings], None],
-        told: Callable[[int], None] | None = None,
+        told: Callable[[Sequence[Problem]], None] = lambda _: None,
         *,
         replace_headers: Callable[[Mapping[str, str]], None] = lambda _: None,
         renew: Callable[[], list[str]] = list,
@@ -84,7 +84,7 @@ class Reloader:
         self._load = load
         self._replace_rules = replace_rules
         self._rules = config.tail_sampling
-        self._told = told or (lambda _: None)
+        self._told = told
         self._headers = config.exporter.headers
         self._replace_headers = replace_headers
         self._renew = renew
@@ -115,11 +115,11 @@ class Reloader:
         try:
             loaded = self._load()
         except ConfigError as error:
-            self._told(0)
+            self._told(error.problems)
             for problem in error.problems:
                 _log.error("not reloaded, %s: %s", _STAYS, problem)
             return
-        self._told(1)
+        self._told(())
         self._files.keep_noted()
         for warning in loaded.warnings:
             _log.warning("%s", warning)

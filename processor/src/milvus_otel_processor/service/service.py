@@ -41,9 +41,10 @@ from milvus_otel_processor.web.metrics import metrics_routes
 from milvus_otel_processor.web.server import HttpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from milvus_otel_processor.config import Problem
     from milvus_otel_processor.enrichment.access_log.logs import AccessLog
     from milvus_otel_processor.enrichment.component import Enrichment
     from milvus_otel_processor.extensions.bearer_token import BearerToken
@@ -67,6 +68,8 @@ _LAST_PUSH = 0.5
 """Seconds that the last metrics have to be sent where there is no time left."""
 _LAST_RECORDS = 0.5
 """Likewise, of that time and beyond it, for log records that nobody takes to be counted as lost."""
+_MOST_PROBLEMS, _LONGEST_PROBLEM = 20, 500
+"""Of a configuration that cannot be used, what is remembered; the log has all of it."""
 _NANOSECONDS = 1e9
 _RELIEVED = 0.9  # of the memory there is
 _TIGHT = 0.8
@@ -125,7 +128,7 @@ class Service:
             rules_are_current=self._rules_are_current,
         )
         self._credentials = Credentials(self._followed(shown, enrichment), certificate_files(config), clock)
-        self.reloaded(1)
+        self.reloaded()
         self._tell_rules(config.tail_sampling)
         self._watch(config.exporter.sending_queue.queue_size, storage)
         self._metrics = config.metrics
@@ -277,10 +280,11 @@ class Service:
             followed += self._logs.followed
         return followed + [Followed("extensions.bearertokenauth.filename", token.renew) for token in tokens]
 
-    def reloaded(self, successful: int) -> None:
-        """Say in metrics whether the rules that were read last could be put into effect; 1 or 0."""
-        self.telemetry.last_reload_successful = successful
-        if successful:
+    def reloaded(self, problems: Sequence[Problem] = ()) -> None:
+        """Say in metrics, and to whoever asks, what is wrong with the rules that were read last; nothing if they are in force."""
+        self.telemetry.last_reload_successful = int(not problems)
+        self.telemetry.reload_problems = tuple(str(problem)[:_LONGEST_PROBLEM] for problem in problems[:_MOST_PROBLEMS])
+        if not problems:
             self.telemetry.last_reload = time_ns() / _NANOSECONDS
 
     def _tell_rules(self, sampling: TailSamplingSettings | None) -> None:

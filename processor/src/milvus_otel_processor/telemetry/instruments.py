@@ -57,6 +57,8 @@ class Snapshot:
 
     policies: dict[str, str] = counted(dict)
     """The decision that each policy in force can make, by its name."""
+    reload_problems: Sequence[str] = counted(tuple)
+    """What is wrong with the configuration as it was read last, while an earlier one is in force."""
     received_requests: int = counted(int)
     received_spans: int = counted(
         int,
