@@ -233,7 +233,10 @@ def test_the_doctor_finds_nothing_wrong_and_its_probe_arrives():
 def test_the_doctor_tells_http_that_is_sent_to_the_grpc_port():
     status, said = doctor("--collector", "http://127.0.0.1:4317", "--probe", "--otlp", "http://127.0.0.1:4317")
     assert status == 1
-    assert "What listens at http://127.0.0.1:4317 does not speak HTTP: it is the gRPC port, most likely." in said
+    assert (
+        "What listens at http://127.0.0.1:4317 is no OTLP/HTTP receiver: it does not speak HTTP; it is a gRPC port, most likely."
+        in said
+    )
     assert "HTTP goes to port 4318 (--otlp http://HOST:4318), gRPC to 4317" in said
 
 

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+LONGEST = 300
+"""Letters that are shown of what somebody else says, of an error for instance."""
 _MARKS = frozenset(' "=')
 _LINES = re.compile(r"[^\n]+")
 
@@ -15,6 +17,12 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Return the text as `printable` does, no more than so many letters of it; an ellipsis says that there are more."""
+    shown = printable(text[: longest + 1])
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def as_value(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from milvus_otel_processor.cli.complaints import complain, fail
 from milvus_otel_processor.cli.options import page_options
 from milvus_otel_processor.page.capture_files import CaptureFiles
 
@@ -60,11 +60,9 @@ def command(  # noqa: PLR0917 - click calls it by name
         else:
             _listen(listen or "", seconds, int(mib * (1 << 20)), files)
     except OSError as error:
-        click.echo(f"{error.filename or out}: {error.strerror}", err=True)
-        sys.exit(1)
+        fail(f"{error.filename or out}: {error.strerror}")
     if not files.span_bytes:
-        click.echo(f"{out}: no span came in", err=True)
-        sys.exit(1)
+        fail(f"{out}: no span came in")
     also = f", and {files.line_bytes:,} bytes of lines in {lines}" if files.line_bytes else ""
     click.echo(f"{out}: {files.span_bytes:,} bytes of spans{also}")
 
@@ -81,8 +79,7 @@ def _ask(url: str, token: str | None, query: str, files: CaptureFiles) -> None:
                 files.write_spans(part)
             beside.join(_LINES_AFTER_SECONDS)
     except ClientError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
 
 
 def _take_lines(client: Client, path: str, files: CaptureFiles) -> None:
@@ -93,9 +90,9 @@ def _take_lines(client: Client, path: str, files: CaptureFiles) -> None:
             for part in parts:
                 files.write_lines(part)
     except ClientError as error:
-        click.echo(f"lines of the access log: {error}", err=True)
+        complain(f"lines of the access log: {error}")
     except OSError as error:
-        click.echo(f"lines of the access log cannot be written: {error.strerror}", err=True)
+        complain(f"lines of the access log cannot be written: {error.strerror}")
 
 
 def _listen(endpoint: str, seconds: float, size: int, files: CaptureFiles) -> None:
@@ -104,8 +101,7 @@ def _listen(endpoint: str, seconds: float, size: int, files: CaptureFiles) -> No
     try:
         listener = Listener(endpoint, files, size)
     except ListenError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
     with files, listener, suppress(KeyboardInterrupt):
-        click.echo(f"listening at {listener.endpoint}, for {seconds:g} s at the most; Ctrl-C ends it", err=True)
+        complain(f"listening at {listener.endpoint}, for {seconds:g} s at the most; Ctrl-C ends it")
         listener.wait(seconds)

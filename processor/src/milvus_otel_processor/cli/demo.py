@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from milvus_otel_processor.cli.complaints import fail
 from milvus_otel_processor.demo.errors import DemoError
 from milvus_otel_processor.terminal import Terminal
 
@@ -45,13 +46,11 @@ def command(export: str | None, *, serve: bool) -> None:
     try:
         from milvus_otel_processor.demo.run import run_demo  # noqa: PLC0415 - needs the extra `demo`
     except ModuleNotFoundError as error:
-        click.echo(f"{error}; the demo needs more packages: pip install 'milvus-otel-processor[demo]'", err=True)
-        sys.exit(1)
+        fail(f"{error}; the demo needs more packages: pip install 'milvus-otel-processor[demo]'")
     try:
         run_demo(Terminal(), export=export, serve=serve)
     except DemoError as error:
-        click.echo(f"milvus-otel demo: {error}", err=True)
-        sys.exit(1)
+        fail(f"milvus-otel demo: {error}")
 
 
 def _end_on_signals() -> None:

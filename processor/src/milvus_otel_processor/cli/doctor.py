@@ -131,7 +131,7 @@ def _page(url: str | None, token: str | None) -> tuple[Client | None, _Told]:
         return None, _Told([Finding("bad", *NO_PAGE)])
     try:
         client = Client(where, token)
-        found = client.get("/doctor")
+        found = client.get("/doctor", "findings")
     except ClientError as error:
         words = f"The processor was not asked: {error}."
         return None, _Told([Finding("bad", words, "Say where its page is: --from URL.")])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from milvus_otel_processor.cli.complaints import fail
 from milvus_otel_processor.cli.options import console, format_option, page_options, recorded_options, warn_of
 from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.replay.explain import from_document, show, to_json
@@ -48,8 +48,7 @@ def command(
       milvus-otel explain 5b8efff798038103d269b633813fc60c traces.binpb --policy slow.threshold_ms=200 --format json
     """
     if not _TRACE_ID.fullmatch(trace_id):
-        click.echo(f"{trace_id!r} is not a trace id, expected 32 hexadecimal digits", err=True)
-        sys.exit(1)
+        fail(f"{trace_id!r} is not a trace id, expected 32 hexadecimal digits")
     if (url is None) == (not recorded.files):
         raise click.UsageError("expected FILEs of recorded traffic, or --from with the address of a running processor")
     if url is not None:
@@ -73,10 +72,9 @@ def _asked(url: str, token: str | None, trace_id: str) -> Explained:
     from milvus_otel_processor.page.client import Client, ClientError  # noqa: PLC0415 - files do not need it
 
     try:
-        return from_document(Client(url, token).get(f"/traces/{trace_id}"))
+        return from_document(Client(url, token).get(f"/traces/{trace_id}", "decision", "policies", "span_details"))
     except ClientError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
 
 
 def _replayed(trace_id: str, recorded: Recorded) -> Explained:
@@ -87,13 +85,11 @@ def _replayed(trace_id: str, recorded: Recorded) -> Explained:
     try:
         found = _find(bytes.fromhex(trace_id), recorded, config, left_out)
     except RecordingError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
     warn_of(left_out)
     if found is None:
         names = ", ".join(map(str, recorded.files))
-        click.echo(f"no trace {trace_id.lower()} was decided: no valid span of it is in {names}", err=True)
-        sys.exit(1)
+        fail(f"no trace {trace_id.lower()} was decided: no valid span of it is in {names}")
     return found
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from milvus_otel_processor.cli.complaints import complain, fail
+from milvus_otel_processor.other_protocol import of_another_protocol
+from milvus_otel_processor.printable import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +70,9 @@ def command(  # noqa: PLR0917 - click calls it by name
             raise click.UsageError("--cert-file and --key-file go together, and with --ca-file")
         problem = _problem_over_grpc(endpoint, (ca_file, key_file, cert_file), service, timeout)
         if problem is None and not service and _rules_are_broken(endpoint, (ca_file, key_file, cert_file), timeout):
-            click.echo(f"{endpoint} is healthy, and goes on with older rules: {_BROKEN}", err=True)
+            complain(f"{endpoint} is healthy, and goes on with older rules: {_BROKEN}")
     if problem:
-        click.echo(f"{endpoint} is not healthy: {problem}", err=True)
-        sys.exit(1)
+        fail(f"{endpoint} is not healthy: {problem}")
 
 
 def _rules_are_broken(endpoint: str, tls: tuple[Path | None, Path | None, Path | None], timeout: float) -> bool:
@@ -86,13 +88,15 @@ def _problem_over_http(url: str, timeout: float) -> str | None:
             return None
     except urllib.error.HTTPError as error:
         with error:  # it holds the answer's body, which nobody reads
-            return f"it answered {error.code} {error.reason}"
+            return f"it answered {error.code} {shortened(error.reason)}"
     except urllib.error.URLError as error:
         return (
             error.reason.strerror if isinstance(error.reason, OSError) and error.reason.strerror else str(error.reason)
         )
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:  # that the connection was closed is one, too
         return str(error)
+    except http.client.HTTPException as error:
+        return of_another_protocol(error)
 
 
 def _problem_over_grpc(
@@ -112,7 +116,7 @@ def _problem_over_grpc(
                 health_pb2.HealthCheckRequest(service=service), timeout=timeout
             )
         except grpc.RpcError as error:
-            return f"{error.code().name}: {error.details()}"
+            return f"{error.code().name}: {shortened(error.details() or '')}"
     if answer.status == health_pb2.HealthCheckResponse.SERVING:
         return None
     return f"its status is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"

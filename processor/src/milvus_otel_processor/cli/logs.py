@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from milvus_otel_processor.cli.complaints import fail
 from milvus_otel_processor.cli.options import format_option
 from milvus_otel_processor.printable import as_json
 
@@ -34,8 +34,7 @@ def command(*, trace_id: str, paths: tuple[Path, ...], form: Literal["text", "js
       milvus-otel logs 5b8efff798038103d269b633813fc60c /var/log/applications --format json
     """
     if not _TRACE_ID.fullmatch(trace_id):
-        click.echo(f"{trace_id!r} is not a trace id, expected 32 hexadecimal digits", err=True)
-        sys.exit(1)
+        fail(f"{trace_id!r} is not a trace id, expected 32 hexadecimal digits")
     found = _found(trace_id.lower(), paths)
     from milvus_otel_processor.log_files.shown import document, lines  # noqa: PLC0415 - where there is something to show
 
@@ -55,10 +54,8 @@ def _found(trace_id: str, paths: tuple[Path, ...]) -> list[LogRecord]:
         files = files_in(paths)
         found = [record for file in files for record in records_of(trace_id, file)]
     except LogFileError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
     if not found:
         read = str(files[0]) if len(files) == 1 else f"{len(files)} files"
-        click.echo(f"no log record of the trace {trace_id} in {read}", err=True)
-        sys.exit(1)
+        fail(f"no log record of the trace {trace_id} in {read}")
     return sorted(found, key=lambda record: record.nanoseconds)

@@ -6,13 +6,13 @@ Settings models, YAML and tables take longer to import than many a command to do
 from __future__ import annotations
 
 import os
-import sys
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from milvus_otel_processor.cli.complaints import complain, fail
 from milvus_otel_processor.cli.policy_keys import complete
 
 if TYPE_CHECKING:
@@ -95,12 +95,10 @@ class Recorded(NamedTuple):
         """Return the configuration, its warnings on stderr; if there is none to be had, say what is wrong and end with status 1."""
         config = load_and_warn(self.path, self.overrides, self.policy_overrides)
         if self.access_logs and (config.milvus is None or "access_log" not in config.milvus.sources):
-            click.echo(
+            fail(
                 f"--access-log {self.access_logs[0]}: means nothing with this configuration; "
                 "put the processor milvus with the source access_log into the pipeline",
-                err=True,
             )
-            sys.exit(1)
         return config
 
     def read(self, left_out: LeftOut, progress: Progress | None = None) -> list[Iterator[Message]]:
@@ -143,8 +141,7 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
             token = file.read_text(encoding="utf-8").strip() if file is not None else os.environ.get(TOKEN_VARIABLE)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            click.echo(f"--token-file {file}: cannot be read: {reason}", err=True)
-            sys.exit(1)
+            fail(f"--token-file {file}: cannot be read: {reason}")
         command(token=token, **given)
 
     url = click.option(
@@ -191,22 +188,21 @@ def load_for_start_or_exit(
     try:
         return load_with_last_good(path, overrides=overrides, environ=os.environ, on_read=on_read)
     except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
 
 
 def load_and_warn(path: Path | None, overrides: Sequence[str] = (), policy_overrides: Sequence[str] = ()) -> Config:
     """Return the configuration, or that of rules alone, its warnings on stderr; with none, say what is wrong and end with 1."""
     loaded = load_or_exit(path, overrides, policy_overrides=policy_overrides, rules_alone=True)
     for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        complain(f"warning: {warning}")
     return loaded.config
 
 
 def warn_of(left_out: LeftOut) -> None:
     """Say on stderr what of a recording was not replayed."""
     for line in left_out.lines():
-        click.echo(f"warning: {line}", err=True)
+        complain(f"warning: {line}")
 
 
 def load_or_exit(
@@ -234,8 +230,7 @@ def load_or_exit(
             rules_alone=rules_alone,
         )
     except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
 
 
 __all__ = [

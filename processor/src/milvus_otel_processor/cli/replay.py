@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from milvus_otel_processor.cli.complaints import complain, fail
 from milvus_otel_processor.cli.options import console, format_option, load_and_warn, recorded_options, warn_of
 from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.printable import as_json
@@ -101,23 +102,20 @@ def command(
     try:
         sides = _replayed(recorded, configs, out, left_out, votes=votes)
     except RecordingError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
     except OSError as error:  # those of reading are RecordingErrors
-        click.echo(f"--out {out}: cannot be written: {error.strerror}", err=True)
-        sys.exit(1)
+        fail(f"--out {out}: cannot be written: {error.strerror}")
     warn_of(left_out)
     comparison = Comparison(str(against), *sides) if against is not None else None
     if comparison is not None and comparison.unsure:
-        click.echo(
+        complain(
             f"warning: {comparison.unsure:,} traces were compared before both rule sets had decided, because more is kept within "
             "decision_wait than is remembered: a shorter recording, or a shorter wait, compares rightly",
-            err=True,
         )
     _show(sides[0].report, comparison, form)
     exceeded = [words for limit in limits if (words := limit.exceeded(sides[0].report, comparison)) is not None]
     for words in exceeded:
-        click.echo(words, err=True)
+        complain(words)
     if exceeded:
         sys.exit(OVER)
 

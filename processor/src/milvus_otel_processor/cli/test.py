@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from milvus_otel_processor.cli.complaints import fail
 from milvus_otel_processor.cli.options import config_options, load_and_warn, policy_option
 from milvus_otel_processor.config import ConfigError
 from milvus_otel_processor.expectations.check import Result, check
@@ -60,8 +61,7 @@ def command(
     try:
         found = [read_expectations(file) for file in files]
     except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
     results = {file.path: _results(file, path, overrides, policy_overrides) for file in found}
     if junit is not None:
         _write(junit, junit_xml(results))
@@ -93,5 +93,4 @@ def _write(target: Path, document: bytes) -> None:
     try:
         target.write_bytes(document)
     except OSError as error:
-        click.echo(f"--junit-xml {target}: cannot be written: {error.strerror}", err=True)
-        sys.exit(1)
+        fail(f"--junit-xml {target}: cannot be written: {error.strerror}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from time import sleep
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
+from milvus_otel_processor.cli.complaints import fail
 from milvus_otel_processor.cli.options import NO_PAGE, console, format_option, page_options, usual_page
 from milvus_otel_processor.page.client import Client, ClientError
 from milvus_otel_processor.printable import as_json
@@ -113,22 +113,24 @@ def command(  # noqa: PLR0917 - click calls it by name
     out = console()
     page = url or usual_page()
     if page is None:
-        click.echo(" ".join(NO_PAGE), err=True)
-        sys.exit(1)
+        fail(" ".join(NO_PAGE))
     try:
         client = Client(page, token)
+
+        def ask(path: str) -> dict[str, Any]:
+            return client.get(path, "counted", "all", "rows")
+
         if once or form == "json" or not out.is_terminal:
-            answer = client.get(view.path)
+            answer = ask(view.path)
             if form == "json":
                 click.echo(as_json(answer))
             else:
                 out.print(screen(answer, view, out.width))
             return
         with keyboard() as key:
-            follow(client.get, view, out, interval=interval, key=key or _asleep, keys=HELP if key is not None else _END)
+            follow(ask, view, out, interval=interval, key=key or _asleep, keys=HELP if key is not None else _END)
     except ClientError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(error)
     except KeyboardInterrupt:
         return  # the usual way to end what keeps itself up to date
 

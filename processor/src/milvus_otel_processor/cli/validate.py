@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from milvus_otel_processor.cli.complaints import complain
 from milvus_otel_processor.cli.options import config_options, format_option
 from milvus_otel_processor.config import ConfigError, Problem, load_config
 from milvus_otel_processor.printable import as_json
@@ -65,7 +66,7 @@ def command(
     else:
         for severity, problem in found:
             said = problem.with_column()
-            click.echo(f"warning: {said}" if severity == _WARNING else said, err=True)
+            complain(f"warning: {said}" if severity == _WARNING else said)
     if errors:
         sys.exit(1)
     if form == "text":

@@ -62,10 +62,10 @@ def collector(place: Place) -> Iterator[Finding]:
     url = place.address.rstrip("/")
     try:
         answer = ask(f"{url}/v1/traces", b'{"resourceSpans":[]}')
-    except NotHttpError:
+    except NotHttpError as error:
         yield Finding(
             "bad",
-            f"What listens at {url} does not speak HTTP: it is the gRPC port, most likely.",
+            f"What listens at {url} is no OTLP/HTTP receiver: {error}.",
             "Applications that send http/protobuf there lose everything: HTTP goes to port 4318, gRPC to 4317.",
         )
         return

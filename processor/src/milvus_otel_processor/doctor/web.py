@@ -8,6 +8,8 @@ import ssl
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from milvus_otel_processor.other_protocol import of_another_protocol
+
 _SECONDS = 5.0
 _LARGEST = 8 << 20
 _AUTHORITY = "the variable SSL_CERT_FILE names the file of an authority to trust"
@@ -18,7 +20,7 @@ class NoAnswerError(Exception):
 
 
 class NotHttpError(Exception):
-    """Something answers there that does not speak HTTP/1.1: a gRPC server, most of the time."""
+    """Something answers there that does not speak HTTP/1.1, a gRPC server most of the time; the message says what it is like."""
 
 
 class Answer(NamedTuple):
@@ -51,8 +53,8 @@ def ask(url: str, body: bytes | None = None) -> Answer:
         return Answer(answer.status, answer.read(_LARGEST))
     except http.client.RemoteDisconnected:
         raise NoAnswerError("the connection was closed") from None
-    except http.client.HTTPException:  # whose message is what came: bytes of another protocol
-        raise NotHttpError("it does not speak HTTP; it is a gRPC port, most likely") from None
+    except http.client.HTTPException as error:
+        raise NotHttpError(of_another_protocol(error)) from None
     except ssl.SSLCertVerificationError as error:
         raise NoAnswerError(f"its certificate is not trusted ({error.verify_message}); {_AUTHORITY}") from None
     except OSError as error:

@@ -9,11 +9,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from milvus_otel_processor.other_protocol import of_another_protocol
+from milvus_otel_processor.printable import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SECONDS = 30.0
 _PART = 64 * 1024
+_LARGEST = 64 << 20
+"""Bytes of an answer: a processor's are a few MB at the most."""
+_EXPECTED = "expected the URL of a processor's page, as service.telemetry.page.endpoint says"
+_STREAM = "application/octet-stream"
 PREFIX = "/api/v1"
 
 
@@ -42,15 +49,19 @@ class Client:
         self._path = split.path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def get(self, path: str) -> Any:
-        """Return an answer. Raises ClientError."""
+    def get(self, path: str, *keys: str) -> dict[str, Any]:
+        """Return an answer, which has these keys. Raises ClientError, also where something else than a processor answers."""
         connection = self._connect()
         try:
-            return json.loads(self._answer(connection, "GET", path).read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            answer = self._answer(connection, "GET", path)
+            document = _document(answer)
+            if document is None or not document.keys() >= set(keys):
+                raise ClientError(self._no_page(answer))
+        except (OSError, http.client.HTTPException) as error:
             raise self._no_answer(error) from None
         finally:
             connection.close()
+        return document
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[bytes]]:
@@ -58,6 +69,8 @@ class Client:
         connection = self._connect()
         try:
             answer = self._answer(connection, "POST", path)
+            if answer.headers.get_content_type() != _STREAM:
+                raise ClientError(self._no_page(answer))
             if connection.sock is not None:
                 connection.sock.settimeout(None)  # it may take its time: the other side ends it
             yield iter(partial(self._part, answer), b"")
@@ -74,23 +87,35 @@ class Client:
         try:
             connection.request(method, f"{self._path}{PREFIX}{path}", headers=self._headers)
             answer = connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
+            if answer.status >= http.client.BAD_REQUEST:
+                raise ClientError(self._said(answer), answer.status)
+        except (OSError, http.client.IncompleteRead, http.client.RemoteDisconnected) as error:
             raise self._no_answer(error) from None
-        if answer.status >= http.client.BAD_REQUEST:
-            raise ClientError(self._said(answer), answer.status)
+        except http.client.HTTPException as error:
+            raise ClientError(f"{self.url}: {of_another_protocol(error)}; {_EXPECTED}") from None
         return answer
 
     def _said(self, answer: http.client.HTTPResponse) -> str:
-        try:
-            return f"{self.url}: {json.loads(answer.read())['error']}"
-        except (ValueError, KeyError, TypeError):
-            return (
-                f"{self.url} answers {answer.status} {answer.reason}: it is no page of a processor; "
-                "expected the address in service.telemetry.page.endpoint"
-            )
+        document = _document(answer)
+        if document is not None and isinstance(document.get("error"), str):
+            return f"{self.url}: {shortened(document['error'])}"
+        return self._no_page(answer)
+
+    def _no_page(self, answer: http.client.HTTPResponse) -> str:
+        status = shortened(f"{answer.status} {answer.reason}")
+        return f"{self.url} answers {status}: it is no page of a processor; {_EXPECTED}"
 
     def _no_answer(self, error: Exception) -> ClientError:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
         return ClientError(
-            f"{self.url}: no answer: {reason}; expected a running processor with service.telemetry.page, at its endpoint"
+            f"{self.url}: no answer: {shortened(reason)}; expected a running processor with service.telemetry.page, at its endpoint"
         )
+
+
+def _document(answer: http.client.HTTPResponse) -> dict[str, Any] | None:
+    """Return the JSON object that was answered; None where it is none, as with a page of another server."""
+    try:
+        document = json.loads(answer.read(_LARGEST))
+    except (ValueError, RecursionError):  # the latter of what is nested too deep
+        return None
+    return document if isinstance(document, dict) else None
