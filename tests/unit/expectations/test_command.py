@@ -163,6 +163,18 @@ def test_a_trace_that_is_not_in_the_recording_and_rules_that_are_wrong_are_error
     assert (result.exit_code, "sampling.yaml:1: " in result.stderr) == (1, True)
 
 
+def test_a_recording_without_any_trace_is_an_error_that_says_what_was_left_out(folder: Folder) -> None:
+    recording = folder.path / "traces.binpb"
+    for content, said in (
+        (b"", f"no trace in {recording}\n"),
+        (b'{"resourceLogs":[{}]}\n', f"no trace in {recording}; {recording}: 1 request with logs left out"),
+        (sized(request(span(1)))[:-5], f"no trace in {recording}; {recording}: is no recording, or one that has only"),
+    ):
+        recording.write_bytes(content)
+        result = folder.test()
+        assert (result.exit_code, said in result.stdout) == (1, True), result.stdout
+
+
 def test_the_default_rules_do_what_is_expected_of_them() -> None:
     for arguments in ([], ["--config", str(ROOT / "processor/src/milvus_otel_processor/config/sampling.yaml")]):
         result = CliRunner().invoke(main, ["test", str(ROOT / "compose" / "sampling.test.yaml"), *arguments])

@@ -163,12 +163,60 @@ def test_rules_can_be_changed_for_one_run(folder: Folder) -> None:
     assert document["kept"]["spans"] == 5
 
 
-def test_an_empty_recording_has_a_table_without_shares(folder: Folder) -> None:
-    folder.traces.write_bytes(b"")
-    result = folder.replay(str(folder.traces))
-    assert result.exit_code == 0
-    assert result.stdout.startswith("0 traces, 0 spans in 0 requests over 0.0 s")
-    assert "%" not in result.stdout
+CUT_SHORT = (
+    "warning: {}: is no recording, or one that has only been begun: message 1 at byte 0 is cut short: it has 86 of 91 bytes; "
+    "expected what the Collector's file exporter writes with format proto or json\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "warning", "also"),
+    [
+        (b"", "", ""),
+        (b"{}\n", "", ""),
+        (sized(request()), "", ""),
+        (sized(request(span(0))), "", "; 1 span refused: invalid_trace_id"),
+        (b'{"resourceLogs":[{}]}\n', "warning: {}: 1 request with logs left out: a replay reads only traces\n", ""),
+        (
+            sized(request(span(1)))[:-5],
+            CUT_SHORT,
+            "",
+        ),
+    ],
+    ids=["empty", "an empty request in JSON", "an empty request", "no id", "logs", "cut short"],
+)
+def test_files_without_a_trace_are_an_error_and_leave_what_out_names_as_it_was(
+    folder: Folder, content: bytes, warning: str, also: str
+) -> None:
+    folder.traces.write_bytes(content)
+    kept = folder.path / "kept.binpb"
+    kept.write_bytes(b"of yesterday")
+    result = folder.replay(str(folder.traces), "--fail-over", "kept>20%", "--out", str(kept))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"{warning.format(folder.traces)}no trace in {folder.traces}{also}\n"
+    assert kept.read_bytes() == b"of yesterday"
+    assert sorted(one.name for one in folder.path.iterdir()) == ["config.yaml", "kept.binpb", "traces.binpb"]
+    explained = CliRunner().invoke(main, ["explain", "1" * 32, "--config", str(folder.config), str(folder.traces)])
+    assert (explained.exit_code, explained.stderr) == (1, result.stderr)
+
+
+def test_one_file_with_traces_is_enough(folder: Folder) -> None:
+    empty = folder.path / "empty"
+    empty.write_bytes(b"")
+    assert folder.replay(str(empty), str(folder.traces)).exit_code == 0
+
+
+def test_out_replaces_a_file_with_its_rights_and_writes_what_is_none_at_once(folder: Folder) -> None:
+    kept = folder.path / "kept.binpb"
+    kept.write_bytes(b"of yesterday")
+    kept.chmod(0o640)
+    assert folder.replay("--out", str(kept), str(folder.traces)).exit_code == 0
+    assert (len(spans_in(kept)), kept.stat().st_mode & 0o777) == (2, 0o640)
+    link = folder.path / "link"
+    link.symlink_to(kept)
+    assert folder.replay("--out", str(link), str(folder.traces)).exit_code == 0
+    assert (len(spans_in(kept)), link.is_symlink()) == (2, True)
+    assert folder.replay("--out", "/dev/null", str(folder.traces)).exit_code == 0
 
 
 def test_a_policy_name_is_shown_as_it_is(folder: Folder) -> None:

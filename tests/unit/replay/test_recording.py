@@ -114,6 +114,14 @@ def test_a_span_that_is_no_protobuf_is_for_the_processor_to_find(tmp_path: Path)
     ("content", "said"),
     [
         (b"traces of yesterday", "message 1 at byte 0 would have 1953653091 bytes"),
+        (
+            b"# A heading, and a text",
+            "message 1 at byte 0 would have 589316384 bytes: expected what the Collector's file",
+        ),
+        (
+            b"[2026/11/27 00:00:00.000 +00:00] [root]",
+            "with format proto or json; Milvus' access log goes with --access-log",
+        ),
         (sized(FIRST, b"\x0a\xff"), rf"message 2 at byte {4 + len(FIRST)}: not an ExportTraceServiceRequest"),
         (sized(compressed(FIRST)[:-5]), "message 1 at byte 0 cannot be decompressed: its zstd frame has no end"),
         (sized(compressed(FIRST)[:4] + b"\xff" * 30), "message 1 at byte 0 cannot be decompressed"),
@@ -180,11 +188,14 @@ def test_a_compressed_file_that_is_cut_short_is_read_as_far_as_it_goes(
 
 def test_a_file_with_nothing_whole_in_it_has_no_messages_and_a_line_that_says_so(tmp_path: Path) -> None:
     file = tmp_path / "traces"
-    for content in (sized(FIRST)[:3], JSON[:40], gzip.compress(sized(FIRST))[:-30]):
+    for content in (sized(FIRST)[:3], JSON[:40], b"\n\ntraces", gzip.compress(sized(FIRST))[:-30]):
         file.write_bytes(content)
         left_out = LeftOut()
         assert list(read(file, left_out)) == []
-        assert len(list(left_out.lines())) == 1
+        (line,) = left_out.lines()
+        assert line.startswith(f"{file}: is no recording, or one that has only been begun: ")
+        assert line.endswith("; expected what the Collector's file exporter writes with format proto or json")
+        assert left_out.figures()["cut_short"] == 1
 
 
 def test_requests_of_other_signals_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def _replayed(trace_id: str, recorded: Recorded) -> Explained:
     try:
         found = _find(bytes.fromhex(trace_id), recorded, config, left_out)
     except RecordingError as error:
+        warn_of(left_out)
         fail(error)
     warn_of(left_out)
     if found is None:
@@ -94,7 +95,8 @@ def _replayed(trace_id: str, recorded: Recorded) -> Explained:
 
 
 def _find(wanted: bytes, recorded: Recorded, config: Config, left_out: LeftOut) -> Explained | None:
-    from milvus_otel_processor.replay.recording import RecordingError  # noqa: PLC0415 - as above
+    from milvus_otel_processor.replay.no_trace import check_traces  # noqa: PLC0415 - as above
+    from milvus_otel_processor.replay.recording import RecordingError  # noqa: PLC0415 - likewise
     from milvus_otel_processor.replay.runner import Run  # noqa: PLC0415 - likewise
     from milvus_otel_processor.replay.watch import ExplainedRules  # noqa: PLC0415 - likewise
 
@@ -105,5 +107,7 @@ def _find(wanted: bytes, recorded: Recorded, config: Config, left_out: LeftOut) 
     assert isinstance(rules, ExplainedRules)
     rules.wanted = wanted
     with progress() as shown:
-        run.play(recorded.read(left_out, shown), until=lambda: rules.found is not None)
+        outcome = run.play(recorded.read(left_out, shown), until=lambda: rules.found is not None)
+    if rules.found is None:
+        check_traces(recorded.files, outcome.counted)
     return rules.found

@@ -18,6 +18,8 @@ from milvus_otel_processor.replay.compare import Comparison, Limit, Side, read_l
 from milvus_otel_processor.replay.counted import CountedRules
 from milvus_otel_processor.replay.kept_traces import KeptTraces
 from milvus_otel_processor.replay.left_out import LeftOut
+from milvus_otel_processor.replay.no_trace import check_traces
+from milvus_otel_processor.replay.out_file import written_whole
 from milvus_otel_processor.replay.recording import RecordingError
 from milvus_otel_processor.replay.report import Report
 from milvus_otel_processor.replay.runner import Run, replay_together
@@ -85,7 +87,8 @@ def command(
     recording's: a request arrives when the latest of its spans has ended. Nothing is sent anywhere, and Milvus is not asked.
 
     The configuration may be rules alone, a file with `policies` as sampling.yaml is. Of a file that is still being written
-    what is whole is replayed. Requests with metrics or logs are left out. With --against, gained are the traces that these
+    what is whole is replayed. Requests with metrics or logs are left out; files without any trace
+    end it with status 1. With --against, gained are the traces that these
     rules keep and the others do not; --set and --policy do not change the others.
 
     \b
@@ -102,6 +105,7 @@ def command(
     try:
         sides = _replayed(recorded, configs, out, left_out, votes=votes)
     except RecordingError as error:
+        warn_of(left_out)
         fail(error)
     except OSError as error:  # those of reading are RecordingErrors
         fail(f"--out {out}: cannot be written: {error.strerror}")
@@ -138,7 +142,7 @@ def _replayed(
         target = None
         if out is not None:
             _check_not_read(out, (*recorded.files, *recorded.access_logs))
-            target = stack.enter_context(out.open("wb"))
+            target = stack.enter_context(written_whole(out))
         runs = [
             Run(
                 config,
@@ -150,6 +154,7 @@ def _replayed(
         ]
         shown = stack.enter_context(progress())
         outcomes = replay_together(runs, recorded.read(left_out, shown))
+        check_traces(recorded.files, outcomes[0].counted)
     return [
         Side(outcome, Report(outcome, config.tail_sampling, left_out, run.rules))
         for outcome, config, run in zip(outcomes, configs, runs, strict=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from milvus_otel_processor.config.problems import did_you_mean, one_of
 from milvus_otel_processor.expectations.written import message, unlucky_trace_id
 from milvus_otel_processor.replay.access_log import read_access_log
+from milvus_otel_processor.replay.left_out import LeftOut
+from milvus_otel_processor.replay.no_trace import NoTraceError, check_traces
 from milvus_otel_processor.replay.recording import RecordingError, read
 from milvus_otel_processor.replay.runner import Run
 from milvus_otel_processor.replay.watch import ExplainedRules
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.replay.recording import Message
     from milvus_otel_processor.sampling.decision import Verdict
     from milvus_otel_processor.sampling.explanation import Explanation
+    from milvus_otel_processor.telemetry.counters import Snapshot
 
 
 class Result(NamedTuple):
@@ -62,8 +65,11 @@ def _difference(settings: ExpectationSettings, config: Config, folder: Path, pla
     trace_id = (
         bytes.fromhex(settings.trace_id) if settings.trace_id is not None else unlucky_trace_id(config.tail_sampling)
     )
-    found = _explained(trace_id, _messages(settings, trace_id, folder, place), config)
+    left_out = LeftOut()
+    found, counted = _explained(trace_id, _messages(settings, trace_id, folder, place, left_out), config)
     if found is None:
+        if settings.recording is not None:
+            _check_traces(folder / settings.recording, counted, left_out)
         raise RecordingError(f"no trace {trace_id.hex()} was decided: no valid span of it is in {settings.recording}")
     verdict = found.explanation.verdict
     if not _is_expected(settings, verdict):
@@ -72,21 +78,32 @@ def _difference(settings: ExpectationSettings, config: Config, folder: Path, pla
         yield from _reasons(found, expected)
 
 
-def _messages(settings: ExpectationSettings, trace_id: bytes, folder: Path, place: str) -> list[Iterable[Message]]:
+def _check_traces(recording: Path, counted: Snapshot, left_out: LeftOut) -> None:
+    try:
+        check_traces([recording], counted)
+    except NoTraceError as error:
+        raise NoTraceError("; ".join([str(error), *left_out.lines()])) from None
+
+
+def _messages(
+    settings: ExpectationSettings, trace_id: bytes, folder: Path, place: str, left_out: LeftOut
+) -> list[Iterable[Message]]:
     if settings.trace is not None:
         return [[message(settings.trace, trace_id, place)]]
     assert settings.recording is not None
     logs = [read_access_log(folder / settings.access_log)] if settings.access_log is not None else []
-    return [read(folder / settings.recording), *logs]
+    return [read(folder / settings.recording, left_out), *logs]
 
 
-def _explained(trace_id: bytes, recordings: list[Iterable[Message]], config: Config) -> Explained | None:
+def _explained(
+    trace_id: bytes, recordings: list[Iterable[Message]], config: Config
+) -> tuple[Explained | None, Snapshot]:
     run = Run(config, rules=ExplainedRules, store_kind=config.store)
     rules = run.rules
     assert isinstance(rules, ExplainedRules)
     rules.wanted = trace_id
-    run.play(recordings, until=lambda: rules.found is not None)
-    return rules.found
+    outcome = run.play(recordings, until=lambda: rules.found is not None)
+    return rules.found, outcome.counted
 
 
 def _is_expected(settings: ExpectationSettings, verdict: Verdict) -> bool:

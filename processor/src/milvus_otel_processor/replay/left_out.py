@@ -15,6 +15,8 @@ class LeftOut:
     def __init__(self) -> None:
         self.cut_short: dict[str, str] = {}
         """The last message of a file, where only a part of it is there: by file, what of it there is."""
+        self.none_whole: dict[str, str] = {}
+        """Files whose first message is not whole: by file, what of it there is, and what was expected."""
         self.other_signals: Counter[tuple[str, str]] = Counter()
         """Requests of other signals, by file and signal."""
         self.old: Counter[str] = Counter()
@@ -24,6 +26,8 @@ class LeftOut:
         """Yield it in words, one line for each file and thing."""
         for file, what in self.cut_short.items():
             yield f"{file}: {what}; it is left out, and what is in front of it was read: is the file still being written?"
+        for file, what in self.none_whole.items():
+            yield f"{file}: is no recording, or one that has only been begun: {what}"
         for (file, signal), requests in self.other_signals.items():
             yield f"{file}: {_requests(requests)} with {signal} left out: a replay reads only traces"
         for file, requests in self.old.items():
@@ -37,7 +41,7 @@ class LeftOut:
         signals: Counter[str] = Counter()
         for (_, signal), requests in self.other_signals.items():
             signals[signal] += requests
-        return {"cut_short": len(self.cut_short), "other_signals": dict(signals)}
+        return {"cut_short": len(self.cut_short) + len(self.none_whole), "other_signals": dict(signals)}
 
 
 def _requests(number: int) -> str:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 _SIZE_BYTES = 4
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
-_LARGEST_MESSAGE = 1 << 30  # a greater size is a sign of another format: no Collector writes a request of a gibibyte
+_LARGEST_MESSAGE = (
+    1 << 29
+)  # a greater size is a sign of another format, such as a text: no Collector writes such a request
+_LINE_OF_ACCESS_LOG = b"[20"
 _GZIP_MAGIC = b"\x1f\x8b"
 _XZ_MAGIC = b"\xfd7zXZ\x00"
 _EXPECTED = "expected what the Collector's file exporter writes with format proto or json"
@@ -58,16 +61,20 @@ def read(path: Path, left_out: LeftOut | None = None) -> Iterator[Message]:
     the last message of a file that is still being written, and requests of other signals.
     """
     left_out = left_out if left_out is not None else LeftOut()
+    is_any_whole = False
     try:
         with path.open("rb") as file:
             for data, place in messages(inflated(file), path):
                 message = _message(data, place, path, left_out)
+                is_any_whole = True
                 if message is not None:
                     yield message
-    except UnfinishedError as error:
-        left_out.cut_short[str(path)] = str(error)
-    except EOFError:
-        left_out.cut_short[str(path)] = "the compressed file ends in the middle"
+    except (UnfinishedError, EOFError) as error:
+        what = str(error) if isinstance(error, UnfinishedError) else "the compressed file ends in the middle"
+        if is_any_whole:
+            left_out.cut_short[str(path)] = what
+        else:
+            left_out.none_whole[str(path)] = f"{what}; {_EXPECTED}"
     except (OSError, ZstdError, lzma.LZMAError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise RecordingError(f"{path}: cannot be read: {reason}") from None
@@ -106,7 +113,8 @@ def _sized(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
         if len(head) < _SIZE_BYTES:
             raise UnfinishedError(f"{which} is cut short")
         if size > _LARGEST_MESSAGE:
-            raise RecordingError(f"{path}: {which} would have {size} bytes: {_EXPECTED}")
+            also = "; Milvus' access log goes with --access-log" if head.startswith(_LINE_OF_ACCESS_LOG) else ""
+            raise RecordingError(f"{path}: {which} would have {size} bytes: {_EXPECTED}{also}")
         data = content.read(size)
         if len(data) < size:
             raise UnfinishedError(f"{which} is cut short: it has {len(data)} of {size} bytes")
