@@ -1,17 +1,27 @@
 """Rules that are tried on what came in, and written where that is allowed."""
 
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from milvus_otel_processor.config import load_config
 from milvus_otel_processor.page.recent import Request
 from milvus_otel_processor.page.rules_text import rules_file, rules_text
 from milvus_otel_processor.page.trial import WithRules, _gather_alike, try_out
+from milvus_otel_processor.replay.clock import arrivals
+from milvus_otel_processor.replay.counted import CountedRules
+from milvus_otel_processor.replay.left_out import LeftOut
+from milvus_otel_processor.replay.recording import read
+from milvus_otel_processor.replay.report import Report
+from milvus_otel_processor.replay.runner import Run
 from milvus_otel_processor.sampling.settings import TailSamplingSettings
+from milvus_otel_processor.spans.stores import StoreKind
 
 from tests.support.harness import ERRORS
 from tests.support.page import RULES, SLOW, shown
+from tests.support.recordings import MIXES, Recording
 from tests.support.spans import encoded, span
 from tests.support.stores import every_store
 from tests.support.traffic import request as traffic_request
@@ -169,3 +179,41 @@ def test_rules_that_are_asked_in_one_run_keep_what_they_keep_alone(policies: lis
         for one in (*found["policies"], *expected["policies"]):
             del one["milliseconds"]
         assert found == expected
+
+
+@pytest.mark.parametrize("recording", MIXES, ids=str)
+def test_a_trial_counts_what_a_replay_counts_also_of_traces_that_their_root_drops(
+    recording: Recording, every_store: StoreKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("milvus_otel_processor.page.trial.Run", partial(Run, store_kind=every_store))
+    config = load_config(None, environ={}).config
+    assert config.tail_sampling is not None
+    others = config.tail_sampling.model_copy(
+        update={"policies": [*config.tail_sampling.policies, _policy({"name": "all", "type": "always_sample"})]}
+    )
+    run = Run(config, rules=CountedRules, store_kind=every_store)
+    report = Report(run.play([read(recording.path)]), config.tail_sampling, LeftOut(), run.rules).document()
+    expected = {
+        row["policy"]: (row["votes"]["traces"], row["only"]["traces"], row["traces"])
+        for row in report["policies"]
+        if row["policy"] is not None
+    }
+    requests = [Request(time_ns, message.request, False) for time_ns, message in arrivals([read(recording.path)])]
+    measured, _ = try_out(requests, config, config.tail_sampling, config.tail_sampling)
+    now, tried = try_out(requests, config, config.tail_sampling, others)
+    for outcome in (measured, now):
+        found = outcome.as_dict()
+        assert found["traces"] == report["received"]["traces"]
+        assert found["kept"]["traces"] == report["kept"]["traces"]
+        counted = {one["name"]: (one["votes"], one["only"], one["decided"]) for one in found["policies"]}
+        assert counted == expected
+    assert expected["milvus-heartbeats"][0] == expected["milvus-heartbeats"][2] > 0
+    dropped = next(one for one in tried.as_dict()["policies"] if one["name"] == "milvus-heartbeats")
+    assert (dropped["votes"], dropped["decided"]) == (
+        expected["milvus-heartbeats"][0],
+        expected["milvus-heartbeats"][2],
+    )
+
+
+def _policy(block: dict[str, object]) -> Any:
+    return TailSamplingSettings.model_validate({"policies": [block]}).policies[0]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.spans.contract import Trace
     from milvus_otel_processor.spans.groups import Group
     from milvus_otel_processor.spans.wanted import Wanted
+    from milvus_otel_processor.telemetry.counters import Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -101,10 +102,10 @@ class CountingRules(Rules):
         self.beside = CountingRules(tried, clock, Counter()) if tried is not None else None
         if self.beside is not None:
             self.reads = max(self.reads, self.beside.reads)
-        self.traces = 0
         self.votes: Counter[str] = Counter()
         self.only: Counter[str] = Counter()
         self.decided: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
         self.seconds: dict[str, float] = defaultdict(float)
         self.kept: dict[bytes, Kept] = {}
 
@@ -119,12 +120,12 @@ class CountingRules(Rules):
         """Ask every policy about a trace, and return the verdict. Raises DecodeError at a malformed span."""
         assert self._sampler is not None
         verdict, voters = self._sampler.votes(trace, self.seconds)
-        self.traces += 1
         self.votes.update(voters)
         if len(voters) == 1:
             self.only[voters[0]] += 1
         if verdict.policy is not None:
             self.decided[verdict.policy] += 1
+            self.dropped[verdict.policy] += verdict.decision is Decision.DROPPED
         if verdict.decision is Decision.SAMPLED:
             self.kept[trace.id] = Kept(verdict.policy or "", trace)
         return verdict
@@ -150,8 +151,10 @@ class Outcome(NamedTuple):
 
     rules: CountingRules
     settings: TailSamplingSettings
-    early: int
-    """Traces that the name of their root has dropped at once."""
+    traces: int
+    """All that were decided, also those about which no policy was asked: no rule wants them, or their root's name drops them."""
+    by_root: Counter[str]
+    """Of them those that the name of their root has dropped at once, by the policy that does."""
     spans: int
 
     def as_dict(self) -> dict[str, Any]:
@@ -159,13 +162,13 @@ class Outcome(NamedTuple):
         rules = self.rules
         return {
             "kept": {"traces": len(rules.kept), "spans": sum(one.spans for one in rules.kept.values())},
-            "traces": rules.traces + self.early,
+            "traces": self.traces,
             "policies": [
                 {
                     "name": policy.name,
-                    "votes": rules.votes[policy.name],
-                    "decided": rules.decided[policy.name],
-                    "only": rules.only[policy.name],
+                    "votes": rules.votes[policy.name] + self.by_root[policy.name],
+                    "decided": rules.decided[policy.name] + self.by_root[policy.name],
+                    "only": rules.only[policy.name] + self.by_root[policy.name],
                     "milliseconds": round(rules.seconds.get(policy.name, 0.0) * 1e3, 2),
                 }
                 for policy in self.settings.policies
@@ -229,15 +232,24 @@ def _run(
         if out_of_time():
             raise TrialError(f"it took longer than {_MOST_SECONDS:.0f} s, and was given up")
     counted = replayed.finish().counted
-    traces = sum(amount.traces for amount in counted.decisions.values())
     settings = processors.tail_sampling
     assert settings is not None
-    early, spans = max(0, traces - rules.traces), counted.received_spans
-    outcome = Outcome(rules, settings, early, spans)
+    figures = (sum(amount.traces for amount in counted.decisions.values()), _by_root(counted, rules))
+    outcome = Outcome(rules, settings, *figures, counted.received_spans)
     other = outcome
-    if rules.beside is not None and tried is not None:
-        other = Outcome(rules.beside, tried, early, spans)
+    if rules.beside is not None and tried is not None:  # which drop by the same names
+        other = Outcome(rules.beside, tried, *figures, counted.received_spans)
     return outcome, other
+
+
+def _by_root(counted: Snapshot, rules: CountingRules) -> Counter[str]:
+    """Return how many traces each policy has dropped by the name of their root: those dropped about which it was not asked."""
+    dropped = {
+        policy: amount.traces - rules.dropped[policy]
+        for (decision, policy), amount in counted.decisions.items()
+        if decision == Decision.DROPPED.value
+    }
+    return Counter(dropped)
 
 
 def _breathing(requests: Sequence[Request]) -> Iterator[tuple[int, Request]]:
