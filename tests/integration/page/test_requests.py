@@ -57,7 +57,7 @@ def test_top_prints_a_table_where_the_output_is_no_terminal(page: Shown) -> None
     said = top(page, "--where", "operation=Search")
     assert said.exit_code == 0
     assert "requests in the last" in said.stdout
-    assert "Only operation Search." in said.stdout
+    assert "Below: only operation Search." in said.stdout
     assert "Search " in said.stdout
     assert "Insert " not in said.stdout
 

@@ -56,6 +56,7 @@ def test_requests_without_room_are_called_all_others() -> None:
 def test_hostile_names_stay_on_their_line_and_markup_is_text() -> None:
     found = answer()
     found["rows"][0]["collection"] = "a\nb\x1b[31m[bold]" + "x" * 10_000
+    found["rows"][0]["hint"] = "[/bold]\x1b[2J"
     text = shown(found)
     assert "a\ufffdb\ufffd[31m[bold]xxx" in text
     assert max(map(len, text.split("\n"))) <= 160
@@ -78,6 +79,29 @@ def test_where_nothing_is_counted_it_says_what_to_do() -> None:
 def test_before_the_first_request_it_says_when_there_will_be_one() -> None:
     found = {"counted": True, **summary(Observed(Clock()).over(1), Wanted())}
     assert "No request yet" in shown(found)
+    assert "0 requests in the last 0.0 min (0/s), 0 failed; p99 -. " in shown(found)
+
+
+def test_a_filter_that_nothing_matches_is_named_with_what_was_looked_at_while_all_are_counted() -> None:
+    said = shown(answer(), View(minutes=1, by=("database", "operation"), text="prod"))
+    assert "No request yet" not in said
+    assert "Nothing matches “prod”; looked at: database, operation." in said
+    assert said.startswith("121 requests")
+    assert "Below: only “prod”." in said
+
+
+def test_values_that_no_request_has_are_named() -> None:
+    where = (("collection", "prod"), ("error_type", ""))
+    said = shown({**answer(), "rows": []}, View(minutes=1, where=where), 300)
+    assert "No request of this window has collection prod, error type -." in said
+    assert said.startswith("121 requests")
+    assert "Below: only collection prod, error type -." in said
+
+
+def test_a_filter_does_not_count_the_rows_that_it_was_not_tried_on() -> None:
+    said = shown(answer(limit=2), View(minutes=1, text="orders"))
+    assert "not looked at: 1 more, see --limit" in said
+    assert "and 1 more" not in said
 
 
 def typed(keys: list[str], clock: Clock) -> Callable[[float], str]:
@@ -118,7 +142,7 @@ def test_when_the_processor_is_gone_the_last_answer_stays_with_the_reason() -> N
 
     out = StringIO()
     console = Console(file=out, width=100, height=30, force_terminal=True)
-    follow(ask, View(), console, interval=2.0, key=typed(["", "x"], clock), clock=clock)
+    follow(ask, View(), console, interval=2.0, key=typed(["", "ggg"], clock), clock=clock)
     assert "no answer: Connection refused" in out.getvalue()
     assert out.getvalue().rindex("orders") > out.getvalue().index("no answer")
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.top.view import View
 
-_BESIDE_ROWS = 8
-"""Lines of the screen that are not rows: the first one, the titles, hints and the last."""
+_BESIDE_ROWS = 9
+"""Lines of the screen that are not rows: the first one, what is above the titles, the titles, hints and the last."""
 _FEWEST_ROWS = 3
 
 
@@ -37,12 +37,13 @@ def follow(
     `key` waits for a key for some seconds. When there is no answer any more, the last one stays, with the reason. Raises
     ClientError where there is none at the start.
     """
-    answer, trouble = ask(view.path), ""
+    answer, of, trouble = ask(view.path), view, ""
     due = clock() + interval
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while not view.ended:
             lines = max(_FEWEST_ROWS, console.height - _BESIDE_ROWS)
-            live.update(screen(answer, view, console.width, keys=keys, trouble=trouble, lines=lines), refresh=True)
+            shown = view._replace(by=of.by, sort=of.sort, where=of.where)  # as the answer is, where no newer one came
+            live.update(screen(answer, shown, console.width, keys=keys, trouble=trouble, lines=lines), refresh=True)
             before = view
             for letter in split(key(max(0.0, due - clock()))):
                 view = view.pressed(letter)
@@ -50,7 +51,7 @@ def follow(
                 due = max(due, clock() + interval) if view.paused else due
                 continue
             try:
-                answer, trouble = ask(view.path), ""
+                answer, of, trouble = ask(view.path), view, ""
             except ClientError as error:
                 trouble = str(error)
             due = clock() + interval

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.cells import cell_len
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from milvus_otel_processor.requests.record import OVERFLOW
+from milvus_otel_processor.top.layout import GAP, cut, layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,14 +28,11 @@ COLUMNS: Final = {
 }
 """The columns with numbers, and their titles; durations are milliseconds, `share` is of the time of all requests."""
 
-_GAP = 2
-_LONGEST_NAME, _SHORTEST_NAME = 40, 12
-_LONGEST_STAGES, _SHORTEST_STAGES = 60, 22
-_LEFT_OUT = ("p95_ms", "kept", "per_second")
-"""Columns without which a narrow table does, the first of them first."""
+_TIME, _BY_TIME = "share", ("total_ms", "")
+"""The column that rows are usually sorted by, and how that order is called."""
 _STAGES_SHOWN, _LEAST_SHARE = 3, 0.05
 _OTHERS = "(all others)"
-_NONE = "-"
+NONE = "-"
 
 
 def table(
@@ -43,59 +40,43 @@ def table(
 ) -> Table:
     """Return the rows of a summary (`requests.summary`), as wide as said; without `rate` how many a second is left out.
 
-    Numbers are never cut: names are, then columns are left out.
+    `layout` says what is left out where there is no room for all.
     """
     names = {key: [name_of(key, row) for row in rows] for key in by}
     numbers = {name: [_number(name, row) for row in rows] for name in COLUMNS if rate or name != "per_second"}
-    widths = _widths_of_names(names, numbers, width)
-    left = width - sum(widths) - sum(_widest(COLUMNS[name], cells) for name, cells in numbers.items())
-    left -= _GAP * (len(names) + len(numbers))
-    shown = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="dim")
-    for key, columns in zip(by, widths, strict=True):
-        shown.add_column(Text(key.replace("_", " ")), width=columns, overflow="ellipsis", no_wrap=True)
-    for name in numbers:
-        is_sorted_by = name == ("share" if sort == "total_ms" else sort)
+    fits = layout(
+        {key: [_title(key), *(name.plain for name in cells)] for key, cells in names.items()},
+        {name: [COLUMNS[name], *cells] for name, cells in numbers.items()},
+        width,
+        _TIME if sort in _BY_TIME else sort,
+    )
+    shown = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim", title_justify="left")
+    for key in names.keys() - fits.names.keys():
+        shown.title = Text(f"{_title(key)} {names[key][0].plain}", style="dim", overflow="ellipsis", no_wrap=True)
+    for key, columns in fits.names.items():
+        shown.add_column(Text(_title(key)), width=columns, overflow="ellipsis", no_wrap=True)
+    for name in fits.numbers:
+        is_sorted_by = name == (_TIME if sort == _BY_TIME[0] else sort)
         shown.add_column(
             Text(COLUMNS[name], style="bold reverse" if is_sorted_by else ""), justify="right", no_wrap=True
         )
-    where = [stages(row) for row in rows] if left >= _SHORTEST_STAGES else None
-    if where is not None:
-        shown.add_column("where it went", width=min(left, _LONGEST_STAGES), overflow="ellipsis", no_wrap=True)
+    if fits.stages:
+        shown.add_column("where it went", width=fits.stages, overflow="ellipsis", no_wrap=True)
     for index, row in enumerate(rows):
         cells: list[Text | str] = [
-            *(column[index] for column in names.values()),
-            *(column[index] for column in numbers.values()),
-            *([where[index]] if where is not None else []),
+            *(
+                Text(cut(names[key][index].plain, columns), names[key][index].style)
+                for key, columns in fits.names.items()
+            ),
+            *(numbers[name][index] for name in fits.numbers),
+            *([stages(row)] if fits.stages else []),
         ]
         shown.add_row(*cells, style="red" if _fails(row) else None)
     return shown
 
 
-def _widths_of_names(names: dict[str, list[Text]], numbers: dict[str, list[str]], width: int) -> list[int]:
-    """Return how wide the columns of names are; takes columns out of `numbers` where there is no room for them."""
-    wanted = [min(_LONGEST_NAME, _widest(key, [name.plain for name in cells])) for key, cells in names.items()]
-    least = sum(min(_SHORTEST_NAME, each) for each in wanted) + _GAP * len(wanted) + _SHORTEST_STAGES
-    used = {name: _GAP + _widest(COLUMNS[name], cells) for name, cells in numbers.items()}
-    for name in _LEFT_OUT:
-        if sum(used.values()) + least <= width:
-            break
-        used.pop(name, None)
-        numbers.pop(name, None)
-    free = width - sum(used.values()) - _GAP * len(wanted)
-    return _shared(max(len(wanted), free - _SHORTEST_STAGES), wanted)
-
-
-def _widest(title: str, cells: Sequence[str]) -> int:
-    return max(map(cell_len, (title, *cells)))
-
-
-def _shared(width: int, wanted: list[int]) -> list[int]:
-    """Return how wide columns are that want to be so wide, where all together have so much: those that want least get it first."""
-    given = [0] * len(wanted)
-    for done, index in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
-        given[index] = min(wanted[index], width // (len(wanted) - done))
-        width -= given[index]
-    return given
+def _title(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def hints(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> RenderableType:
@@ -112,7 +93,7 @@ def name_of(key: str, row: Mapping[str, Any]) -> Text:
     value = str(row[key])
     if key == "collection" and value == OVERFLOW.collection:
         return Text(_OTHERS, style="dim")
-    return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in value) or _NONE)
+    return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in value) or NONE)
 
 
 def stages(row: Mapping[str, Any]) -> str:
@@ -120,7 +101,7 @@ def stages(row: Mapping[str, Any]) -> str:
     spent: Mapping[str, float] = row["stages_ms"]
     total = sum(spent.values())
     if total <= 0:
-        return _NONE
+        return NONE
     longest = sorted(spent.items(), key=lambda one: -one[1])[:_STAGES_SHOWN]
     return ", ".join(
         f"{name.replace('_', ' ')} {time / total:.0%}" for name, time in longest if time >= _LEAST_SHARE * total
