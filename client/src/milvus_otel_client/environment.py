@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def seconds(variable: str, *, default: float) -> float:
     value = text(variable)
     if not value:
         return default
-    if _is_number(value) and 0 <= float(value) < math.inf:
+    if _is_number(value) and 0 <= float(value) <= threading.TIMEOUT_MAX:
         return float(value)
     _logger.warning("%s=%r: expected seconds, 0 or more; the default is taken: %g", variable, value, default)
     return default

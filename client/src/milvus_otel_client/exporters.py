@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-import re
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ from opentelemetry.environment_variables import OTEL_METRICS_EXPORTER, OTEL_TRAC
 from opentelemetry.sdk.environment_variables import (
     OTEL_EXPORTER_OTLP_COMPRESSION,
     OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_INSECURE,
     OTEL_EXPORTER_OTLP_PROTOCOL,
     OTEL_EXPORTER_OTLP_TIMEOUT,
 )
@@ -21,13 +21,13 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 from milvus_otel_client import environment
+from milvus_otel_client.endpoints import advise_where_tls_fails, fault_of, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from importlib.metadata import EntryPoint
 
 _logger = logging.getLogger(__name__)
-_CREDENTIALS = re.compile(r"(?<=//)[^/@]*@")
 
 
 class Protocol(NamedTuple):
@@ -146,6 +146,8 @@ def _otlp(signal: Signal, protocol: Protocol | None, target: Target) -> list[Cho
             GRPC.name,
         )
         return []
+    if not _is_endpoint(signal, protocol, target):
+        return []
     arguments = _arguments(signal, protocol, target)
     return [
         Chosen(
@@ -190,8 +192,41 @@ def _signal_url(endpoint: str | None, signal: Signal) -> str | None:
 
 
 def _receiver(signal: Signal, protocol: Protocol, target: Target) -> str:
-    endpoint = target.endpoint or environment.text(*signal.variables(OTEL_EXPORTER_OTLP_ENDPOINT))
-    return _CREDENTIALS.sub("", endpoint or protocol.default_endpoint)
+    return without_credentials(_named_endpoint(signal, target)[1] or protocol.default_endpoint)
+
+
+def _named_endpoint(signal: Signal, target: Target) -> tuple[str, str]:
+    """Return the argument or variable that says where to send to, and what it says; an empty text where none does."""
+    if target.endpoint:
+        return "endpoint", target.endpoint
+    for variable in signal.variables(OTEL_EXPORTER_OTLP_ENDPOINT):
+        if endpoint := environment.text(variable):
+            return variable, endpoint
+    return "", ""
+
+
+def _is_endpoint(signal: Signal, protocol: Protocol, target: Target) -> bool:
+    """Return whether the endpoint can be one of this protocol; where it cannot, one line says so, and nothing is exported."""
+    source, endpoint = _named_endpoint(signal, target)
+    if not endpoint:
+        return True
+    fault = fault_of(endpoint, is_url=protocol is HTTP)
+    if fault is not None:
+        _logger.error(
+            "milvus_otel_client: no %s are exported: %s=%r: %s; expected a URL such as %s",
+            signal.name,
+            source,
+            without_credentials(endpoint),
+            fault,
+            protocol.default_endpoint,
+        )
+        return False
+    insecure = target.insecure
+    if insecure is None:
+        insecure = environment.text(*signal.variables(OTEL_EXPORTER_OTLP_INSECURE)).lower() == "true"
+    if protocol is GRPC and not insecure:
+        advise_where_tls_fails(source, endpoint)
+    return True
 
 
 def _make(signal: Signal, protocol: Protocol, exporter: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

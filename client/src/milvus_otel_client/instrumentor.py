@@ -9,8 +9,9 @@ from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISA
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined] # has none
 
 from milvus_otel_client import environment
+from milvus_otel_client.checks import check_names, check_provider
 from milvus_otel_client.locks import Lock
-from milvus_otel_client.options import options_from
+from milvus_otel_client.options import OPTION_NAMES, options_from
 from milvus_otel_client.package import _instruments
 from milvus_otel_client.patching import Patches
 from milvus_otel_client.telemetry import Telemetry
@@ -56,6 +57,8 @@ class MilvusInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     pymilvus is not imported: its modules are patched when the application imports them, or at once if it has. Clients
     that exist are instrumented too.
+
+    `instrument` raises TypeError for an argument that it does not know, or that is none of what is expected.
     """
 
     _patches: Patches | None = None
@@ -85,6 +88,9 @@ class MilvusInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         return _instruments
 
     def _instrument(self, **kwargs: Any) -> None:
+        check_names("MilvusInstrumentor.instrument", kwargs, OPTION_NAMES | {"tracer_provider", "meter_provider"})
+        check_provider("tracer_provider", kwargs.get("tracer_provider"), "get_tracer")
+        check_provider("meter_provider", kwargs.get("meter_provider"), "get_meter")
         tracer_provider = kwargs.pop("tracer_provider", None)
         meter_provider = kwargs.pop("meter_provider", None)
         self._patches = Patches(Telemetry(options_from(**kwargs), tracer_provider, meter_provider))

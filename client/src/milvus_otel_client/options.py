@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from opentelemetry.trace import Span
 
+from milvus_otel_client.checks import check_boolean, check_hook
 from milvus_otel_client.environment import boolean
 
 RequestHook = Callable[[Span, str, Mapping[str, Any]], None]
@@ -31,6 +32,9 @@ class Options:
     response_hook: ResponseHook | None = None
 
 
+OPTION_NAMES = frozenset(field.name for field in fields(Options))
+
+
 def options_from(
     *,
     rpc_spans: bool | None = None,
@@ -44,9 +48,8 @@ def options_from(
     Raises TypeError for an argument of another type. A variable whose value is no boolean is told of in a warning, and
     the default is taken.
     """
-    for name, hook in (("request_hook", request_hook), ("response_hook", response_hook)):
-        if hook is not None and not callable(hook):
-            raise TypeError(f"{name}={hook!r}: expected a function")
+    check_hook("request_hook", request_hook)
+    check_hook("response_hook", response_hook)
     return Options(
         rpc_spans=choice("rpc_spans", rpc_spans, RPC_SPANS_VARIABLE, default=True),
         capture_query_text=choice("capture_query_text", capture_query_text, CAPTURE_QUERY_TEXT_VARIABLE, default=False),
@@ -62,6 +65,5 @@ def choice(name: str, argument: bool | None, variable: str, *, default: bool) ->
     """Return the argument, or the variable where it is None; raise TypeError for an argument that is no boolean."""
     if argument is None:
         return boolean(variable, default=default)
-    if not isinstance(argument, bool):
-        raise TypeError(f"{name}={argument!r}: expected True or False")
+    check_boolean(name, argument)
     return argument

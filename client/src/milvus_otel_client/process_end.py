@@ -9,6 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from milvus_otel_client.endpoints import GRPC_EXPORTER_LOGGER, SCHEME_ADVICE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("milvus_otel_client")
 _EXPORTERS = (
-    "opentelemetry.exporter.otlp.proto.grpc.exporter",
+    GRPC_EXPORTER_LOGGER,
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.exporter.otlp.proto.http.metric_exporter",
 )
@@ -108,6 +110,8 @@ class ProcessEnd:
                 return
             self.is_under_way = self.is_busy = True
         started, budget = self._clock(), self._budget()
+        for name in _EXPORTERS:  # for good: one that is left in the middle of a try says so a moment later
+            logging.getLogger(name).addFilter(_is_not_our_doing)
         with _silent_exporters() as words:
             if self.tracer_provider is not None:
                 share = _SHARE_OF_TRACES if self.meter_provider is not None else 1
@@ -161,6 +165,11 @@ class ProcessEnd:
             )
 
 
+def _is_not_our_doing(record: logging.LogRecord) -> bool:
+    said = record.getMessage()
+    return not any(consequence in said for consequence in _OUR_DOING)
+
+
 @contextlib.contextmanager
 def _silent_exporters() -> Iterator[list[str]]:
     """Keep the exporters' word on each try out of the log, and collect it instead: one line in the end tells it all."""
@@ -169,11 +178,14 @@ def _silent_exporters() -> Iterator[list[str]]:
     def take(record: logging.LogRecord) -> bool:
         with contextlib.suppress(Exception):
             reason = _CREDENTIALS.sub("", " ".join(record.getMessage().split()))
-            if not any(consequence in reason for consequence in _OUR_DOING):
-                words[:] = [reason[:_LONGEST_REASON]]
+            if _is_not_our_doing(record):
+                words[:] = [SCHEME_ADVICE.on(reason) or reason[:_LONGEST_REASON]]
         return False
 
     loggers = [logging.getLogger(name) for name in _EXPORTERS]
+    advised = [logger for logger in loggers if SCHEME_ADVICE in logger.filters]
+    for logger in advised:  # what it would say stands in our line
+        logger.removeFilter(SCHEME_ADVICE)
     for logger in loggers:
         logger.addFilter(take)
     try:
@@ -181,3 +193,5 @@ def _silent_exporters() -> Iterator[list[str]]:
     finally:
         for logger in loggers:
             logger.removeFilter(take)
+        for logger in advised:
+            logger.addFilter(SCHEME_ADVICE)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-import math
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -28,9 +26,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from milvus_otel_client import environment, exporters, process_hooks
+from milvus_otel_client.checks import check_seconds, check_setup
 from milvus_otel_client.delivery import Delivery, DeliveryProcessor, WatchedMetricExporter
 from milvus_otel_client.instrumentor import MilvusInstrumentor, is_disabled
-from milvus_otel_client.options import Options, choice, options_from
+from milvus_otel_client.options import OPTION_NAMES, choice, options_from
 from milvus_otel_client.process_end import ProcessEnd
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def setup(
     Raises TypeError or ValueError for an argument that is none of what is expected.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    _check_exit_timeout(exit_timeout)
+    check_setup(given)
     with _state.lock:
         return _Setup(given, exporters.Target(endpoint, insecure, headers)).run()
 
@@ -111,7 +110,9 @@ def flush(timeout: float | None = None) -> bool:
     """Send what waits in this process, where its end cannot be caught: before `os._exit`, for example.
 
     Waits for `timeout` seconds at most (by default those of `setup`); returns False if something still waits then.
+    Raises TypeError or ValueError for a timeout that is no number of seconds.
     """
+    check_seconds("timeout", timeout)
     if _state.end is not None:
         return _state.end.flush(timeout)
     force_flush = getattr(trace.get_tracer_provider(), "force_flush", None)
@@ -158,7 +159,7 @@ class _Setup:
 
     def _options(self) -> dict[str, Any] | None:
         """Return what to instrument with; None where that is not to be done."""
-        names = {field.name for field in dataclasses.fields(Options)}
+        names = set(OPTION_NAMES)
         given = {name: self._given.get(name) for name in names}
         if is_disabled():
             _logger.info("pymilvus is not traced: %s", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS)
@@ -280,12 +281,3 @@ def _made(make: Callable[[], Any], signal: exporters.Signal) -> Any:
             error,
         )
         return None
-
-
-def _check_exit_timeout(value: float | None) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"exit_timeout={value!r}: expected a number of seconds")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"exit_timeout={value!r}: expected seconds, 0 or more")
