@@ -8,6 +8,9 @@ from threading import Event, Thread, active_count
 
 import pytest
 from milvus_otel_processor.web import connection
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 
 from tests.peers.waiting import wait_until
 from tests.support.harness import ERRORS, assert_accounted
@@ -139,3 +142,27 @@ def test_trials_one_after_the_other_do_not_hold_decisions_up() -> None:
             ended.set()
             trier.join()
         wait_until(lambda: page.running.service.telemetry.snapshot().exported_spans == 20, "all that was sent")
+
+
+@pytest.mark.parametrize("path", ["traces", "access-log"])
+def test_a_capture_whose_reader_leaves_early_ends_and_says_nothing(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    with shown() as page:
+        assert page.running.service._witness is not None
+        recent = page.running.service._witness.recent
+        line = ExportLogsServiceRequest(
+            resource_logs=[
+                ResourceLogs(scope_logs=[ScopeLogs(log_records=[LogRecord(body=AnyValue(string_value="a line"))])])
+            ]
+        ).SerializeToString()
+        for number in range(1, 1500):
+            recent.add(encoded(span(number, 1)), is_access_log=False)
+            recent.add(line, is_access_log=True)
+        host, port = _address(page)
+        for _ in range(5):
+            with socket.create_connection((host, port)) as reader:
+                reader.sendall(
+                    f"POST /api/v1/capture/{path}?seconds=60 HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n".encode()
+                )
+                assert reader.recv(300).startswith(b"HTTP/1.1 200")
+            wait_until(lambda: not recent.followers, "the end of the capture")
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []

@@ -70,6 +70,7 @@ async def captured(
             if size < 0:
                 return
             yield item
+            await asyncio.sleep(0)  # else what is remembered is written without a pause in which it could be seen that the peer left
     finally:
         recent.unfollow(followed.put)
 
