@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from milvus_otel_processor.page.answers import ENDPOINTS, PREFIX, STREAMS
 from milvus_otel_processor.page.decided import Remembered
 from milvus_otel_processor.page.settings import PageSettings
 from milvus_otel_processor.page.witness import Witness
@@ -87,6 +88,56 @@ def test_what_cannot_be_asked_for_is_said(query: str, message: str) -> None:
     with shown() as page:
         answer = page.get(f"/decisions?{query}")
     assert (answer.status, answer.json()) == (400, {"error": message})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "message"),
+    [
+        (
+            "get",
+            "/requests?colection=products",
+            "'colection' is no parameter here, expected one of minutes, by, sort, limit, ",
+        ),
+        ("get", "/requests?colection=products", 'operation, error_type, service; did you mean "collection"?'),
+        ("get", "/requests?minutes=5&minutes=60", "minutes is there twice, expected one value"),
+        (
+            "get",
+            "/decisions?min=3",
+            "'min' is no parameter here, expected one of decision, policy, collection, root, min_ms",
+        ),
+        ("get", "/now?x", "'x' is no parameter here, expected none"),
+        ("post", "/try?hash=1", "'hash' is no parameter here, expected none"),
+        ("post", "/apply?hsh=1", "'hsh' is no parameter here, expected hash; did you mean \"hash\"?"),
+        (
+            "post",
+            "/capture/traces?second=0",
+            "'second' is no parameter here, expected one of seconds, mib, past; did you mean",
+        ),
+        ("post", f"/capture/access-log?{'a' * 300}=0", f"{'a' * 60!r} is no parameter here"),
+    ],
+    ids=["known", "meant", "twice", "decisions", "now", "try", "apply", "capture", "long"],
+)
+def test_a_parameter_that_is_not_known_is_refused(method: str, path: str, message: str) -> None:
+    with shown() as page:
+        page.get("/now")  # which is remembered for a second
+        answer = getattr(page, method)(path)
+    assert (answer.status, message in answer.json()["error"]) == (400, True), answer.body
+
+
+def test_the_api_lists_all_that_there_is_to_ask_for() -> None:
+    with shown() as page:
+        found = page.get("").json()["endpoints"]
+    assert found == [f"{one.method} {PREFIX}{one.path}" for one in (*ENDPOINTS, *STREAMS)]
+    assert {"POST /api/v1/capture/traces", "POST /api/v1/capture/access-log"} < set(found)
+
+
+def test_every_parameter_that_is_known_is_taken() -> None:
+    with shown() as page:
+        for one in ENDPOINTS:
+            for name in one.query:
+                answer = (page.get if one.method == "GET" else page.post)(f"{one.path}?{name}=")
+                assert "is no parameter" not in answer.body.decode()
+        assert page.post("/capture/traces?seconds=0&mib=1&past=false").status == 200
 
 
 def test_a_trace_that_was_not_kept_is_explained_with_its_spans() -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 USUAL_MINUTES = 5
 _MOST_ROWS = 10_000
+QUERY = ("minutes", "by", "sort", "limit", *KEYS)
+"""The parameters; a key is a filter."""
 
 
 def all_requests(asked: Asked, windows: Windows) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milvus_otel_processor.doctor.inside import findings
-from milvus_otel_processor.page.all_requests import all_requests
+from milvus_otel_processor.page.all_requests import QUERY, all_requests
 from milvus_otel_processor.page.asked import ApiError
 from milvus_otel_processor.page.listing import Listing, Wanted
 from milvus_otel_processor.page.now import now
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _DECISIONS = ("sampled", "not_sampled", "dropped")
+_OF_DECISIONS = ("decision", "policy", "collection", "root", "min_ms", "max_ms", "status", "limit")
 
 
 class Answers:
@@ -40,7 +41,7 @@ class Answers:
         return {
             "version": 1,
             "facts": self.inside.facts,
-            "endpoints": [f"{one.method} {PREFIX}{one.path}" for one in ENDPOINTS],
+            "endpoints": [f"{one.method} {PREFIX}{one.path}" for one in (*ENDPOINTS, *STREAMS)],
         }
 
     def now(self, _: Asked) -> dict[str, Any]:
@@ -196,6 +197,8 @@ class Endpoint(NamedTuple):
     method: str
     path: str
     answer: Callable[[Answers, Asked], dict[str, Any]]
+    query: tuple[str, ...] = ()
+    """The parameters that are known; others are refused."""
     waits: bool = False
     """Whether it may take seconds in which it waits for other programs."""
 
@@ -203,15 +206,30 @@ class Endpoint(NamedTuple):
 ENDPOINTS = (
     Endpoint("GET", "", Answers.about),
     Endpoint("GET", "/now", Answers.now),
-    Endpoint("GET", "/requests", Answers.requests),
-    Endpoint("GET", "/decisions", Answers.decisions),
+    Endpoint("GET", "/requests", Answers.requests, QUERY),
+    Endpoint("GET", "/decisions", Answers.decisions, _OF_DECISIONS),
     Endpoint("GET", "/traces/{trace_id}", Answers.trace),
     Endpoint("GET", "/rules", Answers.rules),
     Endpoint("POST", "/validate", Answers.validate),
     Endpoint("POST", "/measure", Answers.measure),
     Endpoint("POST", "/try", Answers.attempt),
     Endpoint("GET", "/try", Answers.trial),
-    Endpoint("POST", "/apply", Answers.apply),
+    Endpoint("POST", "/apply", Answers.apply, ("hash",)),
     Endpoint("GET", "/doctor", Answers.doctor, waits=True),
 )
-"""All that answers with JSON; `capture` and the files of the page are in `page.api`."""
+"""All that answers with JSON."""
+
+
+class Stream(NamedTuple):
+    """One path of the API that answers with what comes in, as it comes; see `page.capture`."""
+
+    method: str
+    path: str
+    access_log: bool
+    query: tuple[str, ...] = ("seconds", "mib", "past")
+
+
+STREAMS = (
+    Stream("POST", "/capture/traces", access_log=False),
+    Stream("POST", "/capture/access-log", access_log=True),
+)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from milvus_otel_processor.page.answers import ENDPOINTS, PREFIX, Answers, Endpoint
-from milvus_otel_processor.page.asked import ApiError, Asked
+from milvus_otel_processor.page.answers import ENDPOINTS, PREFIX, STREAMS, Answers, Endpoint, Stream
+from milvus_otel_processor.page.asked import ApiError, Asked, check_names
 from milvus_otel_processor.page.capture import AT_ONCE, captured
 from milvus_otel_processor.web.guard import HEADERS
 
@@ -60,8 +60,7 @@ class Api:
             Route(f"{PREFIX}{one.path}", partial(self._answer, endpoint=one), methods=[one.method]) for one in ENDPOINTS
         ]
         capture = [
-            Route(f"{PREFIX}/capture/traces", partial(self._capture, access_log=False), methods=["POST"]),
-            Route(f"{PREFIX}/capture/access-log", partial(self._capture, access_log=True), methods=["POST"]),
+            Route(f"{PREFIX}{one.path}", partial(self._capture, stream=one), methods=[one.method]) for one in STREAMS
         ]
         return [Route("/", partial(self._file, name="index.html")), *files, *api, *capture]
 
@@ -76,6 +75,10 @@ class Api:
         refused = self._guard.refusal(request.headers)
         if refused is not None:
             return _refused(refused)
+        try:
+            check_names(_names(request), endpoint.query)
+        except ApiError as error:
+            return _json(error.status, _error(str(error)))
         fresh = self._fresh.get(endpoint.path)
         if fresh is not None and monotonic() < fresh[0]:
             return _json(200, fresh[1])
@@ -97,7 +100,7 @@ class Api:
     def _told(self, endpoint: Endpoint, asked: Asked) -> bytes:
         return json.dumps(endpoint.answer(self._answers, asked), ensure_ascii=False, allow_nan=False).encode()
 
-    async def _capture(self, request: Request, *, access_log: bool) -> Response:
+    async def _capture(self, request: Request, *, stream: Stream) -> Response:
         refused = self._guard.refusal(request.headers)
         if refused is not None:
             return _refused(refused)
@@ -106,13 +109,20 @@ class Api:
             return _json(503, _error("too many captures at once, end another one"), {"retry-after": "10"})
         asked = Asked(request.path_params, request.query_params)
         try:
+            check_names(_names(request), stream.query)
             seconds = asked.number("seconds", 60.0, 0.0, _LONGEST_CAPTURE)
             size = int(asked.number("mib", 64.0, 0.0, _LARGEST_CAPTURE) * (1 << 20))
             past = asked.one_of("past", ("true", "false")) != "false"
         except ApiError as error:
             return _json(error.status, _error(str(error)))
-        parts: AsyncIterator[bytes] = captured(recent, access_log=access_log, seconds=seconds, size=size, past=past)
+        parts: AsyncIterator[bytes] = captured(
+            recent, access_log=stream.access_log, seconds=seconds, size=size, past=past
+        )
         return StreamingResponse(parts, headers={**HEADERS, "content-type": "application/octet-stream"})
+
+
+def _names(request: Request) -> list[str]:
+    return [name for name, _ in request.query_params.multi_items()]
 
 
 async def _body(request: Request) -> bytes:

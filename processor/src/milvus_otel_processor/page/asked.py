@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from milvus_otel_processor.config.problems import did_you_mean, one_of
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+_SHOWN = 60
+"""Characters of what somebody has sent that a message repeats."""
 
 
 class ApiError(Exception):
@@ -15,6 +20,20 @@ class ApiError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def check_names(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ApiError where a parameter of a query is not known, which would change nothing, or is there twice."""
+    seen = set[str]()
+    for name in names:
+        if name not in known:
+            expected = one_of(known) if known else "expected none"
+            raise ApiError(
+                400, f"{name[:_SHOWN]!r} is no parameter here, {expected}{did_you_mean(name[:_SHOWN], known)}"
+            )
+        if name in seen:
+            raise ApiError(400, f"{name} is there twice, expected one value")
+        seen.add(name)
 
 
 class Asked(NamedTuple):
@@ -32,7 +51,7 @@ class Asked(NamedTuple):
         """Return a value of the query that is one of these, or nothing."""
         value = self.query.get(name, "")
         if value and value not in known:
-            raise ApiError(400, f"{name}: {value[:60]!r}, expected one of {', '.join(known)}")
+            raise ApiError(400, f"{name}: {value[:_SHOWN]!r}, expected one of {', '.join(known)}")
         return value
 
     def number(self, name: str, default: float, least: float = 0.0, most: float = math.inf) -> float:
@@ -46,7 +65,7 @@ class Asked(NamedTuple):
             number = math.nan
         if not least <= number <= most:
             bounds = f"a number from {least:g} to {most:g}" if most < math.inf else f"a number from {least:g} on"
-            raise ApiError(400, f"{name}: {value[:60]!r}, expected {bounds}")
+            raise ApiError(400, f"{name}: {value[:_SHOWN]!r}, expected {bounds}")
         return number
 
     def yaml(self) -> str:

@@ -70,7 +70,9 @@ async def captured(
             if size < 0:
                 return
             yield item
-            await asyncio.sleep(0)  # else what is remembered is written without a pause in which it could be seen that the peer left
+            await asyncio.sleep(
+                0
+            )  # else all that is remembered is written before it can be seen that the peer has left
     finally:
         recent.unfollow(followed.put)
 

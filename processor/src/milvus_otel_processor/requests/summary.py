@@ -38,9 +38,9 @@ class Wanted(NamedTuple):
 
 
 def summary(window: Window, wanted: Wanted) -> dict[str, Any]:
-    """Return the rows that are asked for, with what all requests of the window come to; durations are milliseconds.
+    """Return the rows that are asked for, and in `all` what all requests of the window come to; durations are milliseconds.
 
-    Shares are of the time of all requests of the window, also where only some are asked for.
+    `all` is the same whatever is asked for, so that rows can be seen in proportion to it: their shares are of its time.
     """
     cells = window.cells()
     everything = Row({}, window.seconds)
