@@ -37,6 +37,31 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(report: Report,
     assert {"traces", "spans", "votes", "only", "cpu"} <= set(header)
 
 
+def narrow(report: Report, width: int) -> list[str]:
+    out = io.StringIO()
+    print_report(report, Console(file=out, width=width, highlight=False, markup=False))
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(30, "spans, votes, only, cpu"), (40, "spans, votes, only, cpu"), (60, "votes, only, cpu")]
+)
+def test_in_a_narrow_terminal_each_policy_is_one_line_with_its_name(report: Report, width: int, left_out: str) -> None:
+    lines = narrow(report, width)
+    assert max(map(len, lines)) <= width
+    for row in report.rows:
+        begin = (row.policy or "-")[:3]
+        assert any(line.strip().startswith(begin) and f" {row.amount.traces:,}" in line for line in lines), row.policy
+    assert f"left out, for want of columns: {left_out}" in " ".join(map(str.strip, lines))
+    assert not any(line.startswith(("votes:", "only:", "cpu:")) for line in lines)
+
+
+def test_at_60_columns_names_of_policies_are_whole(report: Report) -> None:
+    lines = narrow(report, 60)
+    for row in report.rows:
+        assert any(line.strip().startswith(f"{row.policy or '-'}  ") for line in lines), row.policy
+
+
 @pytest.mark.parametrize(
     ("size", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2_500_000, "2.5 MB"), (7e15, "7,000.0 TB")]
 )

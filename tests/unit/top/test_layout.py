@@ -1,9 +1,9 @@
 """Which columns `milvus-otel top` leaves out of a narrow terminal: names are the last to give way, since they tell rows apart."""
 
 import pytest
+from milvus_otel_processor.columns import cut
 from milvus_otel_processor.requests.record import Series
 from milvus_otel_processor.requests.summary import USUAL_KEYS, Wanted, summary
-from milvus_otel_processor.top.layout import cut
 from milvus_otel_processor.top.table import table
 from rich.cells import cell_len
 from rich.console import Console

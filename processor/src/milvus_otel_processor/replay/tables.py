@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
 from milvus_otel_processor.printable import printable
+from milvus_otel_processor.replay.grid import Grid, Words
 from milvus_otel_processor.replay.tallies import BY
 from milvus_otel_processor.sampling.decision import Decision
 from milvus_otel_processor.sampling.explanation import amount
@@ -25,10 +23,17 @@ if TYPE_CHECKING:
 
 DASH = "-"
 _GROUPS_SHOWN = 8
-_EXTRA = ("votes", "only", "cpu")
+_EXTRA = {
+    "votes": "traces that the policy samples, or drops, whichever policy decided",
+    "only": "those of them that no other policy samples, or drops",
+    "cpu": "what it took to ask the policy about every trace",
+}
+"""What there is to tell of policies that were asked about every trace, and what it means."""
 _WIDE = 120
 """Columns from which on a table has room for everything."""
-_ID_COLUMNS = 32
+_LEAST, _LEAST_POLICY, _LEAST_DECISION = 10, 20, 11
+"""Columns of the screen below which names, and decisions, would be cut."""
+_SUCH_AS = "such as"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -40,21 +45,25 @@ def print_report(report: Report, console: Console) -> None:
     )
     for outcome, lines in report.counted.access_log_lines.items():
         console.print(f"{lines:,} lines of the access log {outcome}")
-    console.print(_decisions(report, console.width))
+    decisions = _decisions(report, console.width)
+    console.print(decisions.table(console.width))
     rate = report.volume.per_day(report.seconds)
     if rate is not None:
         console.print(f"kept per day at this rate: {volume_words(rate)}")
     if report.rules is None:
         return
-    console.print("votes: traces that the policy samples, or drops, whichever policy decided")
-    console.print("only: those of them that no other policy samples, or drops")
-    console.print("cpu: what it took to ask the policy about every trace")
+    shown = decisions.shown(console.width)
+    for title, meaning in _EXTRA.items():
+        if title in shown:
+            console.print(f"{title}: {meaning}")
+    if left_out := [title for title in reversed(decisions.left_out) if title not in shown]:
+        console.print(f"left out, for want of columns: {', '.join(left_out)}")
     if report.volumes and rate is not None:
         console.print()
-        console.print(_per_day(report))
+        console.print(_per_day(report).table(console.width))
     if report.rules.unmatched:
         console.print()
-        console.print(_unmatched(report))
+        console.print(_unmatched(report).table(console.width))
     for line in _late(report):
         console.print(line)
 
@@ -68,71 +77,69 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     console.print(f"kept {now.traces:,} traces, {now.spans:,} spans{change}")
     for word, difference in (("gained", comparison.gained), ("lost", comparison.lost)):
         console.print(f"{word} {difference.all.traces:,} traces, {difference.all.spans:,} spans")
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("kept by policy", overflow="fold")
-    for header in ("before", "now"):
-        table.add_column(header, justify="right")
-    for name, kept_before, kept_now in comparison.policies:
-        table.add_row(name or DASH, f"{kept_before:,}", f"{kept_now:,}")
     if comparison.policies:
-        console.print(table)
+        rows = [(name or DASH, f"{before:,}", f"{now:,}") for name, before, now in comparison.policies]
+        console.print(Grid((Words("kept by policy", _LEAST), "before", "now"), (), [*rows]).table(console.width))
     for word, difference in (("gained", comparison.gained), ("lost", comparison.lost)):
         if difference.all.traces:
-            console.print(_difference(word, difference))
+            console.print(_difference(word, difference).table(console.width))
 
 
-def _difference(word: str, difference: Difference) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(word)
-    table.add_column("", overflow="fold")
-    for header in ("traces", "spans"):
-        table.add_column(header, justify="right")
-    table.add_column("such as", no_wrap=True, min_width=_ID_COLUMNS)
+def _difference(word: str, difference: Difference) -> Grid:
+    columns = (Words(word, _LEAST), Words("", _LEAST), "traces", "spans", _SUCH_AS)
+    grid = Grid(columns, (_SUCH_AS, "spans"), is_left=(_SUCH_AS,))
     for by in BY:
         for index, (key, tally) in enumerate(difference.sorted_by(by)):
             if index == _GROUPS_SHOWN:
-                table.add_row("", f"and {len(difference.by[by]) - index} more", "", "", "")
+                grid.rows.append(("", f"and {len(difference.by[by]) - index} more"))
                 break
             what = key if key is not None else "(none)"
             first = f"by {by}" if not index else ""
-            table.add_row(first, printable(what), f"{tally.traces:,}", f"{tally.spans:,}", "\n".join(tally.examples))
-    return table
+            grid.rows.append(
+                (first, printable(what), f"{tally.traces:,}", f"{tally.spans:,}", "\n".join(tally.examples))
+            )
+    return grid
 
 
-def _decisions(report: Report, width: int) -> Table:
+def _decisions(report: Report, width: int) -> Grid:
     """Return the table of decisions; where the terminal is narrow, without what can be told from the rest."""
     watched = report.rules is not None
     left_out = frozenset({1, 4, 6}) if width < _WIDE else frozenset()  # the type and both shares
-    headers = ("policy", "type", "decision", "traces", "share", "spans", "share", *(_EXTRA if watched else ()))
-    kept = (
-        "kept",
-        "",
-        Decision.SAMPLED.value,
-        *_figures(report, report.kept),
-        *("" for _ in (_EXTRA if watched else ())),
-    )
-    table = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    extra = _EXTRA if watched else ()
 
-    def shown(cells: tuple[str, ...]) -> list[str]:
+    def shown(*cells: str) -> list[str]:
         return [cell for place, cell in enumerate(cells) if place not in left_out]
 
-    for place, (header, footer) in enumerate(zip(headers, kept, strict=True)):
-        if place not in left_out:
-            numbers = place > headers.index("decision")
-            table.add_column(header, footer, justify="right" if numbers else "left", no_wrap=place > 0, overflow="fold")
+    decision = Words("decision", _LEAST_DECISION)
+    columns = (
+        Words("policy", _LEAST_POLICY),
+        Words("type", _LEAST),
+        decision,
+        "traces",
+        "share",
+        "spans",
+        "share",
+        *extra,
+    )
+    grid = Grid(
+        [one for place, one in enumerate(columns) if place not in left_out],
+        (*reversed(extra), "spans"),
+        is_left=("type",),
+    )
+    grid.footer = shown("kept", "", Decision.SAMPLED.value, *_figures(report, report.kept))
     for row in report.rows:
-        extra = _extra(row) if watched else ()
-        table.add_row(
-            *shown((row.policy or DASH, row.type or DASH, row.decision, *_figures(report, row.amount), *extra))
+        told = _extra(row) if watched else ()
+        grid.rows.append(
+            shown(row.policy or DASH, row.type or DASH, row.decision, *_figures(report, row.amount), *told)
         )
-    table.add_section()
+    grid.rows.append(None)
     for shadow in report.shadow_rows:
-        decision = ", is ".join(filter(None, (f"would be {shadow.would}", shadow.decision)))
-        table.add_row(*shown((f"{shadow.policy} (shadow)", shadow.type, decision, *_figures(report, shadow.amount))))
-    table.add_section()
+        words = ", is ".join(filter(None, (f"would be {shadow.would}", shadow.decision)))
+        grid.rows.append(shown(f"{shadow.policy} (shadow)", shadow.type, words, *_figures(report, shadow.amount)))
+    grid.rows.append(None)
     for name, spans in report.besides():
-        table.add_row(*shown((name, "", "", "", "", f"{spans:,}", share(spans, report.received.spans))))
-    return table
+        grid.rows.append(shown(name, "", "", "", "", f"{spans:,}", share(spans, report.received.spans)))
+    return grid
 
 
 def _extra(row: Row) -> tuple[str, ...]:
@@ -140,37 +147,30 @@ def _extra(row: Row) -> tuple[str, ...]:
     return (*amounts, DASH if row.seconds is None else f"{row.seconds * 1e3:,.1f} ms")
 
 
-def _per_day(report: Report) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("kept per day by", overflow="fold")
-    for header in ("traces", "spans", "bytes"):
-        table.add_column(header, justify="right")
+def _per_day(report: Report) -> Grid:
+    grid = Grid((Words("kept per day by", _LEAST), "traces", "spans", "bytes"), ("spans", "bytes"))
     for row in report.rows:
         volume = report.volumes.get(row.policy or "") if row.decision == Decision.SAMPLED.value else None
         rate = volume.per_day(report.seconds) if volume is not None else None
         if rate is not None:
-            table.add_row(row.policy or DASH, f"{rate.traces:,}", f"{rate.spans:,}", bytes_words(rate.bytes))
-    return table
+            grid.rows.append((row.policy or DASH, f"{rate.traces:,}", f"{rate.spans:,}", bytes_words(rate.bytes)))
+    return grid
 
 
-def _unmatched(report: Report) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("matched by no policy: root", overflow="fold")
-    table.add_column("collections", overflow="fold")
-    for header in ("traces", "spans"):
-        table.add_column(header, justify="right")
-    table.add_column("such as", no_wrap=True, min_width=_ID_COLUMNS)
+def _unmatched(report: Report) -> Grid:
+    columns = (Words("matched by no policy: root", _LEAST), Words("collections", _LEAST), "traces", "spans", _SUCH_AS)
+    grid = Grid(columns, (_SUCH_AS, "spans"), is_left=(_SUCH_AS,))
     groups = report.unmatched()
     for kind, tally in groups[:_GROUPS_SHOWN]:
         names = ", ".join(kind.collections) or DASH
-        table.add_row(
-            printable(kind.root), printable(names), f"{tally.traces:,}", f"{tally.spans:,}", tally.examples[0]
+        grid.rows.append(
+            (printable(kind.root), printable(names), f"{tally.traces:,}", f"{tally.spans:,}", tally.examples[0])
         )
     rest = groups[_GROUPS_SHOWN:]
     if rest:
         traces, spans = (sum(amounts) for amounts in zip(*((one.traces, one.spans) for _, one in rest), strict=True))
-        table.add_row(f"and {len(rest)} more", "", f"{traces:,}", f"{spans:,}", "")
-    return table
+        grid.rows.append((f"and {len(rest)} more", "", f"{traces:,}", f"{spans:,}"))
+    return grid
 
 
 def _late(report: Report) -> Iterator[str]:

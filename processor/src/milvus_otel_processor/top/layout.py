@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from milvus_otel_processor.columns import shared, widest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,8 +42,8 @@ def layout(
     Names are the last to give way: without them nobody can tell rows apart. Before they are cut, the database is left out where
     it is the same everywhere, then the stages, then figures.
     """
-    wanted = {key: min(_LONGEST_NAME, _widest(cells)) for key, cells in names.items()}
-    used = {name: GAP + _widest(cells) for name, cells in numbers.items()}
+    wanted = {key: min(_LONGEST_NAME, widest(cells)) for key, cells in names.items()}
+    used = {name: GAP + widest(cells) for name, cells in numbers.items()}
     full = _with_stages(wanted, used, width)
     if full is not None:
         return full
@@ -55,14 +55,6 @@ def layout(
         if fits is not None:
             return fits
     return _without_stages(wanted, used, width, sorted_by)
-
-
-def cut(name: str, width: int) -> str:
-    """Return a name that takes no more columns of the screen than this: of those that differ at either end both ends stay."""
-    if cell_len(name) <= width:
-        return name
-    tail = (width - 1) // 2
-    return f"{set_cell_size(name, width - 1 - tail)}…{set_cell_size(name[::-1], tail)[::-1]}"
 
 
 def _with_stages(wanted: dict[str, int], used: dict[str, int], width: int) -> Layout | None:
@@ -81,21 +73,9 @@ def _without_stages(wanted: dict[str, int], used: dict[str, int], width: int, so
             if name != sorted_by:
                 used.pop(name, None)
     free = max(len(wanted), available - sum(used.values()) - GAP * len(wanted))
-    return Layout(_shared(free, wanted), tuple(used), 0)
+    widths = shared(free, list(wanted.values()))
+    return Layout(dict(zip(wanted, widths, strict=True)), tuple(used), 0)
 
 
 def _room(names: Mapping[str, int]) -> int:
     return sum(names.values()) + GAP * len(names)
-
-
-def _widest(cells: Sequence[str]) -> int:
-    return max(map(cell_len, cells))
-
-
-def _shared(width: int, wanted: Mapping[str, int]) -> dict[str, int]:
-    """Return how wide columns are that want to be so wide, where all together have so much: those that want least get it first."""
-    given = dict(wanted)
-    for done, key in enumerate(sorted(wanted, key=wanted.__getitem__)):
-        given[key] = min(wanted[key], width // (len(wanted) - done))
-        width -= given[key]
-    return given

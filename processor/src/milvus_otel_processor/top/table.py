@@ -8,8 +8,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from milvus_otel_processor.columns import cut
 from milvus_otel_processor.requests.record import OVERFLOW
-from milvus_otel_processor.top.layout import GAP, cut, layout
+from milvus_otel_processor.top.layout import GAP, layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
