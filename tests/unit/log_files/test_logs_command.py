@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
 from google.protobuf.json_format import MessageToDict
 from milvus_otel_processor.cli import main
+from milvus_otel_processor.log_files.reading import LogFileError, files_in, records_of
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tests.support.log_records import logs_request, record
@@ -167,3 +170,27 @@ def test_wrong_arguments_are_told(tmp_path: Path) -> None:
     gone = tmp_path / "gone.jsonl"
     assert logs(TRACE, gone).stderr == f"{gone}: cannot be read: No such file or directory\n"
     assert logs(TRACE).exit_code == 2
+
+
+def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    file, link = tmp_path / "logs.jsonl", tmp_path / "link.jsonl"
+    file.write_bytes(line(at(0, "once")))
+    link.symlink_to(file)
+    for paths in ((file, tmp_path), (tmp_path, file), (file, file), (link, file)):
+        assert logs(TRACE, *paths).stdout.splitlines() == ["2026-11-26T12:00:00.000Z WARN   shop  once"]
+
+
+def test_a_file_that_cannot_be_looked_at_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("a" * 300)
+    said = logs(TRACE, long)
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert said.stderr == f"{long}: cannot be read: File name too long\n"
+    inside = tmp_path / "locked" / "logs.jsonl"
+
+    def refuse(path: object, *_: object, **__: object) -> object:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for name in ("os.stat", "pathlib.Path.stat", "pathlib.Path.open"):  # for root no folder is locked
+        monkeypatch.setattr(name, refuse)
+    with pytest.raises(LogFileError, match=f"^{re.escape(str(inside))}: cannot be read: Permission denied$"):
+        [list(records_of(TRACE, file)) for file in files_in([inside])]

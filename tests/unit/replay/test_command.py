@@ -206,6 +206,17 @@ def test_one_file_with_traces_is_enough(folder: Folder) -> None:
     assert folder.replay(str(empty), str(folder.traces)).exit_code == 0
 
 
+def test_a_file_that_is_named_twice_is_read_once(folder: Folder) -> None:
+    link = folder.path / "link"
+    link.symlink_to(folder.traces)
+    once, twice = (
+        json.loads(folder.replay("--format", "json", *map(str, files)).stdout)
+        for files in ((folder.traces,), (folder.traces, link, folder.traces))
+    )
+    assert once["received"] == twice["received"]
+    assert once["refused_spans"] == twice["refused_spans"]
+
+
 def test_out_replaces_a_file_with_its_rights_and_writes_what_is_none_at_once(folder: Folder) -> None:
     kept = folder.path / "kept.binpb"
     kept.write_bytes(b"of yesterday")

@@ -26,7 +26,7 @@ def command(*, trace_id: str, paths: tuple[Path, ...], form: Literal["text", "js
     r"""Show the log records of a trace, Milvus' own and those of applications, in the order of their times.
 
     PATHs are files that a Collector's file exporter has written with format json, also old ones, rotated or compressed; or folders
-    of such files. The stack has them on a volume: docs/observability.md has the command.
+    of such files; a file that is named twice counts once. The stack has them on a volume: docs/observability.md has the command.
 
     \b
     Examples:

@@ -103,13 +103,14 @@ class Recorded(NamedTuple):
 
     def read(self, left_out: LeftOut, progress: Progress | None = None) -> list[Iterator[Message]]:
         """Return the recordings, not read yet; what of them is not replayed is counted in `left_out`, `progress` is shown."""
-        from milvus_otel_processor.replay.recording import read  # noqa: PLC0415 - see above
+        from milvus_otel_processor.replay.files import each_once  # noqa: PLC0415 - see above
+        from milvus_otel_processor.replay.recording import read  # noqa: PLC0415 - likewise
 
-        found = [read(file, left_out) for file in self.files]
+        found = [read(file, left_out) for file in each_once(self.files)]
         if self.access_logs:
             from milvus_otel_processor.replay.access_log import read_access_log  # noqa: PLC0415 - likewise
 
-            found += [read_access_log(file) for file in self.access_logs]
+            found += [read_access_log(file) for file in each_once(self.access_logs)]
         return found if progress is None else [progress.watch(recording) for recording in found]
 
 

@@ -6,6 +6,7 @@ import json
 import lzma
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from milvus_otel_processor.replay.files import each_once, is_folder
 from milvus_otel_processor.replay.recording import RecordingError, UnfinishedError, inflated, messages
 from milvus_otel_processor.replay.zstd import ZstdError
 
@@ -37,10 +38,10 @@ class LogRecord(NamedTuple):
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
-    """Return these files, and those in these folders that may be some. Raises LogFileError where there are none."""
+    """Return these files, and those in these folders that may be some, each once. Raises LogFileError where there are none."""
     found = []
     for path in paths:
-        if not path.is_dir():
+        if not is_folder(path):
             found.append(path)
             continue
         try:
@@ -50,7 +51,7 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
         if not inside:
             raise LogFileError(f"{path}: has no file whose name ends in {', '.join(_ENDINGS)}")
         found += inside
-    return found
+    return each_once(found)
 
 
 def records_of(trace_id: str, file: Path) -> Iterator[LogRecord]:
