@@ -219,7 +219,7 @@ def test_a_protocol_whose_exporter_is_not_installed_is_one_warning(
     assert not chosen(TRACES, [], Target())
     (message,) = caplog.messages
     assert "no traces are exported: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf needs a package" in message
-    assert "pip install 'milvus-otel-client[http]'" in message
+    assert "pip install opentelemetry-exporter-otlp-proto-http, or" in message
 
 
 def test_without_the_exporter_that_is_asked_for_the_program_goes_on(milvus: FakeMilvus, receiver: Receiver) -> None:
@@ -228,7 +228,7 @@ def test_without_the_exporter_that_is_asked_for_the_program_goes_on(milvus: Fake
     process = start(code + _SETUP.replace("{arguments}", "") + SEARCH, variables)
     out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out, len(err.splitlines())) == (0, "2\n", 1)
-    assert "pip install 'milvus-otel-client[http]'" in err
+    assert "pip install opentelemetry-exporter-otlp-proto-http, or" in err
     assert not receiver.spans()
 
 

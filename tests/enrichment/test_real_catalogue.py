@@ -172,7 +172,7 @@ from pymilvus import MilvusClient
 def test_without_pymilvus_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "find_spec", lambda _: None)
     monkeypatch.setattr(catalogue, "_GENERATED", "nowhere.pymilvus")
-    with pytest.raises(Refusal, match=r"install milvus-otel-processor\[catalogue\]") as told:
+    with pytest.raises(Refusal, match=r"install it, `pip install 'pymilvus>=2\.5'`") as told:
         Reader(Connection("127.0.0.1:1", tls=False, authorization="", timeout=1.0))
     assert told.value.reason == "no_pymilvus"
 

@@ -50,7 +50,7 @@ GRPC = Protocol(
 HTTP = Protocol(
     "http/protobuf",
     "opentelemetry.exporter.otlp.proto.http",
-    "milvus-otel-client[http]",
+    "opentelemetry-exporter-otlp-proto-http",
     "http://localhost:4318",
     ("gzip", "deflate"),
 )
@@ -137,7 +137,7 @@ def _otlp(signal: Signal, protocol: Protocol | None, target: Target) -> list[Cho
         module = importlib.import_module(f"{protocol.package}.{signal.module}")
     except ModuleNotFoundError:
         _logger.warning(
-            "milvus_otel_client: no %s are exported: %s=%s needs a package that is not installed: pip install '%s', "
+            "milvus_otel_client: no %s are exported: %s=%s needs a package that is not installed: pip install %s, "
             "or set the variable to %s",
             signal.name,
             OTEL_EXPORTER_OTLP_PROTOCOL,

@@ -257,7 +257,7 @@ def test_without_the_packages_the_start_says_how_to_get_them(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.metric_exporter", None)
     reader = {"periodic": {"exporter": {"otlp": {"protocol": "grpc", "endpoint": "http://localhost:1"}}}}
     settings = MetricsSettings.model_validate({"readers": [reader]})
-    with pytest.raises(StartError, match=r"readers: .*pip install 'milvus-otel-processor\[metrics\]'"):
+    with pytest.raises(StartError, match=r"readers: .*`pip install './processor\[metrics\]'` in a checkout"):
         Service(Configuration(receiver_settings(), exporter_settings("127.0.0.1:1"), metrics=settings))
 
 

@@ -12,6 +12,7 @@ import click
 
 from milvus_otel_processor.cli.complaints import fail
 from milvus_otel_processor.demo.errors import DemoError
+from milvus_otel_processor.installing import how_to_install
 from milvus_otel_processor.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def command(export: str | None, *, serve: bool) -> None:
     try:
         from milvus_otel_processor.demo.run import run_demo  # noqa: PLC0415 - needs the extra `demo`
     except ModuleNotFoundError as error:
-        fail(f"{error}; the demo needs more packages: pip install 'milvus-otel-processor[demo]'")
+        fail(f"{error}; the demo needs more packages: {how_to_install('demo')}")
     try:
         run_demo(Terminal(), export=export, serve=serve)
     except DemoError as error:

@@ -102,7 +102,7 @@ class ServiceSettings(Settings):
     store: StoreKind = Field(
         default="auto",
         description="What holds waiting spans: `native`, which is written in Rust and has to be installed "
-        "(`milvus-otel-processor[native]`), `reference`, which is always there, or `auto`: the native one where it is installed. "
+        "(README, *Install*), `reference`, which is always there, or `auto`: the native one where it is installed. "
         "Both keep the same traces; not in the Collector.",
     )
     extensions: list[ComponentId] = Field(

@@ -19,6 +19,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from milvus_otel_processor.demo.errors import MilvusUnavailableError
+from milvus_otel_processor.installing import how_to_install
 
 WHEEL_VERSION = "2.3.5"
 _CHUNK_BYTES = 1 << 20
@@ -27,17 +28,22 @@ _CHUNK_BYTES = 1 << 20
 def data_folder() -> Path:
     """Return the wheel's data folder.
 
-    Raises MilvusUnavailableError where the wheel is missing: nobody builds it for most platforms.
+    Raises MilvusUnavailableError where the wheel is missing, which is for Linux on x86_64 alone.
     """
     spec = find_spec("milvus")
     if spec is None or spec.origin is None:
-        raise MilvusUnavailableError(
-            f"no Milvus to start: the wheel milvus=={WHEEL_VERSION} is not installed, and for "
-            f"{platform.system()} on {platform.machine()} it may not exist (Linux on x86_64 has one: "
-            "pip install 'milvus-otel-processor[demo]'). Where it does not, run the whole stack in containers "
-            "instead: docker compose up"
-        )
+        raise MilvusUnavailableError(_without_wheel(platform.system(), platform.machine()))
     return Path(spec.origin).parent / "data"
+
+
+def _without_wheel(system: str, machine: str) -> str:
+    if (system, machine) == ("Linux", "x86_64"):
+        return f"no Milvus to start: the wheel milvus=={WHEEL_VERSION} is not installed: {how_to_install('demo')}"
+    return (
+        f"no Milvus to start: the demo takes it from the wheel milvus=={WHEEL_VERSION}, which is for Linux on x86_64, and this "
+        f"is {system} on {machine}. Run the whole stack in containers instead, in a checkout of milvus-otel: "
+        "docker compose up --wait"
+    )
 
 
 def cache_folder() -> Path:

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from milvus_otel_processor.installing import how_to_install
 from milvus_otel_processor.spans.contract import CONTRACT
 
 if TYPE_CHECKING:
@@ -24,12 +25,11 @@ REFERENCE: Final = "reference"
 
 _MODULE = "milvus_otel_core"
 _INSTALL_ANEW = (
-    "install it anew, of the processor's own version: `pip install --upgrade --force-reinstall 'milvus-otel-processor[native]'` "
-    "(in a checkout: `uv sync --extra native --reinstall-package milvus-otel-core`)"
+    f"install it anew, of the processor's own version: {how_to_install('native', anew=True)} (with uv: "
+    "`uv sync --extra native --reinstall-package milvus-otel-core`)"
 )
 _NOT_INSTALLED = (
-    "the native store is not installed; install milvus-otel-processor[native] (in a checkout: `uv sync --extra native`, which "
-    "wants cargo)"
+    f"the native store is not installed; it wants cargo: {how_to_install('native')} (with uv: `uv sync --extra native`)"
 )
 
 _MAKERS = {NATIVE: ("native", "native_store"), REFERENCE: ("store", "ReferenceStore")}

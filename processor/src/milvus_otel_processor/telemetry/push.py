@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from milvus_otel_processor.certificates import CertificateError, pem
+from milvus_otel_processor.installing import how_to_install
 from milvus_otel_processor.telemetry.faults import FaultLog
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ class Push:
             self._exporter = _exporter(settings.exporter.otlp)
         except ImportError as error:
             raise PushError(
-                f"a periodic reader needs packages that are not installed ({error.name}): "
-                "pip install 'milvus-otel-processor[metrics]'"
+                f"a periodic reader needs packages that are not installed ({error.name}): {how_to_install('metrics')}"
             ) from None
         except CertificateError as error:
             raise PushError(str(error)) from None

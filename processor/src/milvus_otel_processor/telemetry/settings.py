@@ -100,7 +100,7 @@ class PushExporterSettings(Settings):
 
 
 class PeriodicSettings(Settings):
-    """A reader that sends by itself; it needs the packages of `milvus-otel-processor[metrics]`."""
+    """A reader that sends by itself; it needs the packages of the extra `metrics`."""
 
     interval: int = Field(default=60_000, gt=0, description="How long from one request to the next; ms.")
     exporter: PushExporterSettings = Field(description="What it sends with.")

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milvus_otel_processor.enrichment.catalogue.collection import Collection, VectorField
+from milvus_otel_processor.installing import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,7 +186,7 @@ def _pymilvus() -> tuple[Any, Any]:
 def _no_pymilvus(why: object) -> Refusal:
     return Refusal(
         "no_pymilvus",
-        f"pymilvus cannot be imported: {why}; install milvus-otel-processor[catalogue], or set "
+        f"pymilvus cannot be imported: {why}; install it, {CATALOGUE}, or set "
         "processors.milvus.catalogue.enabled to false",
     )
 
