@@ -84,8 +84,9 @@ def _written(request: Request) -> bytes:
 
 
 def lines(request: bytes) -> Iterator[bytes]:
-    """Yield the lines in a request of the access log, each with its end."""
+    """Yield the lines in a request of the access log, each with its end; a replay joins those that belong together."""
     for resource in ExportLogsServiceRequest.FromString(request).resource_logs:
         for scope in resource.scope_logs:
             for record in scope.log_records:
-                yield record.body.string_value.rstrip("\n").encode() + b"\n"
+                if record.body.HasField("string_value"):  # what is no text is no line
+                    yield record.body.string_value.rstrip("\n").encode() + b"\n"

@@ -67,7 +67,9 @@ _SUCCESS = frozenset(("OK", "Successful"))  # until Milvus 2.3, and since
 _SHORT_UNITS = {"µs": 1e3, "ms": 1e6}
 _NO_CODES = frozenset(("Unknown", "200"))  # of REST requests: none is known, or HTTP's for success
 _START = re.compile(r"\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}\.\d{3} [^\t]*\t")
-_NEXT_LINE = re.compile(r"\n(?=\[?\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}\.\d{3} )|(?<=\tmsg=)\n")
+LINE_START = re.compile(r"\[?\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}\.\d{3} ")
+"""How a line begins, in our format or in one of Milvus' own; what begins otherwise goes on with the one before it."""
+_NEXT_LINE = re.compile(rf"\n(?={LINE_START.pattern})|(?<=\tmsg=)\n")
 _MISSING = re.compile(r"not found|can't find", re.IGNORECASE)
 _METHOD = re.compile(r"\w+", re.ASCII)
 _CODE = re.compile(r"-?\d+", re.ASCII)
