@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from milvus_otel_processor.cli.output import watched_output
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,6 +35,7 @@ SUBCOMMANDS = {
 
 
 _RUN = "run"
+_INTERRUPTED = 130
 _COMPLETE = "_MILVUS_OTEL_COMPLETE"
 """Set by the scripts of `completion`, when a shell asks what to complete."""
 _YOUNG_OBJECTS = 200_000
@@ -44,7 +47,9 @@ class _Subcommands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **named: Any) -> Any:
         """Run as the program where there are no arguments given but its own; see `click.Group.main`."""
-        if args is None and sys.argv[1:2] != [_RUN]:
+        if args is not None:
+            return super().main(args, *others, **named)
+        if sys.argv[1:2] != [_RUN]:
             # gRPC writes lines of its own to stderr, of a port that is taken for one; our log says it. It reads this when imported.
             # `run` reads these lines. Whoever calls this function instead has an environment of its own.
             os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -53,7 +58,15 @@ class _Subcommands(click.Group):
                 from milvus_otel_processor.cli import shells  # noqa: PLC0415 - only then
 
                 shells.use()
-        return super().main(args, *others, **named)
+        with watched_output():
+            return super().main(None, *others, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; Ctrl-C ends it quietly, and with the status that shells know, wherever it comes."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(_INTERRUPTED) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the subcommands."""
