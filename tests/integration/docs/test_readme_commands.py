@@ -17,7 +17,7 @@ COMMANDS = [
     line.partition("  #")[0].strip()
     for block in re.findall(r"^```\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
-    if re.match(r"(uv|docker|pip|git|OTEL_\w+=\S+) ", line)
+    if re.match(r"(uv|docker|pip|git|cp|OTEL_\w+=\S+) ", line)
 ]
 ELSEWHERE = {
     r"docker compose ": "tests/stack/test_stack.py",
@@ -35,22 +35,27 @@ HERE = [command for command in COMMANDS if not any(re.match(pattern, command) fo
 
 def test_every_command_of_the_page_is_of_a_kind_that_a_test_runs() -> None:
     assert HERE
-    assert [command for command in HERE if not command.startswith("uv run milvus-otel ")] == []
+    assert [command for command in HERE if not command.startswith(("uv run milvus-otel ", "cp "))] == []
     assert [path for path in ELSEWHERE.values() if not (ROOT / path).exists()] == []
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a user tries the commands: a checkout, of which they read some files."""
+    """Where a user tries the commands: a checkout, of which they read some files, with the page's example of a file."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "compose", folder / "compose")
     (folder / "tests" / "data").mkdir(parents=True)
     (folder / "tests" / "data" / "milvus-2.3.5").symlink_to(ROOT / "tests" / "data" / "milvus-2.3.5")
+    (example,) = re.findall(r"^```yaml\n(receivers:.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (folder / "my-processor.yaml").write_text(example, encoding="utf-8")
     return folder
 
 
 @pytest.mark.parametrize("command", HERE)
 def test_a_command_of_the_page_does_what_it_says(command: str, folder: Path) -> None:
+    if command.startswith("cp "):
+        subprocess.run(shlex.split(command), cwd=folder, check=True)
+        return
     words, _, target = command.removeprefix("uv run milvus-otel ").partition(" > ")
     program = [sys.executable, "-c", "from milvus_otel_processor.cli import main; main()", *shlex.split(words)]
     done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from click.testing import CliRunner
+from milvus_otel_processor.cli import main
 from milvus_otel_processor.config import ConfigError, load_config
 from milvus_otel_processor.sampling.policies import Policy
 from ruamel.yaml import YAML
@@ -81,12 +83,16 @@ def test_the_messages_about_a_wrong_file_are_those_of_the_program(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("processor.yaml").write_text(WRONG, encoding="utf-8")
-    with pytest.raises(ConfigError) as raised:
+    wrong = CliRunner().invoke(main, ["validate", "--config", "processor.yaml"])
+    assert wrong.exit_code != 0
+    assert wrong.output.strip() == shown("latncy")
+    with pytest.raises(ConfigError) as raised:  # what `run` says
         load_config(Path("processor.yaml"), environ={})
-    assert str(raised.value) == shown("latncy")
+    assert str(raised.value) == shown("latncy").replace("processor.yaml:7:15: ", "processor.yaml:7: ")
     Path("processor.yaml").write_text(WRONG.replace("latncy", "latency"), encoding="utf-8")
-    (warning,) = load_config(Path("processor.yaml"), environ={}).warnings
-    assert f"warning: {warning}" == shown("percentage: 500")
+    doubtful = CliRunner().invoke(main, ["validate", "--config", "processor.yaml"])
+    assert doubtful.exit_code == 0
+    assert doubtful.output.splitlines()[0] == shown("percentage: 500")
 
 
 def test_every_page_that_is_linked_is_there() -> None:
