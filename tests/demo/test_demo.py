@@ -19,7 +19,7 @@ import pytest
 from milvus_otel_processor.demo import plain_workload, wheel
 from milvus_otel_processor.demo.dataset import COLLECTIONS, MISSING_COLLECTION
 from milvus_otel_processor.demo.run import run_demo
-from milvus_otel_processor.demo.sink import Sink
+from milvus_otel_processor.demo.sink import Forwarded, Sink
 from milvus_otel_processor.demo.workload import FAILURES, SERVICE_NAME
 from milvus_otel_processor.replay.kept_span import KeptSpan
 from pymilvus import MilvusClient, MilvusException
@@ -112,6 +112,8 @@ def test_a_demo_joins_enriches_keeps_and_drops_traces(caplog: pytest.LogCaptureF
     assert_kept_for_a_reason(outcome.traces)
     assert_known_by_the_access_log(plain_searches(outcome.traces))
     assert sorted(map(ids, exported)) == sorted(map(ids, outcome.traces))
+    assert outcome.forwarded == Forwarded(jaeger.endpoint, len(exported), sum(map(len, exported)))
+    assert f"Sent on to {jaeger.endpoint}: {len(exported):,} traces, " in file.getvalue()
 
     snapshot = outcome.snapshot
     decided = {policy or decision: amount.traces for (decision, policy), amount in snapshot.decisions.items()}

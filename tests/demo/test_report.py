@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from milvus_otel_processor.demo.dataset import Progress
 from milvus_otel_processor.demo.report import Applications, Outcome, show
+from milvus_otel_processor.demo.sink import Forwarded
 from milvus_otel_processor.demo.steps import step
 from milvus_otel_processor.requests.windows import Window
 from milvus_otel_processor.telemetry.counters import Amount, Snapshot
@@ -147,10 +148,12 @@ def test_what_was_refused_or_lost_is_told() -> None:
         lost_spans=Counter({"retries_exhausted": 2}),
         decisions={},
     )
-    text = shown(Outcome(snapshot, [], NOTHING_DONE, not_forwarded=4))
+    text = shown(Outcome(snapshot, [], NOTHING_DONE, not_forwarded=4, forwarded=Forwarded("127.0.0.1:4317", 1, 1234)))
     assert "Spans refused: invalid trace id 3." in text
     assert "Kept spans that were lost: retries exhausted 2." in text
     assert "Requests that --export did not take: 4." in text
+    assert "Sent on to 127.0.0.1:4317: 1 trace, 1,234 spans.\n" in text
+    assert "Sent on" not in shown()
 
 
 def test_without_a_terminal_a_step_is_one_line_once_it_is_done() -> None:

@@ -6,10 +6,14 @@ import grpc
 import pytest
 from milvus_otel_processor.demo import sink as sink_module
 from milvus_otel_processor.demo.errors import DemoError
-from milvus_otel_processor.demo.sink import EXPORT_METHOD, Sink
+from milvus_otel_processor.demo.sink import EXPORT_METHOD, Forwarded, Sink
 from milvus_otel_processor.demo.wheel import free_ports
 from milvus_otel_processor.replay.decoded import decode
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
@@ -77,6 +81,8 @@ def test_what_comes_is_kept_by_trace_and_forwarded_as_it_came() -> None:
         assert [[each.name for each in trace] for trace in sink.traces()] == [["early", "late"], ["other"]]
         assert peer.traces() == sink.traces()
         assert sink.not_forwarded == 0
+        assert sink.forwarded == Forwarded(peer.endpoint, traces=2, spans=3)
+        assert peer.forwarded is None
 
 
 def test_a_peer_that_goes_away_is_counted_and_disturbs_nothing() -> None:
@@ -85,6 +91,24 @@ def test_a_peer_that_goes_away_is_counted_and_disturbs_nothing() -> None:
         send(sink.endpoint, request(span(1)))
         assert len(sink.traces()) == 1
         assert sink.not_forwarded == 1
+        assert sink.forwarded == Forwarded(peer.endpoint, traces=0, spans=0)
+
+
+class Rejecting(Sink):
+    """A peer that takes a request, but for two of its spans."""
+
+    def _receive(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        del request, context
+        partial = ExportTracePartialSuccess(rejected_spans=2)
+        return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
+
+
+def test_spans_that_a_peer_says_it_has_rejected_were_not_sent_on() -> None:
+    with Rejecting() as peer, Sink(peer.endpoint) as sink:
+        send(sink.endpoint, request(span(1), span(2)))
+        assert sink.forwarded == Forwarded(peer.endpoint, traces=0, spans=0)
+        send(sink.endpoint, request(span(3), span(3), span(3)))
+        assert sink.forwarded == Forwarded(peer.endpoint, traces=1, spans=1)
 
 
 def test_an_export_where_nothing_answers_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

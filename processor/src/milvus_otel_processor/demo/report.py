@@ -13,12 +13,14 @@ from milvus_otel_processor.demo.waterfall import failed_and_named_by, most_telli
 from milvus_otel_processor.enrichment.enricher import NO_COLLECTION, UNKNOWN
 from milvus_otel_processor.requests.summary import Wanted
 from milvus_otel_processor.requests.summary import summary as summary_of
+from milvus_otel_processor.sampling.explanation import amount as counted
 from milvus_otel_processor.top.table import hints, table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from milvus_otel_processor.demo.dataset import Progress
+    from milvus_otel_processor.demo.sink import Forwarded
     from milvus_otel_processor.replay.kept_span import KeptSpan
     from milvus_otel_processor.requests.windows import Window
     from milvus_otel_processor.telemetry.counters import Amount, Snapshot
@@ -63,6 +65,8 @@ class Outcome:
     """All requests, where they are counted."""
     not_forwarded: int = 0
     """Requests that the receiver given with `--export` did not take."""
+    forwarded: Forwarded | None = None
+    """What it took, where there is one."""
 
     @property
     def operations(self) -> int:
@@ -222,6 +226,9 @@ def _remarks(outcome: Outcome) -> list[Text]:
         remarks.append(Text(f"Spans refused: {_listed(snapshot.refused_spans)}.", style="red"))
     if snapshot.lost_spans:
         remarks.append(Text(f"Kept spans that were lost: {_listed(snapshot.lost_spans)}.", style="red"))
+    if outcome.forwarded is not None:
+        to = outcome.forwarded
+        remarks.append(Text(f"Sent on to {to.endpoint}: {counted(to.traces, 'trace')}, {counted(to.spans, 'span')}."))
     if outcome.not_forwarded:
         remarks.append(Text(f"Requests that --export did not take: {outcome.not_forwarded}.", style="red"))
     return remarks

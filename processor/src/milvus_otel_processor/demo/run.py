@@ -85,6 +85,7 @@ def _outcome(service: Service, sink: Sink, applications: Applications) -> Outcom
         applications,
         service.requests.over(MINUTES[-1]) if service.requests is not None else None,
         sink.not_forwarded,
+        sink.forwarded,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import grpc
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from milvus_otel_processor.demo.errors import DemoError
@@ -25,6 +26,14 @@ _REACH_SECONDS = 3.0
 _LOCAL = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
 
 
+class Forwarded(NamedTuple):
+    """What the peer at `endpoint` took."""
+
+    endpoint: str
+    traces: int
+    spans: int
+
+
 class Sink:
     """Receives on a free port of 127.0.0.1 while its block runs, and forwards each request to `export` if given.
 
@@ -39,6 +48,8 @@ class Sink:
         self._lock = Lock()
         self._server = grpc.server(ThreadPoolExecutor(max_workers=2, thread_name_prefix="sink"), options=_LOCAL)
         self._channel: grpc.Channel | None = None
+        self._forwarded_traces: OrderedDict[str, None] = OrderedDict()
+        self._forwarded = Forwarded(export or "", 0, 0)
         self.not_forwarded = 0
         """Requests that the peer at `export` did not take."""
 
@@ -67,6 +78,11 @@ class Sink:
         with self._lock:
             return [sorted(spans, key=lambda span: span.start) for spans in self._traces.values()]
 
+    @property
+    def forwarded(self) -> Forwarded | None:
+        """What the peer at `export` took until now; None without one."""
+        return self._forwarded if self._export is not None else None
+
     def _receive(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         del context
         spans = list(decode(request))
@@ -75,17 +91,38 @@ class Sink:
                 self._traces.setdefault(span.trace_id, []).append(span)
             while len(self._traces) > _MAX_TRACES:
                 self._traces.popitem(last=False)
-        self._forward(request)
+        self._forward(request, spans)
         return ExportTraceServiceResponse().SerializeToString()
 
-    def _forward(self, request: bytes) -> None:
+    def _forward(self, request: bytes, spans: list[KeptSpan]) -> None:
         if self._channel is None:
             return
         try:
-            self._channel.unary_unary(EXPORT_METHOD)(request, timeout=_FORWARD_SECONDS)
+            answer = self._channel.unary_unary(EXPORT_METHOD)(request, timeout=_FORWARD_SECONDS)
         except (grpc.RpcError, ValueError):  # ValueError: the channel was closed meanwhile
             with self._lock:
                 self.not_forwarded += 1
+            return
+        with self._lock:
+            self._count_forwarded(spans, _rejected(answer))
+
+    def _count_forwarded(self, spans: list[KeptSpan], rejected: int) -> None:
+        """Count a request that was taken; a trace counts once, though its spans come in several."""
+        known = self._forwarded_traces
+        fresh = {span.trace_id for span in spans} - known.keys() if len(spans) > rejected else set()
+        known.update(dict.fromkeys(fresh))
+        while len(known) > _MAX_TRACES:
+            known.popitem(last=False)
+        endpoint, traces, taken = self._forwarded
+        self._forwarded = Forwarded(endpoint, traces + len(fresh), taken + max(0, len(spans) - rejected))
+
+
+def _rejected(answer: bytes) -> int:
+    """Return how many spans of a request were not taken, by the answer: its partial success."""
+    try:
+        return max(0, ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans)
+    except DecodeError:
+        return 0
 
 
 def _reached(endpoint: str) -> grpc.Channel:
