@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "first-application.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
-INSTALL, SERVE, ASK, ANSWER = re.findall(r"^```bash\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+INSTALL, SERVE, ASK, FAIL, ANSWER = re.findall(r"^```bash\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 ANSWERS = re.findall(r'^(?:\{"answer":"|)(Milvus [\w ]+\.)', PAGE, re.MULTILINE)
 
 pytestmark = pytest.mark.timeout(600)
@@ -100,7 +100,7 @@ def joined(receiver: Receiver, trace_id: str, *names: str) -> None:
     wait_until(there, f"{names} in the trace {trace_id}", 40)
 
 
-def test_the_service_answers_with_the_trace_of_its_request(reader: Reader, receiver: Receiver):
+def test_the_service_answers_with_the_trace_of_its_request_and_of_one_that_fails(reader: Reader, receiver: Receiver):
     service = reader.start(SERVE)
     try:
         said = reader.run(ASK)
@@ -109,11 +109,24 @@ def test_the_service_answers_with_the_trace_of_its_request(reader: Reader, recei
         assert found[1] == ANSWERS[0]
         names = ("GET /ask", "search texts", "milvus.proto.milvus.MilvusService/Search", "SegCoreSearch")
         joined(receiver, found[2], *names)
+        failed = reader.run(FAIL)
+        # by its name: the log, which has its trace id, is read when the service has ended
+        wait_until(lambda: any(span.name == "search nowhere" for span in receiver.spans()), "search nowhere", 40)
+        (failure,) = [span for span in receiver.spans() if span.name == "search nowhere"]
+        joined(receiver, failure.trace_id.hex(), "GET /ask", "search nowhere")
     finally:
         service.terminate()
         log, _ = service.communicate(timeout=60)
     assert f"answered 'what stores vectors' trace_id={found[2]}" in log
-    assert not re.search("error|traceback|warning", log, re.IGNORECASE), log
+    before, _, after = log.partition(" [ERROR]")  # of pymilvus, which logs what Milvus refuses
+    assert not re.search("traceback|warning", before, re.IGNORECASE), before
+    assert f"```\n{failed}\n```" in PAGE
+    (shown,) = re.findall(r"^```\n(pymilvus\.exceptions.*\n)trace_id=\w{32}\n```", PAGE, re.MULTILINE)
+    assert set(re.findall(re.escape(shown) + r"trace_id=(\w{32})\n", after)) == {failure.trace_id.hex()}, log
+    spans = {span.name: span for span in receiver.spans() if span.trace_id == failure.trace_id}
+    attributes = {each.key: each.value.string_value for each in failure.attributes}
+    assert (attributes["db.collection.name"], attributes["error.type"]) == ("nowhere", "100")
+    assert {name for name, span in spans.items() if span.status.code == 2} >= {"GET /ask", "search nowhere"}
 
 
 def test_the_program_with_langchain_answers_in_one_trace(reader: Reader, receiver: Receiver):
