@@ -37,6 +37,9 @@ LONGEST_FIRST = (
 WAITING_WORKERS = 1
 """Workers beside one for each core: most of the suite's time is waiting for real parts to start and to stop."""
 
+# Else what commands print would be as wide as the terminal of whoever runs the tests.
+os.environ.pop("COLUMNS", None)
+
 # How long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], parent=hypothesis.settings.default

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.segment import Segment
@@ -15,11 +16,22 @@ if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
 
 
+def columns_asked_for() -> int | None:
+    """Return how wide the environment's variable COLUMNS wants what is shown, in a terminal or in none."""
+    asked = os.environ.get("COLUMNS", "")
+    return (int(asked) or None) if asked.isascii() and asked.isdigit() else None
+
+
 class Terminal(Console):
     """Rich's console, in which no text can do what a program does: names of spans and collections are written by others.
 
     Rich takes the escapes that begin with a character 27 for a part of the text, and sends them to the terminal, which obeys.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if not self._width:  # rich would obey COLUMNS=0, and show nothing
+            self._width = None
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield what `renderable` is made of, see `Console.render`; what is in it is rendered by this function, too."""

@@ -6,8 +6,10 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from click.testing import CliRunner
 from milvus_otel_processor.cli import main
+from milvus_otel_processor.cli.options import console
 from milvus_otel_processor.terminal import Terminal
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from rich.table import Table
@@ -46,6 +48,26 @@ def test_an_escape_is_shown_and_not_obeyed_in_a_line_and_in_a_table() -> None:
 
 def test_lines_and_styles_of_the_program_itself_stay() -> None:
     assert printed("[bold]one[/bold]\ntwo") == "\x1b[1;31mone\x1b[0m\n\x1b[31mtwo\x1b[0m\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "width"), [(None, 200), ("", 200), ("0", 200), ("wide", 200), ("40", 40), ("300", 300)]
+)
+def test_a_pipe_is_as_wide_as_columns_says_or_has_room_for_all(
+    asked: str | None, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("COLUMNS", asked)
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert console().width == width
+
+
+def test_columns_of_0_are_none_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    out = io.StringIO()
+    Terminal(file=out, force_terminal=True, color_system=None).print("a line that is shown")
+    assert out.getvalue() == "a line that is shown\n"
 
 
 def test_a_span_cannot_make_lines_of_an_explanation(tmp_path: Path) -> None:

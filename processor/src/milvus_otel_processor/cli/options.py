@@ -68,11 +68,11 @@ access_log_option = click.option(
 
 
 def console() -> Console:
-    """Return where tables for people go: as wide as the terminal, or wide enough where it is a file or a pipe."""
-    from milvus_otel_processor.terminal import Terminal  # noqa: PLC0415 - see above
+    """Return where tables for people go: as wide as COLUMNS says, or the terminal is; in a file or a pipe with room for all."""
+    from milvus_otel_processor.terminal import Terminal, columns_asked_for  # noqa: PLC0415 - see above
 
     found = Terminal(highlight=False, markup=False)
-    if not found.is_terminal:
+    if not found.is_terminal and columns_asked_for() is None:
         found.width = _UNCAPPED_WIDTH
     return found
 
