@@ -258,7 +258,7 @@ def test_a_port_that_is_taken_is_one_line_and_status_1(run: type[Process]) -> No
 def test_a_missing_configuration_is_one_line_and_status_1(run: type[Process]) -> None:
     process = run("--config", "nowhere.yaml")
     assert process.end() == 1
-    assert process.seen == ["nowhere.yaml: cannot read: No such file or directory"]
+    assert process.seen == ["nowhere.yaml: cannot be read: No such file or directory"]
 
 
 def test_warnings_are_logged_before_the_start(run: type[Process]) -> None:

@@ -134,8 +134,8 @@ def test_each_file_that_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
     assert found == (
         [
             "config.yaml:7: receivers.otlp.protocols.grpc.tls.key_file: other.key is not the key of the certificate in one.crt",
-            "config.yaml:12: exporters.otlp.tls.ca_file: cannot read away: No such file or directory",
-            "config.yaml:2: extensions.bearertokenauth.filename: cannot read empty: there is no token in it",
+            "config.yaml:12: exporters.otlp.tls.ca_file: away: cannot be read: No such file or directory",
+            "config.yaml:2: extensions.bearertokenauth.filename: empty: cannot be read: there is no token in it",
         ],
         [],
     )

@@ -17,7 +17,7 @@ def test_files_are_read_as_they_are(tmp_path: Path) -> None:
 
 def test_a_file_that_is_away_or_something_else_is_named(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello", encoding="ascii")
-    for name, problem in (("absent", "cannot read"), ("text", "is not a PEM file")):
+    for name, problem in (("absent", "cannot be read"), ("text", "is not a PEM file")):
         with pytest.raises(CertificateError, match=problem) as raised:
             ClientTlsSettings(ca_file=str(tmp_path / name)).certificates()
         assert str(tmp_path / name) in str(raised.value)

@@ -29,7 +29,7 @@ def pem(file: Path) -> bytes:
         with file.open("rb") as opened:
             content = opened.read(_LARGEST)
     except OSError as error:
-        raise CertificateError(f"cannot read {file}: {error.strerror}") from None
+        raise CertificateError(f"{file}: cannot be read: {error.strerror}") from None
     if b"-----BEGIN " not in content:
         raise CertificateError(f"{file} is not a PEM file")
     return content
@@ -48,7 +48,7 @@ def check_pair(certificate: Path, key: Path) -> None:
         what = error.reason or "not understood"
         raise CertificateError(f"{certificate} and {key} are not a certificate and its key: {what}") from None
     except OSError as error:
-        raise CertificateError(f"cannot read {error.filename or certificate}: {error.strerror}") from None
+        raise CertificateError(f"{error.filename or certificate}: cannot be read: {error.strerror}") from None
 
 
 def expiry(content: bytes) -> float | None:

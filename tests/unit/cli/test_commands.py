@@ -80,7 +80,7 @@ def test_a_wrong_configuration_ends_with_status_1_and_says_everything_on_stderr(
 def test_a_missing_file_is_one_line_and_status_1() -> None:
     result = invoke("validate", "--config", "nowhere.yaml")
     assert result.exit_code == 1
-    assert result.stderr == "nowhere.yaml: cannot read: No such file or directory\n"
+    assert result.stderr == "nowhere.yaml: cannot be read: No such file or directory\n"
 
 
 def test_warnings_leave_a_configuration_valid() -> None:

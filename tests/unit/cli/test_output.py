@@ -54,7 +54,7 @@ def test_a_full_disk_is_one_line_and_status_1(arguments: list[str], environ: dic
 @needs_full
 def test_where_nothing_is_written_a_full_disk_is_no_matter(tmp_path: Path) -> None:
     done = run("validate", "--config", str(tmp_path / "nowhere.yaml"), out=FULL)
-    assert "cannot read" in done.stderr
+    assert "cannot be read" in done.stderr
     assert "cannot write" not in done.stderr
     assert done.returncode == 1
 

@@ -71,7 +71,7 @@ def test_a_file_of_rules_that_is_gone_is_broken_too(started: Started) -> None:
     good, _ = started.start()
     (started.path / "sampling.yaml").unlink()
     loaded, said = started.start()
-    assert "cannot read" in said[0]
+    assert "cannot be read" in said[0]
     assert loaded.config == good.config
 
 

@@ -255,7 +255,7 @@ def test_a_file_that_is_no_configuration_says_what_one_is(folder: ConfigFolder, 
 def test_a_missing_file_is_one_line() -> None:
     with pytest.raises(ConfigError) as raised:
         load_config(Path("nowhere/x.yaml"), environ={})
-    assert str(raised.value) == "nowhere/x.yaml: cannot read: No such file or directory"
+    assert str(raised.value) == "nowhere/x.yaml: cannot be read: No such file or directory"
 
 
 def test_a_missing_section_is_one_problem(folder: ConfigFolder) -> None:
@@ -325,7 +325,7 @@ def test_a_set_creates_what_is_missing_joins_mappings_and_replaces_lists(folder:
         ("exporters.otlp.endpont=x", "--set exporters.otlp.endpont: is not a known key"),
         ("exporters.otlp=5", "--set exporters.otlp: 5 is a number, expected a mapping"),
         ("processors.tail_sampling.policies.a=5", "--set processors.tail_sampling.policies.a: processors.tail_sampling.policies: goes into a value that is not a mapping: sampling.yaml:3 has a list"),
-        ("a=${file:nope.yaml}", "--set a: cannot read nope.yaml: No such file or directory"),
+        ("a=${file:nope.yaml}", "--set a: nope.yaml: cannot be read: No such file or directory"),
     ],
 )  # fmt: skip
 def test_a_wrong_set_names_itself(folder: ConfigFolder, argument: str, expected: str) -> None:

@@ -80,7 +80,7 @@ def test_a_reference_is_replaced_as_the_collector_does_it(text: str, value: obje
         ("${env:LOOP}", "leads back to itself"),
         ("x${env:LOOP}", "leads back to itself"),
         ("${file:}", "names no file"),
-        ("${file:/nowhere/x.yaml}", "cannot read /nowhere/x.yaml: No such file or directory"),
+        ("${file:/nowhere/x.yaml}", "/nowhere/x.yaml: cannot be read: No such file or directory"),
     ],
 )
 def test_a_reference_that_cannot_be_replaced_is_an_error_at_its_line(text: str, words: str) -> None:
@@ -158,7 +158,7 @@ def test_a_mapping_cannot_stand_inside_a_longer_text(tmp_path: Path) -> None:
 
 
 def test_a_folder_and_a_binary_file_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read: it is a folder, expected a file"):
+    with pytest.raises(ConfigError, match="cannot be read: it is a folder, expected a file"):
         Substitution({}).file(tmp_path)
     (tmp_path / "b.yaml").write_bytes(b"a: \xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8 text"):

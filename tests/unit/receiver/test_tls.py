@@ -110,7 +110,7 @@ def test_a_file_that_is_missing_or_no_certificate_is_named_with_its_setting(
 ) -> None:
     good = tls(certificates, client_ca=True)
     (tmp_path / "text").write_text("not a certificate", encoding="utf-8")
-    for name, problem in (("absent", "cannot read"), ("text", "is not a PEM file")):
+    for name, problem in (("absent", "cannot be read"), ("text", "is not a PEM file")):
         file = str(tmp_path / name)
         bad = receiver(good.model_copy(update={setting: file}))
         with pytest.raises(PortError, match=rf"grpc\.tls\.{setting}: .*{problem}") as error:

@@ -117,7 +117,7 @@ def test_an_exporters_peer_that_never_answers_does_not_hold_up_the_end() -> None
     assert_accounted(after)
 
 
-@pytest.mark.parametrize(("name", "problem"), [("missing.pem", "cannot read"), ("folder", "is not a file")])
+@pytest.mark.parametrize(("name", "problem"), [("missing.pem", "cannot be read"), ("folder", "is not a file")])
 def test_a_tls_file_that_cannot_be_read_is_one_clear_error(name: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     path = tmp_path / name

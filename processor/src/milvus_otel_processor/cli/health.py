@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from milvus_otel_processor.certificates import CertificateError, pem
 from milvus_otel_processor.cli.complaints import complain, fail
 from milvus_otel_processor.other_protocol import of_another_protocol
 from milvus_otel_processor.printable import shortened
@@ -28,8 +29,7 @@ _BROKEN = "those that were saved last are broken; its log says where, and `milvu
 
 def _pem_file(name: str, text: str) -> Callable[[Function], Function]:
     """Return what gives a command the option `name` for a PEM file."""
-    kind = click.Path(path_type=Path, exists=True, dir_okay=False)
-    return click.option(name, type=kind, metavar="FILE", help=f"PEM file {text}")
+    return click.option(name, type=click.Path(path_type=Path), metavar="FILE", help=f"PEM file {text}")
 
 
 @click.command("health")
@@ -68,14 +68,23 @@ def command(  # noqa: PLR0917 - click calls it by name
     else:
         if (cert_file is None) != (key_file is None) or (cert_file is not None and ca_file is None):
             raise click.UsageError("--cert-file and --key-file go together, and with --ca-file")
-        problem = _problem_over_grpc(endpoint, (ca_file, key_file, cert_file), service, timeout)
-        if problem is None and not service and _rules_are_broken(endpoint, (ca_file, key_file, cert_file), timeout):
+        named = (("--ca-file", ca_file), ("--key-file", key_file), ("--cert-file", cert_file))
+        tls = tuple(_content(option, file) for option, file in named)
+        problem = _problem_over_grpc(endpoint, tls, service, timeout)
+        if problem is None and not service and _rules_are_broken(endpoint, tls, timeout):
             complain(f"{endpoint} is healthy, and goes on with older rules: {_BROKEN}")
     if problem:
         fail(f"{endpoint} is not healthy: {problem}")
 
 
-def _rules_are_broken(endpoint: str, tls: tuple[Path | None, Path | None, Path | None], timeout: float) -> bool:
+def _content(option: str, file: Path | None) -> bytes | None:
+    try:
+        return None if file is None else pem(file)
+    except CertificateError as error:
+        fail(f"{option} {error}")
+
+
+def _rules_are_broken(endpoint: str, tls: tuple[bytes | None, ...], timeout: float) -> bool:
     said = _problem_over_grpc(endpoint, tls, "rules", timeout)
     return said is not None and "NOT_SERVING" in said
 
@@ -99,9 +108,7 @@ def _problem_over_http(url: str, timeout: float) -> str | None:
         return of_another_protocol(error)
 
 
-def _problem_over_grpc(
-    endpoint: str, tls: tuple[Path | None, Path | None, Path | None], service: str, timeout: float
-) -> str | None:
+def _problem_over_grpc(endpoint: str, tls: tuple[bytes | None, ...], service: str, timeout: float) -> str | None:
     # A health check runs often, and most of what it costs is imports.
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
@@ -109,7 +116,7 @@ def _problem_over_grpc(
     if tls[0] is None:
         channel = grpc.insecure_channel(endpoint, _NO_PROXY)
     else:
-        channel = grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(*map(_content, tls)), _NO_PROXY)
+        channel = grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(*tls), _NO_PROXY)
     with channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
@@ -120,7 +127,3 @@ def _problem_over_grpc(
     if answer.status == health_pb2.HealthCheckResponse.SERVING:
         return None
     return f"its status is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
-
-
-def _content(file: Path | None) -> bytes | None:
-    return file.read_bytes() if file is not None else None

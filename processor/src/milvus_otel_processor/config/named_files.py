@@ -78,4 +78,4 @@ def _on_token(path: str, settings: BearerTokenSettings) -> Iterator[Remark]:
         BearerToken(settings)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        yield Remark(path, f"cannot read {settings.filename}: {reason}", is_error=True)
+        yield Remark(path, f"{settings.filename}: cannot be read: {reason}", is_error=True)

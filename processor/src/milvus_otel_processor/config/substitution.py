@@ -39,15 +39,15 @@ _MAX_SUBSTITUTIONS = 1000
 def read_file(path: Path, at: Place | None = None) -> str:
     """Return a file's text; `at` is where it is named. Raises ConfigError."""
     place = at or Place(str(path))
-    named = "" if at is None else f"cannot read {path}: "
+    named = "" if at is None else f"{path}: "
     try:
         return content(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(
-            [Problem(place, "", f"{named}not UTF-8 text: {error.reason} at byte {error.start}")]
+            [Problem(place, "", f"{named}cannot be read: not UTF-8 text: {error.reason} at byte {error.start}")]
         ) from None
     except FileError as error:
-        raise ConfigError([Problem(place, "", f"{named or 'cannot read: '}{error}")]) from None
+        raise ConfigError([Problem(place, "", f"{named}cannot be read: {error}")]) from None
 
 
 @dataclass

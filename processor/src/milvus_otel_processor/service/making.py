@@ -100,7 +100,9 @@ def make_token(settings: BearerTokenSettings | None) -> BearerToken | None:
         return BearerToken(settings)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise StartError(f"extensions.bearertokenauth.filename: cannot read {settings.filename}: {reason}") from None
+        raise StartError(
+            f"extensions.bearertokenauth.filename: {settings.filename}: cannot be read: {reason}"
+        ) from None
 
 
 def certificate_files(config: Configuration) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Storage:
             self.counted = CountedLog(self._folder.path, self._newest)
         except OSError as error:
             self._folder.close()
-            raise StorageError(f"cannot read {error.filename}: {error.strerror}") from None
+            raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
     def forget(self, decided_until: float, position: Callable[[], int], is_out: Callable[[int], bool]) -> None:
         """Remove what is not needed any longer: see `Journal.forget`."""
