@@ -212,3 +212,13 @@ def test_lines_are_held_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert not (tmp_path / "lines").read_bytes()
         files.write_lines(b"y")
         assert (tmp_path / "lines").read_bytes() == b"x" * 10 + b"y"
+
+
+def test_a_full_disk_ends_a_capture_with_one_line(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.symlink_to("/dev/full")
+    with shown() as page:
+        page.send(encoded(span(1, 1)))
+        done = run("capture", "--out", out, "--from", page.url, "--seconds", 30)
+    assert (done.exit_code, done.output) == (1, f"{out}: No space left on device\n")
+    assert [one.name for one in tmp_path.iterdir()] == ["out"]

@@ -78,10 +78,9 @@ def test_every_answer_forbids_what_a_page_of_ours_never_does(page: Shown) -> Non
         ask(f"{page.url}/"),
         page.get("/now"),
         page.get("/nothing-of-the-kind?"),
+        page.post("/now"),
         page.get("/now", host="evil"),
     ):
-        if answer.status == 404:
-            continue  # Starlette's own, plain text
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -144,5 +143,29 @@ def test_nothing_is_written_unless_a_setting_allows_it(page: Shown) -> None:
 
 def test_what_changes_nothing_is_get_and_the_rest_is_post(page: Shown) -> None:
     assert {one.path for one in ENDPOINTS if one.method == "POST"} == {"/validate", "/measure", "/try", "/apply"}
-    assert page.post("/now").status == 405
-    assert page.get("/apply").status == 405
+    for answer, path, methods in (
+        (page.post("/now"), "/now", "GET, HEAD"),
+        (page.get("/apply"), "/apply", "POST"),
+        (page.post(""), "", "GET, HEAD"),
+    ):
+        assert (answer.status, answer.headers["allow"]) == (405, methods)
+        assert answer.json() == {"error": f"'/api/v1{path}' takes {methods} alone"}
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/request", '; did you mean "/requests"?'),
+        ("/now/", '; did you mean "/now"?'),
+        ("/capture", '; did you mean "/capture/traces"?'),
+        ("/x" * 500, ""),
+    ],
+    ids=["a letter", "a slash", "half", "long"],
+)
+def test_a_path_that_is_not_known_is_an_error_as_others_are(path: str, meant: str, page: Shown) -> None:
+    answer = page.get(path)
+    shown = f"/api/v1{path}"[:100]
+    assert (answer.status, answer.json()) == (
+        404,
+        {"error": f"{shown!r} is not known, expected one of the paths that GET /api/v1 lists{meant}"},
+    )

@@ -11,15 +11,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
+from milvus_otel_processor.config.problems import did_you_mean
 from milvus_otel_processor.page.answers import ENDPOINTS, PREFIX, STREAMS, Answers, Endpoint, Stream
 from milvus_otel_processor.page.asked import ApiError, Asked, check_names
 from milvus_otel_processor.page.capture import AT_ONCE, captured
 from milvus_otel_processor.web.guard import HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.requests import Request
 
@@ -31,6 +32,9 @@ _MOST_WAITING = 32
 _FRESH_SECONDS = 1.0
 """For which an answer about now is given again: a hundred pages ask for the same."""
 _LONGEST_CAPTURE, _LARGEST_CAPTURE = 3600.0, 4096.0  # seconds, MiB
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_LONGEST_PATH = 100
+"""Characters of a path that a message repeats."""
 _FILES = {
     "index.html": "text/html; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
@@ -62,7 +66,12 @@ class Api:
         capture = [
             Route(f"{PREFIX}{one.path}", partial(self._capture, stream=one), methods=[one.method]) for one in STREAMS
         ]
-        return [Route("/", partial(self._file, name="index.html")), *files, *api, *capture]
+        known = [*api, *capture]
+        others = [
+            Route(f"{PREFIX}{path}", partial(self._other, known=known), methods=_METHODS)
+            for path in ("", "/{others:path}")
+        ]
+        return [Route("/", partial(self._file, name="index.html")), *files, *known, *others]
 
     async def _file(self, request: Request, *, name: str) -> Response:
         refused = self._guard.refusal_of_page(request.headers)
@@ -70,6 +79,22 @@ class Api:
             return _refused(refused)
         content = resources.files("milvus_otel_processor.page").joinpath("static", name).read_bytes()
         return Response(content, headers={**HEADERS, "content-type": _FILES[name]})
+
+    async def _other(self, request: Request, *, known: Sequence[Route]) -> Response:
+        refused = self._guard.refusal(request.headers)
+        if refused is not None:
+            return _refused(refused)
+        path = request.url.path[:_LONGEST_PATH]
+        methods = [
+            method
+            for route in known
+            if route.matches(request.scope)[0] is not Match.NONE
+            for method in sorted(route.methods or ())
+        ]
+        if methods:
+            return _json(405, _error(f"{path!r} takes {', '.join(methods)} alone"), {"allow": ", ".join(methods)})
+        meant = did_you_mean(path.removeprefix(PREFIX), [one.path for one in (*ENDPOINTS, *STREAMS) if one.path])
+        return _json(404, _error(f"{path!r} is not known, expected one of the paths that GET {PREFIX} lists{meant}"))
 
     async def _answer(self, request: Request, *, endpoint: Endpoint) -> Response:
         refused = self._guard.refusal(request.headers)

@@ -39,8 +39,10 @@ class CaptureFiles:
         """Close them, and leave none that is new and empty."""
         with self._lock:
             self._is_closed = True
-            self._spans.close(is_begun=self._is_begun)
-            self._lines.close(is_begun=self._is_begun)
+            try:
+                self._spans.close(is_begun=self._is_begun)
+            finally:
+                self._lines.close(is_begun=self._is_begun)
 
     @property
     def span_bytes(self) -> int:
