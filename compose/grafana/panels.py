@@ -189,13 +189,21 @@ PIPELINE_ROWS = (
         "Room",
         (
             Panel(
-                "Queues",
-                "Spans that the processor holds, and requests that the Collector does.",
+                "Waiting spans",
+                "Spans that the processor holds.",
                 "short",
                 {
-                    "waiting for a decision": "sum(milvus_otel_processor_waiting_spans)",
-                    "waiting for Jaeger": "sum(milvus_otel_exporter_queued_spans)",
-                    "Collector, {{exporter}}": 'sum by (exporter) (otelcol_exporter_queue_size{job="collector"})',
+                    "for a decision": "sum(milvus_otel_processor_waiting_spans)",
+                    "for Jaeger": "sum(milvus_otel_exporter_queued_spans)",
+                },
+            ),
+            Panel(
+                "The Collector's queues",
+                "On disk, what waits for the processor.",
+                "bytes",
+                {
+                    "{{exporter}}, {{data_type}}": "sum by (exporter, data_type) "
+                    '(otelcol_exporter_queue_size{job="collector"})',
                 },
             ),
             Panel(

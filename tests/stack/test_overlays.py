@@ -2,11 +2,13 @@
 
 import json
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 import pytest
+from milvus_otel_processor.config import load_config
 
-from tests.stack.engine import Docker
+from tests.stack.engine import ROOT, Docker
 
 VARIABLES = {
     "COLLECTOR_TOKEN": "secret",
@@ -141,16 +143,48 @@ def test_production_publishes_no_port_of_milvus_and_starts_everything_again():
     stack = compose("production")
     assert set(published(stack)) == {"4317", "4318", "16686", "8888"}
     assert stack["services"]["milvus"]["environment"]["TRACE_SAMPLEFRACTION"] == "0"
-    lasting = {name: service.get("restart") for name, service in stack["services"].items() if name != "volumes"}
-    assert set(lasting.values()) == {"unless-stopped"}, lasting
+    for stack in (compose("production"), compose("opensearch", "metrics", "production")):
+        lasting = {name: service.get("restart") for name, service in stack["services"].items() if name != "volumes"}
+        assert set(lasting.values()) == {"unless-stopped"}, lasting
 
 
 def test_external_has_neither_milvus_nor_jaeger_and_points_to_the_users_own():
     stack = compose("external", profile="demo")
     assert set(stack["services"]) == {"collector", "collector-health", "processor", "volumes"}
-    assert "--set=processors.milvus.uri=http://milvus.example.com:19530" in stack["services"]["processor"]["command"]
-    assert "--set=exporters.otlp.endpoint=jaeger.example.com:4317" in stack["services"]["processor"]["command"]
-    assert set(stack["services"]["processor"]["depends_on"]) == {"volumes"}
+    processor = stack["services"]["processor"]
+    assert set(processor["depends_on"]) == {"volumes"}
+    said = {"MILVUS_URI": VARIABLES["MILVUS_URI"], "JAEGER_ENDPOINT": VARIABLES["JAEGER_ENDPOINT"]}
+    assert processor["environment"] == said
+    assert configured({}) == ("http://milvus:19530", "jaeger:4317")
+    assert configured(said) == tuple(said.values())
+
+
+def configured(environment: dict[str, str]) -> tuple[str, str]:
+    """Where the processor's configuration has it look for Milvus, and export to."""
+    config = load_config(ROOT / "compose" / "processor.yaml", environ=environment).config
+    assert config.milvus is not None
+    return config.milvus.uri, config.exporter.endpoint
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        one
+        for length in range(1, 4)
+        for one in combinations(["tls", "production", "opensearch", "metrics", "logs"], length)
+    ],
+    ids="-".join,
+)
+def test_external_goes_together_with_all_others_as_the_last(others: tuple[str, ...]):
+    alone, with_all = (
+        compose(*others)["services"]["processor"],
+        compose(*others, "external", profile="demo")["services"],
+    )
+    assert not {"milvus", "jaeger", "demo"} & set(with_all)
+    processor = with_all["processor"]
+    assert processor["command"] == alone["command"]
+    assert processor["healthcheck"] == alone["healthcheck"]
+    assert set(processor["depends_on"]) == set(alone["depends_on"]) - {"jaeger"}
 
 
 def test_external_reads_the_access_log_where_it_lies():

@@ -149,7 +149,7 @@ def test_a_malformed_span_beside_a_request_costs_no_count() -> None:
     counted.assembled.pipeline.ingest(_request(data))
     counted.decide()
     assert counted.records.by_series == {("", "Search", ""): 1}
-    assert not counted.telemetry.stage_failures
+    assert not +counted.telemetry.stage_failures
 
 
 def _request(span_bytes: bytes) -> bytes:

@@ -76,7 +76,7 @@ def test_recorded_requests_are_counted_alike(recording: Recording) -> None:
             replayed = replay(recording, sampling=sampling(ERRORS, SOME), watch=watch)
         told = {span_id: attributes(one) for span_id, one in replayed.spans.items()}
         found.append((Counter(seen[0].all), replayed.telemetry.calls_apart, told))
-        assert not replayed.telemetry.stage_failures
+        assert not +replayed.telemetry.stage_failures
     assert found[0] == found[1]
 
 
@@ -227,7 +227,7 @@ def counted(
         if late:
             made.come(*late)
     made.decide()
-    assert not made.telemetry.stage_failures
+    assert not +made.telemetry.stage_failures
     told = {span_id: attributes(one) for span_id, one in made.kept.items()}
     return Counter(made.records.all), made.apart, told, made.requests.counts.series.folded
 

@@ -40,6 +40,8 @@ class Stages:
         self._faults = FaultLog(_log, clock)
         self._stopwatch = stopwatch
         last = max((place for place, stage in enumerate(before) if stage.sees_all), default=-1)
+        for stage in self._all:
+            telemetry.stage_failures[stage.name] += 0  # else an alert would not see the first
         self._always, self._others = self._before[: last + 1], self._before[last + 1 :]
 
     def start(self) -> None:

@@ -65,6 +65,7 @@ class Recorder:
         self._counts = counts
         self._apart = apart
         self._failures = failures
+        failures[NAME] += 0  # else an alert would not see the first
         self._faults = FaultLog(_log, clock)
         self.looked: Looked | None = None
         """The trace that was looked at and not counted yet."""
