@@ -65,6 +65,16 @@ def test_lines_of_another_format_are_counted(access_log: Path) -> None:
     assert json.loads(result.stdout)["access_log_lines"] == {"foreign": 1, "received": len(lines())}
 
 
+@pytest.mark.parametrize("content", ["", "no line of ours\n"], ids=["empty", "another format"])
+def test_a_log_without_any_line_of_ours_is_warned_of(access_log: Path, content: str) -> None:
+    access_log.write_text(content)
+    result = replay("--access-log", str(access_log))
+    said = (
+        f"warning: no whole line of Milvus' access log in {access_log}: collections and errors are not known from it\n"
+    )
+    assert (result.exit_code, result.stderr) == (0, said)
+
+
 def test_a_log_that_cannot_be_read_is_named(access_log: Path) -> None:
     result = replay("--access-log", f"{access_log}.1")
     assert (result.exit_code, result.stderr) == (1, f"{access_log}.1: cannot be read: No such file or directory\n")

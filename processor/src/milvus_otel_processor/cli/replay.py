@@ -13,6 +13,7 @@ import click
 from milvus_otel_processor.cli.complaints import complain, fail
 from milvus_otel_processor.cli.options import console, format_option, load_and_warn, recorded_options, warn_of
 from milvus_otel_processor.cli.progress import progress
+from milvus_otel_processor.enrichment.access_log.contract import RECEIVED
 from milvus_otel_processor.printable import as_json
 from milvus_otel_processor.replay.compare import Comparison, Limit, Side, read_limit
 from milvus_otel_processor.replay.counted import CountedRules
@@ -110,6 +111,11 @@ def command(
     except OSError as error:  # those of reading are RecordingErrors
         fail(f"--out {out}: cannot be written: {error.strerror}")
     warn_of(left_out)
+    if recorded.access_logs and not sides[0].outcome.counted.access_log_lines[RECEIVED]:
+        names = ", ".join(map(str, recorded.access_logs))
+        complain(
+            f"warning: no whole line of Milvus' access log in {names}: collections and errors are not known from it"
+        )
     comparison = Comparison(str(against), *sides) if against is not None else None
     if comparison is not None and comparison.unsure:
         complain(
