@@ -22,6 +22,7 @@ class CaptureFiles:
     def __init__(self, spans: Path, lines: Path) -> None:
         self._spans, self._lines = _File(spans), _File(lines)
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._is_begun = self._is_closed = False
         self._lock = Lock()
 
@@ -36,7 +37,7 @@ class CaptureFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close them, and leave none that is new and empty."""
+        """Close them, and leave none that is empty where the capture was begun."""
         with self._lock:
             self._is_closed = True
             try:
@@ -52,7 +53,7 @@ class CaptureFiles:
     @property
     def line_bytes(self) -> int:
         """How many bytes of lines came in, written or held."""
-        return self._lines.size + sum(map(len, self._held))
+        return self._lines.size + self._held_bytes
 
     def write_spans(self, content: bytes) -> None:
         """Write spans. Raises OSError."""
@@ -67,7 +68,8 @@ class CaptureFiles:
             if self._is_closed:
                 return
             self._held.append(content)
-            if self._is_begun or self.line_bytes > _MOST_HELD:
+            self._held_bytes += len(content)
+            if self._is_begun or self._held_bytes > _MOST_HELD:
                 self._begin()
 
     def _begin(self) -> None:
@@ -75,18 +77,18 @@ class CaptureFiles:
             self._is_begun = True
             self._spans.empty()
             self._lines.empty()
-        held, self._held = self._held, []
+        held, self._held, self._held_bytes = self._held, [], 0
         for content in held:
             self._lines.write(content)
 
 
 class _File:
-    """One of them: opened as it is, and emptied when it is written."""
+    """One of them: opened as it is and emptied when it is written; one that is new is made when it is written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
-        self._is_regular = self._is_new = False
+        self._is_regular = False
         self.size = 0
 
     def open(self) -> None:
@@ -94,23 +96,26 @@ class _File:
             self._is_regular = stat.S_ISREG(self._path.stat().st_mode)
             self._file = self._path.open("r+b" if self._is_regular else "wb")
         except FileNotFoundError:
-            self._file = self._path.open("wb")
-            self._is_new = True
+            self._path.open("wb").close()  # so that what stands in the way of it is told now
+            if not self._path.is_symlink():
+                self._path.unlink()
 
     def empty(self) -> None:
         if self._is_regular and self._file is not None:
             self._file.truncate(0)
 
     def write(self, content: bytes) -> None:
-        assert self._file is not None
+        if self._file is None:
+            self._file = self._path.open("wb")
+            self._is_regular = True
         self._file.write(content)
         self._file.flush()
         self.size += len(content)
 
     def close(self, *, is_begun: bool = False) -> None:
+        """Close it; what belongs to what was there before this capture was begun goes."""
         if self._file is None:
             return
         self._file.close()
-        # An old file is left as it was, or belongs to what was there before this capture was begun.
-        if not self.size and (self._is_new or (is_begun and self._is_regular)):
+        if is_begun and self._is_regular and not self.size:
             self._path.unlink(missing_ok=True)
