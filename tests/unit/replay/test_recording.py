@@ -119,9 +119,10 @@ def test_a_span_that_is_no_protobuf_is_for_the_processor_to_find(tmp_path: Path)
             "message 1 at byte 0 would have 589316384 bytes: expected what the Collector's file",
         ),
         (
-            b"[2026/11/27 00:00:00.000 +00:00] [root]",
+            b"2026/11/27 00:00:00.000 +00:00\tSearch",
             "with format proto or json; Milvus' access log goes with --access-log",
         ),
+        (b"[2026/11/27 00:00:00.000 +00:00] [root]", "Milvus' access log goes with --access-log"),
         (sized(FIRST, b"\x0a\xff"), rf"message 2 at byte {4 + len(FIRST)}: not an ExportTraceServiceRequest"),
         (sized(compressed(FIRST)[:-5]), "message 1 at byte 0 cannot be decompressed: its zstd frame has no end"),
         (sized(compressed(FIRST)[:4] + b"\xff" * 30), "message 1 at byte 0 cannot be decompressed"),

@@ -65,7 +65,7 @@ def records_of(trace_id: str, file: Path) -> Iterator[LogRecord]:
     try:
         with file.open("rb") as opened:
             content = inflated(opened)
-            for data, place in messages(content, file):
+            for data, place in messages(content, file, _EXPECTED):
                 if not data.startswith((b"{", b" ", b"\t")):
                     raise LogFileError(f"{place}: not JSON; {_EXPECTED}")
                 if any(mark in data for mark in marks):

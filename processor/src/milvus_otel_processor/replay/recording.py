@@ -25,7 +25,8 @@ _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 _LARGEST_MESSAGE = (
     1 << 29
 )  # a greater size is a sign of another format, such as a text: no Collector writes such a request
-_LINE_OF_ACCESS_LOG = b"[20"
+_LINE_OF_ACCESS_LOG = (b"20", b"[20")  # the year, in our format or in one of Milvus' own
+_OF_ACCESS_LOG = "; Milvus' access log goes with --access-log"
 _GZIP_MAGIC = b"\x1f\x8b"
 _XZ_MAGIC = b"\xfd7zXZ\x00"
 _EXPECTED = "expected what the Collector's file exporter writes with format proto or json"
@@ -64,7 +65,9 @@ def read(path: Path, left_out: LeftOut | None = None) -> Iterator[Message]:
     is_any_whole = False
     try:
         with path.open("rb") as file:
-            for data, place in messages(inflated(file), path):
+            content = inflated(file)
+            is_access_log = content.peek(_SIZE_BYTES).startswith(_LINE_OF_ACCESS_LOG)
+            for data, place in messages(content, path, _EXPECTED + (_OF_ACCESS_LOG if is_access_log else "")):
                 message = _message(data, place, path, left_out)
                 is_any_whole = True
                 if message is not None:
@@ -92,10 +95,13 @@ def inflated(file: BufferedReader) -> BufferedReader:
     return file
 
 
-def messages(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
-    """Yield each message of a file, and where it stands, see `read`. Raises RecordingError and UnfinishedError."""
+def messages(content: BufferedReader, path: Path, expected: str) -> Iterator[tuple[bytes, str]]:
+    """Yield each message of a file, and where it stands, see `read`. Raises RecordingError and UnfinishedError.
+
+    `expected` is what to say of a file that is something else.
+    """
     is_json = content.peek(1).lstrip()[:1] == b"{"
-    return _lines(content, path) if is_json else _sized(content, path)
+    return _lines(content, path) if is_json else _sized(content, path, expected)
 
 
 def _lines(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
@@ -104,7 +110,7 @@ def _lines(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
             yield line, f"{path}:{number}"
 
 
-def _sized(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
+def _sized(content: BufferedReader, path: Path, expected: str) -> Iterator[tuple[bytes, str]]:
     offset = number = 0
     while head := content.read(_SIZE_BYTES):
         number += 1
@@ -113,8 +119,7 @@ def _sized(content: BufferedReader, path: Path) -> Iterator[tuple[bytes, str]]:
         if len(head) < _SIZE_BYTES:
             raise UnfinishedError(f"{which} is cut short")
         if size > _LARGEST_MESSAGE:
-            also = "; Milvus' access log goes with --access-log" if head.startswith(_LINE_OF_ACCESS_LOG) else ""
-            raise RecordingError(f"{path}: {which} would have {size} bytes: {_EXPECTED}{also}")
+            raise RecordingError(f"{path}: {which} would have {size} bytes: {expected}")
         data = content.read(size)
         if len(data) < size:
             raise UnfinishedError(f"{which} is cut short: it has {len(data)} of {size} bytes")
