@@ -33,12 +33,27 @@ def test_a_line_says_what_milvus_knows_of_the_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [("Failed", "100"), ("GrpcUnavailable", "65535"), ("Failed", "0"), ("OK", "5")]
+    ("status", "code"),
+    [("Failed", "100"), ("GrpcUnavailable", "1"), ("GrpcWhatever", "65535"), ("Failed", "0"), ("OK", "5")],
 )
 def test_a_failed_request_has_milvus_code_and_words(status: str, code: str) -> None:
     facts = parsed(line("Search", status=status, code=code, message="collection not found[collection=missing]")).facts
     assert (facts.status_code, facts.error_type) == (code, code)
     assert facts.error_message == "collection not found[collection=missing]"
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        ("GrpcPermissionDenied", "PERMISSION_DENIED"),
+        ("GrpcDeadlineExceeded", "DEADLINE_EXCEEDED"),
+        ("GrpcCanceled", "CANCELLED"),
+        ("GrpcUnauthenticated", "UNAUTHENTICATED"),
+    ],
+)
+def test_a_request_that_grpc_ended_has_the_name_of_its_status_as_without_a_line(status: str, name: str) -> None:
+    facts = parsed(line("Search", status=status, code="65535", message="no")).facts
+    assert (facts.status_code, facts.error_type, facts.error_message) == (None, name, "no")
 
 
 @pytest.mark.parametrize("status", ["OK", "Successful"])

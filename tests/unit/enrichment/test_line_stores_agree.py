@@ -196,7 +196,9 @@ def a_line(random: Random) -> str:
         user=random.choice(("Unknown", "root", "é", "5ms")),
         namespace=random.choice(("default", "other", "")),
         partitions=random.choice(("[]", "[a b]", '["a", "b"]', "p" * 5000)),
-        status="Failed" if failed else random.choice(("Successful", "OK", "Unknown", "HttpError404")),
+        status=random.choice(("Failed", "Failed", "GrpcCanceled", "GrpcX"))
+        if failed
+        else random.choice(("Successful", "OK", "Unknown", "HttpError404")),
         code=random.choice(("100", "700", "65535", "-1"))
         if failed
         else random.choice(("0", "0", "0", "200", "Unknown", "x")),

@@ -37,6 +37,15 @@ _NAMES = (
     "UNAUTHENTICATED",
 )
 """By number (https://grpc.io/docs/guides/status-codes/)."""
+_IN_GO = {"".join(word.capitalize() for word in name.split("_")): name for name in _NAMES[1:]} | {
+    "Canceled": "CANCELLED"
+}
+"""What Go calls the errors, and so Milvus' access log: `PermissionDenied`."""
+
+
+def name_of_error(in_go: str) -> str | None:
+    """Return the name of an error that Go calls so, None where that is none."""
+    return _IN_GO.get(in_go)
 
 
 def grpc_may_have_failed(trace: Trace) -> bool:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from milvus_otel_processor.enrichment.facts import Facts
+from milvus_otel_processor.enrichment.grpc_status import name_of_error
 from milvus_otel_processor.enrichment.messages import without_client_text
 from milvus_otel_processor.enrichment.rest import operation_of, path_of
 from milvus_otel_processor.remembering import remember
@@ -50,7 +51,9 @@ with it.
 
 _BEFORE_TEXTS, _TEXTS, _AFTER_TEXTS = 5, 5, 3  # fields; the cost is between the second and the third
 _UNKNOWN = frozenset(("", "Unknown"))  # Milvus' word for what a request does not have
-_HTTP_ERROR = "HttpError"
+_HTTP_ERROR, _GRPC = "HttpError", "Grpc"
+_NO_CODE_OF_MILVUS = frozenset(("65535", "0"))
+"""What stands where gRPC ended the request, and Milvus had no code of its own for it."""
 _PROBES = {
     "DescribeCollection": frozenset(("4", "100")),
     "HasCollection": frozenset(("4", "100")),
@@ -170,7 +173,7 @@ def facts_of(method: str, texts: str, answer: str) -> tuple[Facts, int] | None:
         partitions=_names(partitions),
         sdk_version=_text(sdk),
         user=_text(user),
-        status_code=error if error is not None and _CODE.fullmatch(code) else None,
+        status_code=error if error is not None and _CODE.fullmatch(code) and _CODE.fullmatch(error) else None,
         error_type=error,
         error_message=_message(message) if error is not None else None,
         exists=exists,
@@ -185,6 +188,8 @@ def _outcome(operation: str, status: str, code: str, message: str) -> tuple[str 
     """
     if status.startswith(_HTTP_ERROR):
         return status.removeprefix(_HTTP_ERROR), None
+    if status.startswith(_GRPC) and code in _NO_CODE_OF_MILVUS and (error := name_of_error(status.removeprefix(_GRPC))):
+        return error, None
     if operation in _PROBES and (code in _PROBES[operation] or (code == "0" and _MISSING.search(message))):
         return None, False
     if status == "Unknown" and code in {*_NO_CODES, "0"}:
