@@ -9,7 +9,7 @@ from milvus_otel_processor.page.client import ClientError
 from milvus_otel_processor.requests.record import OVERFLOW
 from milvus_otel_processor.requests.summary import Wanted, summary
 from milvus_otel_processor.top.live import follow
-from milvus_otel_processor.top.screen import screen
+from milvus_otel_processor.top.screen import HELP, screen
 from milvus_otel_processor.top.view import View
 from rich.console import Console
 
@@ -68,8 +68,33 @@ def test_it_fits_into_any_width(width: int) -> None:
 
 
 def test_rows_that_are_not_shown_are_counted() -> None:
-    assert "and 2 more" in shown(answer(), lines=1)
     assert "and 1 more" in shown(answer(limit=2))
+    found = answer()
+    found["rows"] *= 10
+    assert "and 27 more" in shown(found, height=10)
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("height", [16, 24, 50])
+def test_what_is_typed_is_the_last_line_of_a_screen_of_any_size(width: int, height: int) -> None:
+    found = answer()
+    found["rows"] *= 30
+    said = shown(found, View(text="r", typing=True), width, height=height, keys=HELP).rstrip().split("\n")
+    assert said[-1].startswith("filter: r_")
+    assert len(said) <= height
+    keys = " ".join(shown(found, View(), width, height=height, keys=HELP).split()[-12:])
+    assert keys.endswith("p pause q quit")
+    assert sum("orders" in line and "Search" in line for line in said) >= 1
+
+
+def test_a_hint_is_whole_or_not_there_and_names_three_rows_at_the_most() -> None:
+    found = answer()
+    found["rows"] = [{**found["rows"][0], "collection": f"c{number}"} for number in range(40)]
+    said = " ".join(shown(found, width=80).split())
+    assert "default c0 Search, default c1 Search, default c2 Search and 37 more: Most of the time was" in said
+    for height in range(10, 40):
+        text = " ".join(shown(found, width=80, height=height).split())
+        assert ("Most of the time" in text) == text.endswith("Strong always waits for the next time tick.")
 
 
 def test_where_nothing_is_counted_it_says_what_to_do() -> None:

@@ -128,7 +128,8 @@ def _show_requests(requests: dict[str, Any], console: Console) -> None:
         highlight=False,
     )
     console.print(table(requests["rows"], _BY, console.width, rate=False))
-    console.print(hints(requests["rows"], _BY))
+    for hint in hints(requests["rows"], _BY):
+        console.print(hint, highlight=False)
     console.print(Text(_SAMPLE, style="dim"), highlight=False)
 
 

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     from milvus_otel_processor.top.view import View
 
-_BESIDE_ROWS = 9
-"""Lines of the screen that are not rows: the first one, what is above the titles, the titles, hints and the last."""
-_FEWEST_ROWS = 3
-
 
 def follow(
     ask: Callable[[str], dict[str, Any]],
@@ -41,9 +37,10 @@ def follow(
     due = clock() + interval
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while not view.ended:
-            lines = max(_FEWEST_ROWS, console.height - _BESIDE_ROWS)
             shown = view._replace(by=of.by, sort=of.sort, where=of.where)  # as the answer is, where no newer one came
-            live.update(screen(answer, shown, console.width, keys=keys, trouble=trouble, lines=lines), refresh=True)
+            live.update(
+                screen(answer, shown, console.width, keys=keys, trouble=trouble, height=console.height), refresh=True
+            )
             before = view
             for letter in split(key(max(0.0, due - clock()))):
                 view = view.pressed(letter)

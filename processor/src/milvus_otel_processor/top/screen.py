@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.text import Text
 
 from milvus_otel_processor.top.table import NONE, hints, number, table
 from milvus_otel_processor.top.view import HELP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
     from milvus_otel_processor.top.view import View
 
+_BESIDE_ROWS = 4
+"""Lines around the rows: what is above the titles, the titles, how many more rows there are, a free one."""
+_FEWEST_ROWS = 3
 NOT_COUNTED = "Requests are not counted here: the pipeline needs the processor milvus, with requests.enabled, which is its default."
 
 
 def screen(
-    answer: Mapping[str, Any], view: View, width: int, *, keys: str = "", trouble: str = "", lines: int | None = None
+    answer: Mapping[str, Any], view: View, width: int, *, keys: str = "", trouble: str = "", height: int | None = None
 ) -> Group:
-    """Return what is shown of an answer of the API: no more than `lines` rows, `width` columns wide. `keys` says what to press."""
+    """Return what is shown of an answer of the API, `width` columns wide and no more than `height` lines high if that is said.
+
+    `keys` says what to press; it is the last line, whatever has no room.
+    """
     rows = [row for row in answer["rows"] if view.is_shown(row)]
-    shown = rows if lines is None else rows[:lines]
     parts: list[RenderableType] = [headline(answer, view)]
     if trouble:
         parts.append(Text(trouble, style="red"))
     if not answer["counted"]:
         parts.append(Text(NOT_COUNTED, style="red"))
+    last = [Text(f"filter: {view.text}_" if view.typing else keys, style="dim")] if keys else []
+    shown = rows if height is None else rows[: _room_for_rows(height - _lines([*parts, *last], width))]
     parts.append(table(shown, view.by, width, view.sort))
     parts += [Text(line, style="dim") for line in _beside(answer, view, len(rows), len(shown))]
     parts.append(Text(""))
-    parts.append(hints(shown, view.by))
-    if keys:
-        parts.append(Text(f"filter: {view.text}_" if view.typing else keys, style="dim"))
-    return Group(*parts)
+    for hint in hints(shown, view.by):
+        if height is not None and _lines([*parts, hint, *last], width) > height:
+            break
+        parts.append(hint)
+    return Group(*parts, *last)
+
+
+def _room_for_rows(lines: int) -> int:
+    """Return how many rows there are to be in what the first lines leave: a quarter of it is for the hints."""
+    return max(_FEWEST_ROWS, lines - _BESIDE_ROWS - lines // 4)
+
+
+def _lines(parts: Sequence[RenderableType], width: int) -> int:
+    return len(Console(file=StringIO(), width=width).render_lines(Group(*parts), pad=False))
 
 
 def _beside(answer: Mapping[str, Any], view: View, matching: int, shown: int) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -14,8 +13,6 @@ from milvus_otel_processor.top.layout import GAP, layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from rich.console import RenderableType
 
 COLUMNS: Final = {
     "per_second": "req/s",
@@ -31,6 +28,8 @@ COLUMNS: Final = {
 
 _TIME, _BY_TIME = "share", ("total_ms", "")
 """The column that rows are usually sorted by, and how that order is called."""
+_NAMES_SHOWN = 3
+"""How many rows are named that a hint is about."""
 _STAGES_SHOWN, _LEAST_SHARE = 3, 0.05
 _OTHERS = "(all others)"
 NONE = "-"
@@ -80,13 +79,18 @@ def _title(key: str) -> str:
     return key.replace("_", " ")
 
 
-def hints(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> RenderableType:
+def hints(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> list[Text]:
     """Return what it means where one stage took most of the time of a row; each sentence once, with the rows it is about."""
     about: dict[str, list[str]] = {}
     for row in rows:
         if row.get("hint"):
             about.setdefault(row["hint"], []).append(" ".join(name_of(key, row).plain for key in by if row[key]))
-    return Group(*(Text.assemble((", ".join(names), "bold"), f": {words}") for words, names in about.items()))
+    return [Text.assemble((_some(names), "bold"), f": {words}") for words, names in about.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def name_of(key: str, row: Mapping[str, Any]) -> Text:
