@@ -155,9 +155,11 @@ def test_capture_says_what_is_wrong(tmp_path: Path) -> None:
     assert run("capture", "--out", tmp_path / "x").exit_code == 2
     nowhere = run("capture", "--out", tmp_path / "no" / "x", "--listen", "127.0.0.1:0")
     assert (nowhere.exit_code, nowhere.output) == (1, f"{tmp_path}/no/x: No such file or directory\n")
+    for folder in (".", "/"):
+        assert run("capture", "--out", folder, "--listen", "127.0.0.1:0").output == f"{folder}: Is a directory\n"
     (tmp_path / "x.access.log").mkdir()
-    folder = run("capture", "--out", tmp_path / "x", "--listen", "127.0.0.1:0")
-    assert (folder.exit_code, folder.output) == (1, f"{tmp_path}/x.access.log: Is a directory\n")
+    taken = run("capture", "--out", tmp_path / "x", "--listen", "127.0.0.1:0")
+    assert (taken.exit_code, taken.output) == (1, f"{tmp_path}/x.access.log: Is a directory\n")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["x.access.log"]
 
 
@@ -212,6 +214,24 @@ def test_lines_are_held_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert list(tmp_path.iterdir()) == []  # so that nothing empty is left, however it ends
         files.write_lines(b"y")
         assert (tmp_path / "lines").read_bytes() == b"x" * 10 + b"y"
+
+
+def test_a_processor_that_ends_while_it_is_recorded_is_told_once_and_what_came_until_then_stays(tmp_path: Path) -> None:
+    out, results = tmp_path / "traces.binpb", list[Result]()
+    with shown() as page:
+        page.send(encoded(span(1, 1)))
+        command = ("capture", "--out", out, "--from", page.url, "--seconds", 60)
+        capture = Thread(target=lambda: results.append(run(*command)))
+        capture.start()
+        witness = page.running.service._witness
+        assert witness is not None
+        wait_until(lambda: witness.recent.followers == 2 and out.exists(), "the capture")
+    capture.join(60)
+    summary, trouble = results[0].output.splitlines()
+    assert results[0].exit_code == 1
+    assert summary == f"{out}: {out.stat().st_size} bytes of spans"
+    assert trouble.startswith(f"{page.url}: the answer ended in the middle: ")
+    assert messages(out) == [encoded(span(1, 1))]
 
 
 def test_a_full_disk_ends_a_capture_with_one_line(tmp_path: Path) -> None:

@@ -52,47 +52,54 @@ def command(  # noqa: PLR0917 - click calls it by name
     """
     if (url is None) == (listen is None):
         raise click.UsageError("expected one of --from, with the address of a running processor, and --listen")
-    lines = out.with_name(out.name + _LINES)
+    lines = Path(f"{out}{_LINES}")
     files = CaptureFiles(out, lines)
+    trouble = None
     try:
         if url is not None:
-            _ask(url, token, f"?seconds={seconds:g}&mib={mib:g}&past={str(past).lower()}", files)
+            trouble = _ask(url, token, f"?seconds={seconds:g}&mib={mib:g}&past={str(past).lower()}", seconds, files)
         else:
             _listen(listen or "", seconds, int(mib * (1 << 20)), files)
     except OSError as error:
         fail(f"{error.filename or out}: {error.strerror}")
     if not files.span_bytes:
-        fail(f"{out}: no span came in")
+        fail(trouble or f"{out}: no span came in")
     also = f", and {files.line_bytes:,} bytes of lines in {lines}" if files.line_bytes else ""
     click.echo(f"{out}: {files.span_bytes:,} bytes of spans{also}")
+    if trouble is not None:
+        fail(trouble)
 
 
-def _ask(url: str, token: str | None, query: str, files: CaptureFiles) -> None:
+def _ask(url: str, token: str | None, query: str, seconds: float, files: CaptureFiles) -> str | None:
+    """Record what a processor tells, and return why that ended too early; None where it did not."""
     from milvus_otel_processor.page.client import Client, ClientError  # noqa: PLC0415 - listening needs neither
 
+    troubles: list[str] = []
     try:
         client = Client(url, token)
-        with client.stream(f"/capture/traces{query}") as parts, files, suppress(KeyboardInterrupt):
-            beside = Thread(target=_take_lines, args=[client, f"/capture/access-log{query}", files], daemon=True)
+        with client.stream(f"/capture/traces{query}", seconds) as parts, files, suppress(KeyboardInterrupt):
+            path = f"/capture/access-log{query}"
+            beside = Thread(target=_take_lines, args=[client, path, seconds, files, troubles], daemon=True)
             beside.start()
             for part in parts:
                 files.write_spans(part)
             beside.join(_LINES_AFTER_SECONDS)
     except ClientError as error:
-        fail(error)
+        return str(error)
+    return troubles[0] if troubles else None
 
 
-def _take_lines(client: Client, path: str, files: CaptureFiles) -> None:
+def _take_lines(client: Client, path: str, seconds: float, files: CaptureFiles, troubles: list[str]) -> None:
     from milvus_otel_processor.page.client import ClientError  # noqa: PLC0415
 
     try:
-        with client.stream(path) as parts:
+        with client.stream(path, seconds) as parts:
             for part in parts:
                 files.write_lines(part)
     except ClientError as error:
-        complain(f"lines of the access log: {error}")
+        troubles.append(f"lines of the access log: {error}")
     except OSError as error:
-        complain(f"lines of the access log cannot be written: {error.strerror}")
+        troubles.append(f"lines of the access log cannot be written: {error.strerror}")
 
 
 def _listen(endpoint: str, seconds: float, size: int, files: CaptureFiles) -> None:

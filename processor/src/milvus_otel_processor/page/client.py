@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SECONDS = 30.0
+_LONGEST_SILENCE = 3600.0
 _PART = 64 * 1024
 _LARGEST = 64 << 20
 """Bytes of an answer: a processor's are a few MB at the most."""
@@ -64,15 +65,18 @@ class Client:
         return document
 
     @contextmanager
-    def stream(self, path: str) -> Iterator[Iterator[bytes]]:
-        """Ask, and give what comes as it comes, once there is an answer. Raises ClientError, also while it comes."""
+    def stream(self, path: str, seconds: float = _LONGEST_SILENCE) -> Iterator[Iterator[bytes]]:
+        """Ask, and give what comes as it comes, once there is an answer. Raises ClientError, also while it comes.
+
+        Nothing may come for `seconds`, after which the other side ends it.
+        """
         connection = self._connect()
         try:
             answer = self._answer(connection, "POST", path)
             if answer.headers.get_content_type() != _STREAM:
                 raise ClientError(self._no_page(answer))
             if connection.sock is not None:
-                connection.sock.settimeout(None)  # it may take its time: the other side ends it
+                connection.sock.settimeout(seconds + _SECONDS)
             yield iter(partial(self._part, answer), b"")
         finally:
             connection.close()
@@ -80,8 +84,10 @@ class Client:
     def _part(self, answer: http.client.HTTPResponse) -> bytes:
         try:
             return answer.read1(_PART)
-        except (OSError, http.client.HTTPException) as error:
-            raise self._no_answer(error) from None
+        except (OSError, http.client.HTTPException):
+            raise ClientError(
+                f"{self.url}: the answer ended in the middle: the processor was stopped, or the connection broke"
+            ) from None
 
     def _answer(self, connection: http.client.HTTPConnection, method: str, path: str) -> http.client.HTTPResponse:
         try:
