@@ -117,8 +117,35 @@ def test_in_danger_what_is_being_read_is_let_go(opened: Open) -> None:
     silent = Silent(opened.endpoint)
     wait_until(lambda: len(opened.receiver._exports._reading) == 1, "the stream to be there", interval=0.01)
     opened.door.in_danger = True
-    wait_until(lambda: opened.refused.get("read_timeout") == 1, "the stream to be let go", interval=0.01)
+    wait_until(lambda: opened.refused.get("memory_limit") == 1, "the stream to be let go", interval=0.01)
     silent.close()
+
+
+def test_at_the_end_what_is_being_read_is_refused_as_what_comes_then(opened: Open) -> None:
+    silent = Silent(opened.endpoint)
+    wait_until(lambda: len(opened.receiver._exports._reading) == 1, "the stream to be there", interval=0.01)
+    opened.receiver.stop(5)
+    assert opened.refused == {"shutdown": 1}
+    silent.close()
+
+
+def test_what_grpc_ends_before_it_came_is_no_malformed_request(opened: Open) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        opened.send(bytes(3 * MIB))
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    wait_until(lambda: opened.refused == {"cancelled": 1}, "it to be counted", interval=0.01)
+    silent = Silent(opened.endpoint)
+    wait_until(lambda: len(opened.receiver._exports._reading) == 1, "the stream to be there", interval=0.01)
+    silent.call.cancel()
+    wait_until(lambda: opened.refused == {"cancelled": 2}, "it to be counted", interval=0.01)
+    silent.close()
+
+
+def test_a_stream_without_a_request_is_malformed(opened: Open) -> None:
+    with grpc.insecure_channel(opened.endpoint) as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.stream_unary(METHOD)(iter(()), timeout=CALL_SECONDS)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert opened.refused == {"malformed_request": 1}
 
 
 def test_without_memory_a_request_is_refused_before_it_is_read_and_is_to_be_sent_again(opened: Open) -> None:

@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 _RETRY_SECONDS = 1
+_SECONDS_TO_BE_CANCELLED = 0.1
+"""For a call whose stream has ended, after which it is one that has no request."""
 _MOST_READING = 1024
 """Requests that may be announced and not there yet; beyond it those that were announced first are let go of."""
 _SECONDS_WITH_ROOM = 1.0
@@ -113,7 +115,8 @@ class Exports:
         self._admission = admission
         self._workers = workers
         self._clock = clock
-        self._reading: dict[asyncio.Timeout, None] = {}
+        self._reading: dict[asyncio.Timeout, RefusedForNowError] = {}
+        """What is being read, and what is said of it where it does not come."""
         self._expected = 0.0
         self._closing = False
         self._paced = PacedLog(_log)
@@ -151,13 +154,13 @@ class Exports:
         """Where memory is short, let go of the requests that are being read, those first that have been for longest."""
         if self._admission.in_danger:
             for reading in list(self._reading)[: 1 + len(self._reading) // 2]:
-                self._let_go(reading)
+                self._let_go(reading, RefusedForNowError(Refused.MEMORY_LIMIT, "memory is short"))
 
     def close(self) -> None:
         """Refuse what has not arrived yet."""
         self._closing = True
         for reading in list(self._reading):
-            self._let_go(reading)
+            self._let_go(reading, RefusedForNowError(Refused.SHUTDOWN, "the processor is stopping"))
 
     async def _export(self, context: grpc.aio.ServicerContext[bytes, bytes], take: Callable[[bytes], bytes]) -> bytes:
         if not self._admission.is_authenticated(context.invocation_metadata() or ()):
@@ -195,24 +198,39 @@ class Exports:
         return message
 
     async def _read(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        late = RefusedForNowError(Refused.READ_TIMEOUT, "it did not arrive in time")
         if len(self._reading) >= _MOST_READING:
-            self._let_go(next(iter(self._reading)))
+            self._let_go(next(iter(self._reading)), late)
+        reading = asyncio.timeout(self._read_timeout)
         try:
-            async with asyncio.timeout(self._read_timeout) as reading:
-                self._reading[reading] = None
-                try:
-                    message = await context.read()
-                finally:
-                    self._reading.pop(reading, None)
+            async with reading:
+                self._reading[reading] = late
+                message = await context.read()
         except TimeoutError:
-            raise RefusedForNowError(Refused.READ_TIMEOUT, "it did not arrive in time") from None
+            raise self._reading[reading] from None
+        finally:
+            self._reading.pop(reading, None)
         if not isinstance(message, bytes):  # the end of the stream: no request came at all
+            await self._told_if_cancelled(context)
             raise InvalidRequestError("there is no request")
         return message
 
-    def _let_go(self, reading: asyncio.Timeout) -> None:
-        self._reading.pop(reading, None)
+    async def _told_if_cancelled(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        """Wait for gRPC to end a call whose stream has ended: it does so right behind that, and does not say why."""
+        try:
+            await asyncio.sleep(_SECONDS_TO_BE_CANCELLED)
+        except asyncio.CancelledError:
+            self._telemetry.refused_request(Refused.CANCELLED)
+            why = f"its sender gave up, or it is larger than max_recv_msg_size_mib, {self._largest // _MIB} MiB"
+            reason = Refused.CANCELLED.value
+            self._paced.tell(
+                logging.WARNING, "a request did not come: reason=%s peer=%s %s", reason, context.peer(), why
+            )
+            raise
+
+    def _let_go(self, reading: asyncio.Timeout, why: RefusedForNowError) -> None:
         if not reading.expired():
+            self._reading[reading] = why
             reading.reschedule(asyncio.get_running_loop().time())
 
     def _take(self, take: Callable[[bytes], bytes], message: bytes, reserved: int) -> bytes:

@@ -84,7 +84,8 @@ The reasons for which requests are refused whole. For those marked *again* the a
 | `read_timeout` | again | a request was announced, and did not arrive in time | look for what sends it |
 | `shutdown` | again | the processor stops | |
 | `malformed_request` | | it is not valid protobuf, or cannot be inflated | look for what sends it |
-| `too_large` | | it is larger than `max_recv_msg_size_mib`, or than the whole memory limit | smaller batches at the sender |
+| `too_large` | | inflated, it is larger than `max_recv_msg_size_mib`, or than the whole memory limit | smaller batches there |
+| `cancelled` | | its sender gave up, or it is larger than `max_recv_msg_size_mib`: gRPC tells the sender | smaller batches there |
 | `unauthenticated` | | no token, or a wrong one | see that sender and receiver have the same |
 
 Beside these there are Prometheus' own metrics of a process (`process_resident_memory_bytes`, `process_cpu_seconds_total`,

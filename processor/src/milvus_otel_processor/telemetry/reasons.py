@@ -8,6 +8,7 @@ from enum import Enum
 class Refused(Enum):
     """Why a span, or a whole request, was not taken in; the sender is told."""
 
+    CANCELLED = "cancelled"
     FAILED = "failed"
     INVALID_TRACE_ID = "invalid_trace_id"
     LOGS_QUEUE_FULL = "logs_queue_full"
