@@ -40,6 +40,11 @@ WAITING_WORKERS = 1
 # Else what commands print would be as wide as the terminal of whoever runs the tests.
 os.environ.pop("COLUMNS", None)
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# The parts that tests start are here, and no proxy is to stand before them; what is downloaded still goes through it.
+for _name in ("no_proxy", "NO_PROXY"):
+    os.environ[_name] = ",".join(dict.fromkeys([*filter(None, os.environ.get(_name, "").split(",")), *LOOPBACK]))
+
 # How long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], parent=hypothesis.settings.default

@@ -1,5 +1,6 @@
 """When `milvus-otel doctor` alarms, and ends with an error: where something is wrong that should work, and not for a guess."""
 
+import os
 import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +29,14 @@ from tests.support.spans import encoded, span
 
 NOWHERE = "http://127.0.0.1:9"
 ALL: dict[str, object] = {"name": "all", "type": "always_sample"}
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind one, a connection is not tried."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize(
