@@ -16,6 +16,7 @@ from tests.peers.collector import collector
 from tests.peers.process import free_port
 from tests.peers.waiting import wait_until
 from tests.support.log_records import LOGS_METHOD, records_in
+from tests.support.stacks_collector import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,19 +32,6 @@ def line(
 ) -> str:
     values = {"time_now": time, "trace_id": f"{number:032x}", "method_status": status, "error_code": code}
     return re.sub(r"\$(\w+)", lambda match: values.get(match[1], "x"), FORMAT) + "\n"
-
-
-def settings(folder: Path, processor: str) -> dict[str, Any]:
-    """The stack's configuration, with addresses and folders of this machine."""
-    text = (ROOT / "collector" / "config.yaml").read_text(encoding="utf-8").replace("processor:4317", processor)
-    for there in ("/var/lib/otelcol", "/var/log/applications", "/var/log/milvus"):
-        here = folder / Path(there).name
-        here.mkdir(exist_ok=True)
-        text = text.replace(there, str(here))
-    text = re.sub(r"0\.0\.0\.0:\d+", lambda _: f"127.0.0.1:{free_port()}", text)
-    found: dict[str, Any] = YAML(typ="safe").load(text)
-    found["service"]["extensions"].remove("health_check")  # `collector` adds one of its own
-    return found
 
 
 @contextmanager
