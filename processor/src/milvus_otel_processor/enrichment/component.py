@@ -76,11 +76,7 @@ class Enrichment:
         )
         channels = ChannelSource(self.catalogue)
         lines = AccessLogSource(store, self.catalogue)
-        known: dict[str, Source] = {
-            "client": ClientSource(),
-            "access_log": lines,
-            "channel": channels,
-        }
+        known: dict[str, Source] = {"client": ClientSource(), "access_log": lines, "channel": channels}
         is_known = store.knows if "access_log" in settings.sources else lambda _: False
         sources = [known.get(name) or load(name, telemetry.source_failures) for name in settings.sources]
         self.access_log = self._access_log(store, telemetry, time_ns) if lines in sources else None
