@@ -130,8 +130,9 @@ def test_a_handshake_that_fails_for_another_reason_is_left_alone(
 
 
 def _run(milvus: FakeMilvus, receiver: Receiver, **variables: str) -> str:
-    code = f"import milvus_otel_client; milvus_otel_client.setup(rpc_spans=False, exit_timeout=2)\n{SEARCH}"
-    to = {"GRPC_VERBOSITY": "NONE", _VARIABLE: receiver.endpoint, **variables}
+    code = f"import milvus_otel_client; milvus_otel_client.setup(rpc_spans=False, exit_timeout=20)\n{SEARCH}"
+    # the exporter gives up after 3 s, and the end has patience with a slow machine
+    to = {"GRPC_VERBOSITY": "NONE", "OTEL_EXPORTER_OTLP_TIMEOUT": "4", _VARIABLE: receiver.endpoint, **variables}
     process = start(code, environment(milvus, None, **to))
     out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out) == (0, "2\n"), err

@@ -174,12 +174,15 @@ def _is_not_our_doing(record: logging.LogRecord) -> bool:
 def _silent_exporters() -> Iterator[list[str]]:
     """Keep the exporters' word on each try out of the log, and collect it instead: one line in the end tells it all."""
     words: list[str] = []
+    advice: str | None = None
 
     def take(record: logging.LogRecord) -> bool:
+        nonlocal advice
         with contextlib.suppress(Exception):
             reason = _CREDENTIALS.sub("", " ".join(record.getMessage().split()))
             if _is_not_our_doing(record):
-                words[:] = [SCHEME_ADVICE.on(reason) or reason[:_LONGEST_REASON]]
+                advice = advice or SCHEME_ADVICE.on(reason)  # of the tries that follow one may say less
+                words[:] = [advice or reason[:_LONGEST_REASON]]
         return False
 
     loggers = [logging.getLogger(name) for name in _EXPORTERS]
