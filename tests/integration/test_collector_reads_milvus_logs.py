@@ -88,6 +88,7 @@ def test_failures_of_all_kinds_are_errors_and_times_are_those_of_their_zone(tmp_
         wait_until(lambda: out.exists() and len(written(out)) == len(lines), "all records", DEADLINE)
     records = sorted(written(out), key=lambda one: one["traceId"])
     assert [one.get("severityNumber", 0) for one in records] == [9, 9, 17, 17, 17, 0]
+    assert {one.get("severityText") for one in records} == {"INFO", "ERROR", None}
     assert {one["timeUnixNano"] for one in records} == {"1795714067123000000"}
     keys = {attribute["key"] for one in records for attribute in one["attributes"]}
     assert "status" in keys
