@@ -182,7 +182,13 @@ def test_traces_are_kept_for_the_reasons_that_the_rules_give(shop: dict[str, Spa
 def test_no_heartbeat_of_milvus_is_kept(stack: Stack, shop: dict[str, Spans]):
     assert set(stack.jaeger.services()) == {SHOP, "standalone", "segcore"}
     for service in ("standalone", "segcore"):
-        assert set(stack.jaeger.traces(service)) <= set(shop)
+        # Work of Milvus' own that took long, on a slow machine, is no heartbeat.
+        others = {
+            trace_id: (policies(spans), {span["name"] for span in spans})
+            for trace_id, spans in stack.jaeger.traces(service).items()
+            if trace_id not in shop and policies(spans) != {"milvus-work"}
+        }
+        assert others == {}
 
 
 def test_the_logs_of_a_kept_trace_are_found_by_its_id_with_collection_and_severity(
