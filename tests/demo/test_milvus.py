@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -86,9 +87,21 @@ def test_a_milvus_that_is_not_healthy_in_time_is_given_up() -> None:
     assert not milvus.folder.exists()
 
 
-def test_without_the_wheel_the_way_on_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("system", "machine", "way"),
+    [
+        ("Linux", "x86_64", "pip install ./client './processor[demo]'"),
+        ("Linux", "aarch64", "docker compose up --wait"),
+        ("Darwin", "x86_64", "docker compose up --wait"),
+    ],
+)
+def test_without_the_wheel_the_way_on_is_told(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, way: str
+) -> None:
     monkeypatch.setattr(wheel, "find_spec", lambda _: None)
-    with pytest.raises(MilvusUnavailableError, match="docker compose up"):
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with pytest.raises(MilvusUnavailableError, match=re.escape(way)):
         EmbeddedMilvus().start()
 
 

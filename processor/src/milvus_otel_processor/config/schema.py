@@ -153,7 +153,8 @@ def _opened(value: dict[str, Any]) -> dict[str, Any]:
     if value.get("format") == _DURATION:
         value = {"$ref": "#/definitions/Duration"}
         about.pop("default", None)  # seconds, which is no duration in YAML
-    if "const" in value or "discriminator" in value or (value.get("type") == "string" and "format" not in value):
+    is_any_text = value.get("type") == "string" and not {"format", "pattern"} & value.keys()
+    if is_any_text or "const" in value or "discriminator" in value:
         return value | about
     choices = [*value["anyOf"]] if value.keys() == {"anyOf"} else [value]
     return {
