@@ -12,6 +12,8 @@ from milvus_otel_processor.demo.wheel import _without_wheel
 from milvus_otel_processor.installing import CATALOGUE, Part, how_to_install
 from milvus_otel_processor.spans import stores
 
+from tests.peers.missing import require_command
+
 ROOT = Path(__file__).parents[3]
 SEEN = ("*.md", "*.py", "*.yaml", "*.toml", "*.html", "*.js", "*.json", "*.rs", "*Dockerfile", ".ci/run", "scripts/*")
 EXCEPT = ("docs/releasing.md", "tests/unit/docs/test_install_advice.py")
@@ -22,8 +24,9 @@ FROM_AN_INDEX = re.compile(
 
 
 def _files() -> list[str]:
+    git = require_command("git", "the list of what is in the repository")
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *SEEN],
+        [git, "ls-files", "--cached", "--others", "--exclude-standard", "--", *SEEN],
         cwd=ROOT,
         capture_output=True,
         text=True,
