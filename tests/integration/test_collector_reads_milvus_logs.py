@@ -57,7 +57,7 @@ def taking(port: int) -> Iterator[list[bytes]]:
 
 def test_while_its_queue_is_full_the_access_log_waits_and_no_line_is_lost(tmp_path: Path) -> None:
     port, lines = free_port(), 3_000
-    found = settings(tmp_path, f"127.0.0.1:{port}")
+    found = settings(tmp_path, {"processor:4317": f"127.0.0.1:{port}"})
     # Room for a few hundred lines, while nobody takes them.
     found["exporters"]["otlp_grpc"]["sending_queue"]["queue_size"] = 60_000
     (tmp_path / "milvus" / "access.log").write_text("".join(map(line, range(1, 1 + lines))), encoding="utf-8")
@@ -81,7 +81,7 @@ def test_failures_of_all_kinds_are_errors_and_times_are_those_of_their_zone(tmp_
         line(5, status="HttpError404", code="65535"),
         line(6, status="Unknown"),
     ]
-    found = settings(tmp_path, "127.0.0.1:1")
+    found = settings(tmp_path, {"processor:4317": "127.0.0.1:1"})
     (tmp_path / "milvus" / "access.log").write_text("".join(lines), encoding="utf-8")
     out = tmp_path / "applications" / "milvus.jsonl"
     with collector(json.dumps(found), tmp_path):

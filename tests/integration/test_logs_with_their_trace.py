@@ -26,6 +26,7 @@ from tests.support.harness import ERRORS, NEVER, sampling
 from tests.support.log_records import LOGS_METHOD, logs_request, record
 from tests.support.processor import Configuration, exporter_settings, receiver_settings, running_processor
 from tests.support.spans import encoded, span, trace_id
+from tests.support.stacks_collector import settings, text_of
 from tests.support.wire import VARINT, delimited, field
 
 STACK = Path(__file__).parents[2] / "collector"
@@ -70,20 +71,14 @@ class Parts:
 
 def stacks_collector(folder: Path, door: int, processor: str, sampled: int) -> tuple[str, Path]:
     """The stack's configuration, and that for logs over it, with addresses and folders of this machine."""
-    texts = []
-    for name in ("config.yaml", "logs.yaml"):
-        text = (STACK / name).read_text(encoding="utf-8").replace("processor:4317", processor)
-        for there in ("/var/lib/otelcol", "/var/log/applications", "/var/log/milvus"):
-            here = folder / Path(there).name
-            here.mkdir(exist_ok=True)
-            text = text.replace(there, str(here))
-        text = text.replace("0.0.0.0:4317", f"127.0.0.1:{door}").replace("0.0.0.0:4319", f"127.0.0.1:{sampled}")
-        texts.append(re.sub(r"0\.0\.0\.0:\d+", lambda _: f"127.0.0.1:{free_port()}", text))
-    settings = YAML(typ="safe").load(texts[0])
-    settings["service"]["extensions"].remove("health_check")  # `collector` adds one of its own
+    addresses = {
+        "processor:4317": processor,
+        "0.0.0.0:4317": f"127.0.0.1:{door}",
+        "0.0.0.0:4319": f"127.0.0.1:{sampled}",
+    }
     over = folder / "logs.yaml"
-    over.write_text(texts[1], encoding="utf-8")
-    return json.dumps(settings), over
+    over.write_text(text_of("logs.yaml", folder, addresses), encoding="utf-8")
+    return json.dumps(settings(folder, addresses)), over
 
 
 @contextmanager

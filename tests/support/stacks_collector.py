@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
 from tests.peers.process import free_port
 
-CONFIGURATION = Path(__file__).parents[2] / "collector" / "config.yaml"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COLLECTOR = Path(__file__).parents[2] / "collector"
 
 
-def settings(folder: Path, processor: str, *, door: int | None = None) -> dict[str, Any]:
-    """Return it with addresses and folders of this machine; OTLP over gRPC is taken at the port `door`, or a free one."""
-    text = CONFIGURATION.read_text(encoding="utf-8").replace("processor:4317", processor)
+def text_of(file: str, folder: Path, addresses: Mapping[str, str]) -> str:
+    """Return a file of the stack's with these addresses, free ports for all others, and its folders in `folder`."""
+    text = (COLLECTOR / file).read_text(encoding="utf-8")
     for there in ("/var/lib/otelcol", "/var/log/applications", "/var/log/milvus"):
         here = folder / Path(there).name
         here.mkdir(exist_ok=True)
         text = text.replace(there, str(here))
-    text = text.replace("0.0.0.0:4317", f"127.0.0.1:{door or free_port()}")
-    text = re.sub(r"0\.0\.0\.0:\d+", lambda _: f"127.0.0.1:{free_port()}", text)
-    found: dict[str, Any] = YAML(typ="safe").load(text)
-    found["service"]["extensions"].remove("health_check")  # the tests' Collector has one of its own
+    for there, address in addresses.items():
+        text = text.replace(there, address)
+    return re.sub(r"0\.0\.0\.0:\d+", lambda _: f"127.0.0.1:{free_port()}", text)
+
+
+def settings(folder: Path, addresses: Mapping[str, str]) -> dict[str, Any]:
+    """Return config.yaml so, for the tests' Collector, which has a `health_check` of its own."""
+    found: dict[str, Any] = YAML(typ="safe").load(text_of("config.yaml", folder, addresses))
+    found["service"]["extensions"].remove("health_check")
     return found

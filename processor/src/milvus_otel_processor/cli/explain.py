@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from milvus_otel_processor.cli.complaints import fail
-from milvus_otel_processor.cli.options import console, format_option, page_options, recorded_options, warn_of
+from milvus_otel_processor.cli.options import (
+    console,
+    format_option,
+    page_options,
+    recorded_options,
+    trace_id_of,
+    warn_of,
+)
 from milvus_otel_processor.cli.progress import progress
 from milvus_otel_processor.replay.explain import from_document, show, to_json
 from milvus_otel_processor.replay.left_out import LeftOut
@@ -18,8 +24,6 @@ if TYPE_CHECKING:
     from milvus_otel_processor.cli.options import Recorded
     from milvus_otel_processor.config import Config
     from milvus_otel_processor.replay.explained import Explained
-
-_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @click.command("explain")
@@ -47,8 +51,7 @@ def command(
       milvus-otel explain 5b8efff798038103d269b633813fc60c --from http://127.0.0.1:18888
       milvus-otel explain 5b8efff798038103d269b633813fc60c traces.binpb --policy slow.threshold_ms=200 --format json
     """
-    if not _TRACE_ID.fullmatch(trace_id):
-        fail(f"{trace_id!r} is not a trace id, expected 32 hexadecimal digits")
+    wanted = trace_id_of(trace_id)
     if (url is None) == (not recorded.files):
         raise click.UsageError("expected FILEs of recorded traffic, or --from with the address of a running processor")
     if url is not None:
@@ -56,9 +59,9 @@ def command(
             raise click.UsageError(
                 "--from tells what the running processor decided, by its own rules: only --format goes with it"
             )
-        _say(trace_id.lower(), _asked(url, token, trace_id), form)
+        _say(wanted, _asked(url, token, trace_id), form)
         return
-    _say(trace_id.lower(), _replayed(trace_id, recorded), form)
+    _say(wanted, _replayed(trace_id, recorded), form)
 
 
 def _say(trace_id: str, found: Explained, form: Literal["text", "json"]) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from milvus_otel_processor.cli.complaints import fail
-from milvus_otel_processor.cli.options import format_option
+from milvus_otel_processor.cli.options import format_option, trace_id_of
 from milvus_otel_processor.printable import as_json
 
 if TYPE_CHECKING:
     from milvus_otel_processor.log_files.reading import LogRecord
-
-_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @click.command("logs")
@@ -33,13 +30,12 @@ def command(*, trace_id: str, paths: tuple[Path, ...], form: Literal["text", "js
       milvus-otel logs 5b8efff798038103d269b633813fc60c logs.jsonl milvus.jsonl
       milvus-otel logs 5b8efff798038103d269b633813fc60c /var/log/applications --format json
     """
-    if not _TRACE_ID.fullmatch(trace_id):
-        fail(f"{trace_id!r} is not a trace id, expected 32 hexadecimal digits")
-    found = _found(trace_id.lower(), paths)
+    wanted = trace_id_of(trace_id)
+    found = _found(wanted, paths)
     from milvus_otel_processor.log_files.shown import document, lines  # noqa: PLC0415 - where there is something to show
 
     if form == "json":
-        click.echo(as_json(document(trace_id.lower(), found)))
+        click.echo(as_json(document(wanted, found)))
         return
     for record in found:
         for line in lines(record):

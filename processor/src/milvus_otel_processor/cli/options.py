@@ -6,6 +6,7 @@ Settings models, YAML and tables take longer to import than many a command to do
 from __future__ import annotations
 
 import os
+import re
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from milvus_otel_processor.replay.left_out import LeftOut
     from milvus_otel_processor.replay.recording import Message
 
+_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _UNCAPPED_WIDTH = 200
 USUAL_PAGES = ("http://127.0.0.1:8888", "http://127.0.0.1:18888")
 """Where the stack's processor has its page, and where the demo's has."""
@@ -161,6 +163,13 @@ def format_option(*forms: str, text: str) -> Callable[[Callable[..., None]], Cal
     """Return what gives a command the option `--format`, as the argument `form`; the first of the forms is the default."""
     choice = click.Choice(forms)
     return click.option("--format", "form", type=choice, default=forms[0], show_default=True, help=text)
+
+
+def trace_id_of(text: str) -> str:
+    """Return a trace id in small letters; if it is none, say so and end with status 1."""
+    if not _TRACE_ID.fullmatch(text):
+        fail(f"{text!r} is not a trace id, expected 32 hexadecimal digits")
+    return text.lower()
 
 
 def usual_page() -> str | None:
